@@ -1,0 +1,35 @@
+"""The `behaviordist` command: assembles the commands, turns errors into one line and an exit code.
+
+Exit codes: 0 fine, 1 the answer is "no", 2 bad input.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from behaviordist.errors import BehaviordistError
+
+app = typer.Typer(
+    name="behaviordist",
+    help="Distances between model behaviors, the cost of tuning one into another, and a test.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; a `BehaviordistError` becomes one line on stderr and exit code 2."""
+    # No tool of ours fetches anything unless the user names a hub id; quiet progress of others.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except BehaviordistError as error:
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: run the same command again to continue", err=True)
+        sys.exit(130)
