@@ -1,0 +1,20 @@
+"""Behaviors: checkpoints with the settings they are run with, as functions of probes."""
+
+from behaviordist.behaviors.arrays import ArrayBehavior
+from behaviordist.behaviors.behavior import (
+    Behavior,
+    LogProbBlock,
+    check_comparable,
+    shared_log_probs,
+)
+from behaviordist.behaviors.settings import InferenceSettings, parse_spec
+
+__all__ = [
+    "ArrayBehavior",
+    "Behavior",
+    "InferenceSettings",
+    "LogProbBlock",
+    "check_comparable",
+    "parse_spec",
+    "shared_log_probs",
+]

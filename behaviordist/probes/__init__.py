@@ -1,0 +1,5 @@
+"""Probe sets: load, validate, digest."""
+
+from behaviordist.probes.probe_set import Probe, ProbeSet, shipped_sets
+
+__all__ = ["Probe", "ProbeSet", "shipped_sets"]

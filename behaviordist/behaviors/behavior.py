@@ -1,0 +1,121 @@
+"""What a behavior is to the rest of the library: a function from probes to log-probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.errors import InputError
+from behaviordist.probes import ProbeSet
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LogProbBlock:
+    """Next-token log-probabilities at all positions of some whole probes.
+
+    Parameters
+    ----------
+    probe
+        (m,) index into the probe set of the probe that each row belongs to. The rows of a probe
+        are adjacent, its positions in order; the probes come in any order.
+    log_p
+        (m, V) float32, normalised; -inf where a setting removed the token.
+    token
+        (m,) the token of the continuation that stands at each position, where the source knows it.
+    """
+
+    probe: IntArray
+    log_p: FloatArray
+    token: IntArray | None = None
+
+
+class Behavior(Protocol):
+    """A checkpoint and the settings it is run with.
+
+    Attributes
+    ----------
+    label
+        What matrices call it.
+    identity
+        Digest of the checkpoint's bytes and the settings.
+    forward_key
+        Equal for behaviors that differ in logit-level settings only: they share a forward pass.
+    vocabulary
+        Digest of the token -> id map; behaviors with equal digests are comparable.
+    vocabulary_size
+        V, the width of the log-probabilities.
+    """
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def settings(self) -> InferenceSettings: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def forward_key(self) -> str: ...
+    @property
+    def vocabulary(self) -> str: ...
+    @property
+    def vocabulary_size(self) -> int: ...
+
+    def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
+        """Yield log-probabilities before the logit-level settings; then free the model."""
+        ...
+
+    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
+        """Yield the behavior's log-probabilities at every position of every probe."""
+        ...
+
+
+def shared_log_probs(
+    behaviors: Sequence[Behavior], probes: ProbeSet
+) -> Iterator[tuple[int, LogProbBlock]]:
+    """Yield (index of the behavior, block) for all behaviors, one forward pass per `forward_key`.
+
+    Equals calling `log_probs` on each of them; blocks of behaviors that share a pass interleave.
+    """
+    groups: dict[str, list[int]] = {}
+    for index, behavior in enumerate(behaviors):
+        groups.setdefault(behavior.forward_key, []).append(index)
+    for members in groups.values():
+        for block in behaviors[members[0]].forward(probes):
+            for index in members:
+                yield index, with_settings(block, behaviors[index].settings)
+
+
+def with_settings(block: LogProbBlock, settings: InferenceSettings) -> LogProbBlock:
+    """Apply the logit-level settings to a block."""
+    return LogProbBlock(block.probe, settings.apply(block.log_p), block.token)
+
+
+def check_comparable(behaviors: Sequence[Behavior]) -> None:
+    """Refuse behaviors whose next-token distributions are over different vocabularies.
+
+    Raises
+    ------
+    InputError
+        Naming the first two that differ, and the geometries that work across tokenizers.
+    """
+    first = behaviors[0]
+    for other in behaviors[1:]:
+        same = other.vocabulary == first.vocabulary
+        if not same or other.vocabulary_size != first.vocabulary_size:
+            how = (
+                f"vocabularies of {first.vocabulary_size} and {other.vocabulary_size} tokens"
+                if other.vocabulary_size != first.vocabulary_size
+                else f"different token ids in vocabularies of {first.vocabulary_size}"
+            )
+            raise InputError(
+                f"'{first.label}' and '{other.label}' have {how}: next-token distributions cannot"
+                " be compared; compare models that share a tokenizer, or use a geometry that works"
+                " across tokenizers (loglik, samples)"
+            )
