@@ -1,0 +1,103 @@
+"""Sampling from the lab's Llama with a key-value cache: prefill once, then a token a step.
+
+Plain functions of parameters and a key: they run inside `jax.jit` and under `jax.vmap` over
+models. Every row gets `new_tokens` tokens; what follows an ``<eos>`` is the caller's to ignore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from behaviordist.errors import InputError
+from behaviordist.lab.llama import LlamaConfig, Params, empty_cache, forward_cached
+
+Choose = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+@partial(jax.jit, static_argnames=("config", "new_tokens"))
+def sample(
+    params: Params,
+    config: LlamaConfig,
+    prompts: jax.Array,
+    key: jax.Array,
+    new_tokens: int,
+    temperature: float | jax.Array = 1.0,
+) -> tuple[jax.Array, jax.Array]:
+    """Draw continuations from ``softmax(logits / temperature)``.
+
+    Parameters
+    ----------
+    params, config
+        The model.
+    prompts
+        ``(B, P)``, all of the same length, no padding.
+    key
+        Of `jax.random`; the draws are a function of it.
+    new_tokens
+        How many tokens to draw for each prompt.
+    temperature
+        Above zero. Use `greedy` for the limit of zero.
+
+    Returns
+    -------
+    tokens ``(B, new_tokens)`` int32, and their log-probabilities in nats ``(B, new_tokens)`` under
+    the distribution that they were drawn from (so with the temperature).
+    """
+    return _decode(params, config, prompts, key, new_tokens, temperature, _categorical)
+
+
+@partial(jax.jit, static_argnames=("config", "new_tokens"))
+def greedy(
+    params: Params, config: LlamaConfig, prompts: jax.Array, new_tokens: int
+) -> tuple[jax.Array, jax.Array]:
+    """Take the likeliest token each time; returns as `sample` does, at temperature 1."""
+    return _decode(params, config, prompts, jax.random.key(0), new_tokens, 1.0, _likeliest)
+
+
+def _categorical(key: jax.Array, log_p: jax.Array) -> jax.Array:
+    return jax.random.categorical(key, log_p)
+
+
+def _likeliest(key: jax.Array, log_p: jax.Array) -> jax.Array:
+    return jnp.argmax(log_p, axis=-1)
+
+
+def _decode(
+    params: Params,
+    config: LlamaConfig,
+    prompts: jax.Array,
+    key: jax.Array,
+    new_tokens: int,
+    temperature: float | jax.Array,
+    choose: Callable[[jax.Array, jax.Array], jax.Array],
+) -> tuple[jax.Array, jax.Array]:
+    if new_tokens < 1:
+        raise InputError(f"new_tokens is {new_tokens}: draw at least one")
+    batch, length = prompts.shape
+    # The last token drawn is never fed back, so it needs no room.
+    cache = empty_cache(config, batch, length + new_tokens - 1)
+
+    def draw(logits: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        log_p = jax.nn.log_softmax(logits[:, -1] / temperature)
+        token = choose(key, log_p)
+        drawn = jnp.take_along_axis(log_p, token[:, None], axis=-1)[:, 0]
+        return token.astype(jnp.int32), drawn
+
+    def step(carry: tuple, inputs: tuple) -> tuple[tuple, tuple]:
+        token, cache = carry
+        position, key = inputs
+        logits, cache = forward_cached(params, config, token[:, None], cache, position)
+        token, log_p = draw(logits, key)
+        return (token, cache), (token, log_p)
+
+    keys = jax.random.split(key, new_tokens)
+    logits, cache = forward_cached(params, config, prompts, cache, 0)
+    token, log_p = draw(logits, keys[0])
+    positions = length + jnp.arange(new_tokens - 1)
+    _, (tokens, log_ps) = jax.lax.scan(step, (token, cache), (positions, keys[1:]))
+    tokens = jnp.concatenate([token[None], tokens]).T
+    return tokens, jnp.concatenate([log_p[None], log_ps]).T
