@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from behaviordist.errors import InputError
-from behaviordist.lab.llama import LlamaConfig, Params, empty_cache, forward_cached
+from behaviordist.lab.llama import Cache, LlamaConfig, Params, empty_cache, forward_cached
 
-Choose = Callable[[jax.Array, jax.Array], jax.Array]
+Choose = Callable[[jax.Array, jax.Array], jax.Array]  # (key, log_p (B, V)) -> tokens (B,)
+Pair = tuple[jax.Array, jax.Array]
 
 
 @partial(jax.jit, static_argnames=("config", "new_tokens"))
@@ -26,7 +27,7 @@ def sample(
     key: jax.Array,
     new_tokens: int,
     temperature: float | jax.Array = 1.0,
-) -> tuple[jax.Array, jax.Array]:
+) -> Pair:
     """Draw continuations from ``softmax(logits / temperature)``.
 
     Parameters
@@ -51,9 +52,7 @@ def sample(
 
 
 @partial(jax.jit, static_argnames=("config", "new_tokens"))
-def greedy(
-    params: Params, config: LlamaConfig, prompts: jax.Array, new_tokens: int
-) -> tuple[jax.Array, jax.Array]:
+def greedy(params: Params, config: LlamaConfig, prompts: jax.Array, new_tokens: int) -> Pair:
     """Take the likeliest token each time; returns as `sample` does, at temperature 1."""
     return _decode(params, config, prompts, jax.random.key(0), new_tokens, 1.0, _likeliest)
 
@@ -73,21 +72,21 @@ def _decode(
     key: jax.Array,
     new_tokens: int,
     temperature: float | jax.Array,
-    choose: Callable[[jax.Array, jax.Array], jax.Array],
-) -> tuple[jax.Array, jax.Array]:
+    choose: Choose,
+) -> Pair:
     if new_tokens < 1:
         raise InputError(f"new_tokens is {new_tokens}: draw at least one")
     batch, length = prompts.shape
     # The last token drawn is never fed back, so it needs no room.
     cache = empty_cache(config, batch, length + new_tokens - 1)
 
-    def draw(logits: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def draw(logits: jax.Array, key: jax.Array) -> Pair:
         log_p = jax.nn.log_softmax(logits[:, -1] / temperature)
         token = choose(key, log_p)
         drawn = jnp.take_along_axis(log_p, token[:, None], axis=-1)[:, 0]
         return token.astype(jnp.int32), drawn
 
-    def step(carry: tuple, inputs: tuple) -> tuple[tuple, tuple]:
+    def step(carry: tuple[jax.Array, Cache], inputs: Pair) -> tuple[tuple[jax.Array, Cache], Pair]:
         token, cache = carry
         position, key = inputs
         logits, cache = forward_cached(params, config, token[:, None], cache, position)
