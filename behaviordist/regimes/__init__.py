@@ -1,0 +1,1 @@
+"""Regimes: pretrain, sft, rlvr. Declarations, losses, rewards; engines execute them."""

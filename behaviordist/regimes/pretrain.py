@@ -1,0 +1,45 @@
+"""Pre-training: next-token prediction on documents of the whole language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from behaviordist.lab import grammar, llama
+from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.objective import Batch, Hyper
+
+
+def draw(regime: Regime, rng: np.random.Generator) -> Batch:
+    """Draw documents over all the regime's functions; a share hides which one was applied."""
+    tokens = grammar.sample_documents(
+        rng, regime.batch_size, regime.functions, regime.hidden_share
+    )
+    return {"tokens": tokens}
+
+
+def loss(
+    params: Any, config: llama.LlamaConfig, batch: dict[str, Any], key: Any, hyper: Hyper
+) -> jax.Array:
+    """Mean cross-entropy in nats over every next token of a document."""
+    del key, hyper
+    tokens = batch["tokens"]
+    log_p = token_log_probs(params, config, tokens)
+    return -jnp.mean(log_p)
+
+
+def sampled_tokens(regime: Regime) -> int:
+    """Nothing is generated."""
+    del regime
+    return 0
+
+
+def token_log_probs(params: Any, config: llama.LlamaConfig, tokens: jax.Array) -> jax.Array:
+    """Log-probability (nats) of every token given those before it: (B, T) -> (B, T - 1)."""
+    logits = llama.forward(params, config, tokens[:, :-1])
+    # A one-hot product instead of a gather: its gradient is dense, which a CPU runs faster.
+    wanted = jax.nn.one_hot(tokens[:, 1:], logits.shape[-1], dtype=logits.dtype)
+    return jnp.sum(logits * wanted, axis=-1) - jax.nn.logsumexp(logits, axis=-1)
