@@ -6,7 +6,6 @@ models. Every row gets `new_tokens` tokens; what follows an ``<eos>`` is the cal
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -15,7 +14,6 @@ import jax.numpy as jnp
 from behaviordist.errors import InputError
 from behaviordist.lab.llama import Cache, LlamaConfig, Params, empty_cache, forward_cached
 
-Choose = Callable[[jax.Array, jax.Array], jax.Array]  # (key, log_p (B, V)) -> tokens (B,)
 Pair = tuple[jax.Array, jax.Array]
 
 
@@ -48,55 +46,50 @@ def sample(
     tokens ``(B, new_tokens)`` int32, and their log-probabilities in nats ``(B, new_tokens)`` under
     the distribution that they were drawn from (so with the temperature).
     """
-    return _decode(params, config, prompts, key, new_tokens, temperature, _categorical)
+    shape = (new_tokens, prompts.shape[0], config.vocab_size)
+    return _decode(params, config, prompts, jax.random.gumbel(key, shape), temperature)
 
 
 @partial(jax.jit, static_argnames=("config", "new_tokens"))
 def greedy(params: Params, config: LlamaConfig, prompts: jax.Array, new_tokens: int) -> Pair:
     """Take the likeliest token each time; returns as `sample` does, at temperature 1."""
-    return _decode(params, config, prompts, jax.random.key(0), new_tokens, 1.0, _likeliest)
-
-
-def _categorical(key: jax.Array, log_p: jax.Array) -> jax.Array:
-    return jax.random.categorical(key, log_p)
-
-
-def _likeliest(key: jax.Array, log_p: jax.Array) -> jax.Array:
-    return jnp.argmax(log_p, axis=-1)
+    noise = jnp.zeros((new_tokens, prompts.shape[0], config.vocab_size))
+    return _decode(params, config, prompts, noise, 1.0)
 
 
 def _decode(
     params: Params,
     config: LlamaConfig,
     prompts: jax.Array,
-    key: jax.Array,
-    new_tokens: int,
+    noise: jax.Array,
     temperature: float | jax.Array,
-    choose: Choose,
 ) -> Pair:
+    """Take ``argmax(log_p + noise)`` each time: a draw from p when the noise is Gumbel.
+
+    The noise ``(new_tokens, B, V)`` is made before the loop: half the time of making it inside.
+    """
+    new_tokens, batch, _ = noise.shape
     if new_tokens < 1:
         raise InputError(f"new_tokens is {new_tokens}: draw at least one")
-    batch, length = prompts.shape
+    length = prompts.shape[1]
     # The last token drawn is never fed back, so it needs no room.
     cache = empty_cache(config, batch, length + new_tokens - 1)
 
-    def draw(logits: jax.Array, key: jax.Array) -> Pair:
+    def draw(logits: jax.Array, noise: jax.Array) -> Pair:
         log_p = jax.nn.log_softmax(logits[:, -1] / temperature)
-        token = choose(key, log_p)
-        drawn = jnp.take_along_axis(log_p, token[:, None], axis=-1)[:, 0]
-        return token.astype(jnp.int32), drawn
+        token = jnp.argmax(log_p + noise, axis=-1).astype(jnp.int32)
+        return token, jnp.take_along_axis(log_p, token[:, None], axis=-1)[:, 0]
 
     def step(carry: tuple[jax.Array, Cache], inputs: Pair) -> tuple[tuple[jax.Array, Cache], Pair]:
         token, cache = carry
-        position, key = inputs
+        position, noise = inputs
         logits, cache = forward_cached(params, config, token[:, None], cache, position)
-        token, log_p = draw(logits, key)
+        token, log_p = draw(logits, noise)
         return (token, cache), (token, log_p)
 
-    keys = jax.random.split(key, new_tokens)
     logits, cache = forward_cached(params, config, prompts, cache, 0)
-    token, log_p = draw(logits, keys[0])
+    token, log_p = draw(logits, noise[0])
     positions = length + jnp.arange(new_tokens - 1)
-    _, (tokens, log_ps) = jax.lax.scan(step, (token, cache), (positions, keys[1:]))
+    _, (tokens, log_ps) = jax.lax.scan(step, (token, cache), (positions, noise[1:]))
     tokens = jnp.concatenate([token[None], tokens]).T
     return tokens, jnp.concatenate([log_p[None], log_ps]).T
