@@ -7,6 +7,7 @@ from behaviordist.behaviors.behavior import (
     check_comparable,
     shared_log_probs,
 )
+from behaviordist.behaviors.load import load, load_all
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "InferenceSettings",
     "LogProbBlock",
     "check_comparable",
+    "load",
+    "load_all",
     "parse_spec",
     "shared_log_probs",
 ]

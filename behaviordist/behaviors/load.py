@@ -1,0 +1,102 @@
+"""`load`: from what a user names (a folder, a GGUF file, a hub id, with settings) to a behavior."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from behaviordist.behaviors.behavior import Behavior
+from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab
+from behaviordist.behaviors.settings import InferenceSettings, parse_spec
+from behaviordist.errors import InputError
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+
+
+def load(spec: str | Path, label: str | None = None) -> Behavior:
+    """Open a model as a behavior.
+
+    Parameters
+    ----------
+    spec
+        `MODEL` or `MODEL@key=value,key=value` (see `InferenceSettings`). MODEL is a checkpoint
+        folder (Hugging Face format; the lab's checkpoints run in JAX, others in `transformers`), a
+        `.gguf` file, or a hub id such as `HuggingFaceTB/SmolLM2-135M`.
+    label
+        What matrices call it. Default: the last part of the path, with its settings.
+
+    Returns
+    -------
+    Behavior
+        Checked as far as possible without reading the weights; `forward` reads them.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or it cannot be opened safely and whole.
+    """
+    model, settings = parse_spec(str(spec))
+    path = _find(model)
+    name = label or _name(model, settings)
+    # The lab's Llama computes in float32 only.
+    if path.is_dir() and settings.dtype == "float32" and is_lab_checkpoint(path):
+        return load_lab(path, name, settings)
+    from behaviordist.behaviors.transformers_backend import load_transformers
+
+    return load_transformers(path, name, settings)
+
+
+def load_all(specs: Sequence[str]) -> list[Behavior]:
+    """Open several models under short labels that are unique among them.
+
+    A label is the last part of the path; where that is not unique, as many parts as are needed.
+    """
+    parsed = [parse_spec(spec) for spec in specs]
+    depth = 1
+    while depth < 32:
+        labels = [_name(model, settings, depth) for model, settings in parsed]
+        if len(set(labels)) == len(labels):
+            break
+        depth += 1
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(f"'{label}' is named twice; name every behavior once")
+    return [load(spec, label) for spec, label in zip(specs, labels, strict=True)]
+
+
+def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:
+    parts = [part for part in Path(model).parts if part not in ("/", ".", "..")]
+    name = "/".join(parts[-depth:]) or Path(model).resolve().name
+    name = name.removesuffix(".gguf")
+    return f"{name}@{settings.canonical}" if settings.canonical else name
+
+
+def _find(model: str) -> Path:
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_file():
+        if path.suffix == ".gguf":
+            return path
+        raise InputError(f"{path} is a file, but no .gguf; give a checkpoint folder or a GGUF file")
+    if not HUB_ID.fullmatch(model) or model.startswith(".") or path.suffix == ".gguf":
+        raise InputError(f"no model at {path}; give a checkpoint folder, a .gguf file or a hub id")
+    return _from_hub(model)
+
+
+def _from_hub(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+    try:
+        return Path(snapshot_download(repository, allow_patterns=HUB_FILES, etag_timeout=10))
+    except Exception as error:  # the client raises a dozen kinds, network errors among them
+        where = "the local cache (HF_HUB_OFFLINE is set)" if offline else "the hub"
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"no model '{repository}': there is no such folder, and {where} does not give it"
+            f" ({type(error).__name__}: {reason})"
+        ) from None

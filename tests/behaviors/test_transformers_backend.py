@@ -1,0 +1,159 @@
+"""Log-probabilities from Hugging Face folders, against a bare forward pass written here."""
+
+import numpy as np
+import pytest
+import torch
+
+from behaviordist.behaviors import load, rounding, shared_log_probs
+from behaviordist.behaviors import transformers_backend as backend
+from behaviordist.errors import InputError
+from behaviordist.probes import Probe, ProbeSet
+
+from .conftest import byte_tokenizer, write_llama
+
+PROBES = ProbeSet(
+    "mixed",
+    (
+        Probe("short", "a", "b"),
+        Probe("long", "The quick brown fox", " jumps over the lazy dog."),
+        Probe("no prompt", "", "xyz"),
+        Probe("accents", "née", " à Zürich"),
+    ),
+)
+
+
+def by_probe(blocks):
+    """Log-probabilities and targets of each probe: {index: (rows, targets)}."""
+    found = {}
+    for block in blocks:
+        for index in np.unique(block.probe):
+            assert index not in found
+            mine = block.probe == index
+            found[int(index)] = (block.log_p[mine], block.token[mine])
+    return found
+
+
+def bare(folder, probe, dtype=torch.float32):
+    """The definition: one text, no padding, all logits; the rows that score the continuation."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    tokenizer = byte_tokenizer()
+    scored = tokenizer.encode(probe.continuation, add_special_tokens=False)
+    ids = [0, *tokenizer.encode(probe.prompt, add_special_tokens=False), *scored]
+    with torch.no_grad():
+        logits = model(torch.tensor([ids])).logits[0]
+    return torch.log_softmax(logits.float(), -1)[-len(scored) - 1 : -1].numpy(), scored
+
+
+@pytest.mark.parametrize("max_tokens", [1, 60, 10_000])
+def test_padding_and_batch_size_change_no_number(llama, monkeypatch, max_tokens):
+    monkeypatch.setattr(backend, "MAX_TOKENS", max_tokens)
+    found = by_probe(load(llama).log_probs(PROBES))
+    assert sorted(found) == [0, 1, 2, 3]
+    for index, probe in enumerate(PROBES):
+        expected, scored = bare(llama, probe)
+        np.testing.assert_allclose(found[index][0], expected, atol=1e-5)
+        assert found[index][1].tolist() == scored
+        assert found[index][0].dtype == np.float32
+
+
+def test_low_precision_weights_still_get_a_float32_softmax(llama):
+    found = by_probe(load(f"{llama}@dtype=bfloat16").log_probs(PROBES))
+    expected, _ = bare(llama, PROBES.probes[1], torch.bfloat16)
+    np.testing.assert_allclose(found[1][0], expected, atol=5e-2)
+    mass = np.exp(found[1][0].astype(np.float64)).sum(axis=1)
+    np.testing.assert_allclose(mass, 1, atol=1e-6)
+
+
+def test_logit_level_settings_share_one_pass_and_equal_a_pass_of_their_own(llama, monkeypatch):
+    loads = []
+    real = backend._load_model
+    monkeypatch.setattr(backend, "_load_model", lambda *a: loads.append(a) or real(*a))
+    specs = [f"{llama}", f"{llama}@temperature=0.5", f"{llama}@top_k=5", f"{llama}@quant=int8"]
+    behaviors = [load(spec) for spec in specs]
+    shared = {}
+    for index, block in shared_log_probs(behaviors, PROBES):
+        shared.setdefault(index, []).append(block)
+    assert len(loads) == 2
+    for index, behavior in enumerate(behaviors):
+        alone = by_probe(behavior.log_probs(PROBES))
+        for probe, (rows, _) in by_probe(shared[index]).items():
+            assert np.array_equal(rows, alone[probe][0])
+
+
+@pytest.mark.parametrize("quant", ["int8", "int4", "int2"])
+def test_quantised_blocks_equal_a_model_rounded_by_hand(llama, tmp_path, quant):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(llama)
+    for name, weight in model.named_parameters():
+        if name.endswith("_proj.weight"):
+            weight.data = torch.from_numpy(rounding.round_weights(weight.detach().numpy(), quant))
+    model.save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    behavior = load(f"{llama}@quant={quant}")
+    assert "simulated" in behavior.notes[0]
+    mine, hand = by_probe(behavior.log_probs(PROBES)), by_probe(load(tmp_path).log_probs(PROBES))
+    for index in mine:
+        np.testing.assert_allclose(mine[index][0], hand[index][0], atol=1e-6)
+
+
+def test_gpt2_layers_are_rounded_along_their_inputs(tmp_path):
+    """GPT-2 keeps matrices (in, out): rounding them as they lie would mix output channels."""
+    from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
+
+    sizes = {"n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 64}
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=258, **sizes))
+    model.save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    with load(f"{tmp_path}@quant=int8").model() as rounded:
+        found = rounded.transformer.h[0].mlp.c_fc.weight.detach().numpy()
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path).transformer.h[0].mlp.c_fc.weight
+    step = np.abs(plain.detach().numpy()).max(axis=0) / 127
+    np.testing.assert_allclose(found / step, np.rint(found / step), atol=1e-3)
+    assert np.abs(found - plain.detach().numpy()).max() > 0
+
+
+def test_identity_follows_bytes_and_settings_not_the_path(llama, tmp_path):
+    import shutil
+
+    copy, other = tmp_path / "copy", tmp_path / "other"
+    shutil.copytree(llama, copy)
+    write_llama(other, seed=1)
+    here = load(llama)
+    assert here.identity == load(copy).identity
+    assert here.forward_key == load(f"{llama}@temperature=2").forward_key
+    identities = [load(s).identity for s in (llama, other, f"{llama}@temperature=2")]
+    assert len(set(identities)) == 3
+    assert load(other).vocabulary == here.vocabulary
+
+
+def test_a_tied_gqa_model_with_a_soft_cap_keeps_its_cap(tmp_path):
+    """Logits are asked for at the scored places only; what follows the head must still happen."""
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 8}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
+    config = Gemma2Config(
+        vocab_size=258,
+        final_logit_softcapping=0.5,
+        bos_token_id=0,
+        eos_token_id=1,
+        **sizes,
+        **heads,
+    )
+    Gemma2ForCausalLM(config).save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    found = by_probe(load(tmp_path).log_probs(PROBES))
+    for index, probe in enumerate(PROBES):
+        np.testing.assert_allclose(found[index][0], bare(tmp_path, probe)[0], atol=1e-5)
+
+
+def test_a_probe_longer_than_the_window_is_refused_by_name(llama):
+    fits = ProbeSet("fits", (Probe("edge", "x" * 60, "y" * 4),))  # 65 ids: the model sees 64
+    assert len(list(load(llama).log_probs(fits))) == 1
+    over = ProbeSet("over", (Probe("edge", "x" * 60, "y" * 5),))
+    with pytest.raises(InputError, match="'edge' takes 65 tokens, the context window of 'tiny'"):
+        list(load(llama).log_probs(over))
