@@ -10,6 +10,7 @@ import sys
 
 import typer
 
+from behaviordist.cli.test import test
 from behaviordist.errors import BehaviordistError
 
 app = typer.Typer(
@@ -19,6 +20,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep command names on the command line, however few commands there are."""
+
+
+app.command("test")(test)
 
 
 def main() -> None:

@@ -1,0 +1,257 @@
+"""Labelled matrices become the pairs that a test may use, and an account of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.errors import InputError
+from behaviordist.hypothesis.ranks import BoolArray, FloatArray
+from behaviordist.hypothesis.within_target import MIN_SOURCES
+
+MIN_BEHAVIORS = 4
+SLACK = 1e-9
+
+
+@runtime_checkable
+class HasFrame(Protocol):
+    """Anything that gives itself as a labelled frame, such as a DistanceMatrix."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the labelled matrix."""
+        ...
+
+
+Matrix = pd.DataFrame | HasFrame
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What is tested: costs of pairs, and predictors of them.
+
+    Attributes
+    ----------
+    sources, targets
+        Labels of rows (S) and columns (T).
+    cost
+        (S, T); larger is dearer. NaN is no pair: missing, the diagonal, or a column left out.
+    names, predictors
+        K names and (K, S, T) values; larger should mean dearer. NaN on the diagonal.
+    left_out
+        Targets that cannot be ranked, with the reason.
+    references
+        Labels that never were a target; they are no sources of the statistic either.
+    n_missing
+        Cells of counted columns without a cost or without a distance.
+    n_censored
+        Counted pairs of which at least one run was censored.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    cost: FloatArray
+    names: tuple[str, ...]
+    predictors: FloatArray
+    left_out: tuple[tuple[str, str], ...]
+    references: tuple[str, ...]
+    n_missing: int
+    n_censored: int
+
+    @property
+    def counted(self) -> BoolArray:
+        """(T,) Which targets count."""
+        return np.asarray(np.isfinite(self.cost).any(axis=0))
+
+    @property
+    def n_pairs(self) -> int:
+        """How many pairs have a cost and a distance (the first predictor)."""
+        return int((np.isfinite(self.cost) & np.isfinite(self.predictors[0])).sum())
+
+    def with_predictors(self, further: Mapping[str, FloatArray]) -> Pairs:
+        """Return pairs with further (S, T) predictors; a name already taken is kept as it is."""
+        new = {name: matrix for name, matrix in further.items() if name not in self.names}
+        return replace(
+            self,
+            names=(*self.names, *new),
+            predictors=np.stack([*self.predictors, *new.values()]),
+        )
+
+    def like_cost(self, frame: pd.DataFrame) -> FloatArray:
+        """Return a frame's (S, T) values where there is a cost, NaN elsewhere."""
+        values = _cells(frame, self.sources, self.targets, "halves")
+        return np.where(np.isfinite(self.cost), values, np.nan)
+
+
+def frame_of(matrix: Matrix, name: str) -> pd.DataFrame:
+    """Return a float64 frame with text labels; checked: unique labels, nothing infinite."""
+    frame = matrix.to_pandas() if isinstance(matrix, HasFrame) else matrix
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(
+            f"{name}: expected a labelled pandas DataFrame, got {type(matrix).__name__}"
+        )
+    try:
+        frame = frame.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: not all cells are numbers ({error})") from None
+    frame = frame.set_axis([str(i) for i in frame.index], axis=0)
+    frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
+    for axis, place in ((frame.index, "row"), (frame.columns, "column")):
+        if not axis.is_unique:
+            twice = axis[axis.duplicated()][0]
+            raise InputError(f"{name}: {place} label '{twice}' appears twice")
+    infinite = np.argwhere(np.isinf(frame.to_numpy()))
+    if len(infinite):
+        i, j = infinite[0]
+        raise InputError(
+            f"{name}: row '{frame.index[i]}', column '{frame.columns[j]}' is infinite;"
+            " use NaN for what is missing"
+        )
+    return frame
+
+
+def make_pairs(
+    distances: pd.DataFrame,
+    costs: pd.DataFrame,
+    predictors: Mapping[str, pd.DataFrame],
+    censored: pd.DataFrame | None = None,
+    gains: bool = False,
+) -> Pairs:
+    """Align matrices by label and set aside what cannot be ranked.
+
+    Parameters
+    ----------
+    distances
+        (N, N) square, not negative, diagonal zero or NaN; it becomes predictor "distance".
+    costs
+        (N, N) or rectangular, rows = source, columns = target. In a square table a label whose
+        column is empty was never a target: it is a reference and is left out altogether.
+    predictors
+        Further predictors, labelled like `costs`.
+    censored
+        Share of runs censored, labelled like `costs`.
+    gains
+        Whether larger costs are better.
+
+    Raises
+    ------
+    InputError
+        Labels that differ, fewer than four behaviors, bad distances, nothing left to rank.
+    """
+    _check_distances(distances)
+    sources, targets, references = _sides(costs)
+    _check_size(sources, targets)
+    cost = _cells(costs, sources, targets, "costs") * (-1.0 if gains else 1.0)
+    share = np.zeros_like(cost)
+    if censored is not None:
+        share = np.nan_to_num(_cells(censored, sources, targets, "censored"))
+    _check_labels(distances, costs)
+    stack = [_cells(distances, sources, targets, "distances")]
+    stack += [_cells(frame, sources, targets, f"baseline '{n}'") for n, frame in predictors.items()]
+    left_out = _unrankable(cost, stack[0], share, targets)
+    skip = np.isin(targets, [label for label, _ in left_out])
+    cost[:, skip] = np.nan
+    if skip.all():
+        raise InputError(
+            f"costs: no target can be ranked ({left_out[0][1]}); raise the budget or add sources"
+        )
+    own = np.array(sources)[:, None] == np.array(targets)[None, :]
+    wanted = ~own & ~skip[None, :]
+    known = np.isfinite(cost) & np.isfinite(stack[0])
+    return Pairs(
+        sources=tuple(sources),
+        targets=tuple(targets),
+        cost=cost,
+        names=("distance", *predictors),
+        predictors=np.stack(stack),
+        left_out=tuple(left_out),
+        references=tuple(references),
+        n_missing=int((wanted & ~known).sum()),
+        n_censored=int((known & (share > 0)).sum()),
+    )
+
+
+def _sides(costs: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
+    """Sources, targets and references. Square tables lose the labels that were never a target."""
+    rows, columns = list(costs.index), list(costs.columns)
+    if set(rows) != set(columns):
+        return rows, columns, []
+    values = costs.loc[:, rows].to_numpy(dtype=np.float64, copy=True)
+    np.fill_diagonal(values, np.nan)
+    tried = np.isfinite(values).any(axis=0)
+    kept = [label for label, used in zip(rows, tried, strict=True) if used]
+    return kept, kept, [label for label, used in zip(rows, tried, strict=True) if not used]
+
+
+def _check_size(sources: Sequence[str], targets: Sequence[str]) -> None:
+    n = len(set(sources) | set(targets))
+    if n < MIN_BEHAVIORS:
+        raise InputError(
+            f"costs: {n} behaviors were both trained from and towards; a test needs at least"
+            f" {MIN_BEHAVIORS}"
+        )
+
+
+def _check_distances(distances: pd.DataFrame) -> None:
+    if set(distances.index) != set(distances.columns):
+        odd = sorted(set(distances.index) ^ set(distances.columns))
+        raise InputError(f"distances: not square; '{odd[0]}' is only a row or only a column")
+    values = distances.loc[:, list(distances.index)].to_numpy()
+    negative = np.argwhere(values < 0)
+    if len(negative):
+        i, j = negative[0]
+        raise InputError(
+            f"distances: row '{distances.index[i]}', column '{distances.index[j]}' is"
+            f" {values[i, j]:.6g}; a distance is not negative"
+        )
+    diagonal = np.nan_to_num(np.diag(values))
+    if (diagonal > SLACK).any():
+        label = distances.index[int(np.argmax(diagonal))]
+        raise InputError(
+            f"distances: '{label}' is at {diagonal.max():.6g} from itself; the diagonal is 0"
+        )
+
+
+def _check_labels(distances: pd.DataFrame, costs: pd.DataFrame) -> None:
+    if len(costs.index) != len(costs.columns) or set(costs.index) != set(costs.columns):
+        return  # rectangular: the distances may know more behaviors than the costs
+    extra = sorted(set(distances.index) - set(costs.index))
+    if extra:
+        raise InputError(
+            f"distances and costs have different labels (only in distances: {', '.join(extra[:8])})"
+        )
+
+
+def _cells(
+    frame: pd.DataFrame, sources: Sequence[str], targets: Sequence[str], name: str
+) -> FloatArray:
+    """(S, T) values in our order, NaN where source and target are one behavior."""
+    missing = sorted((set(sources) - set(frame.index)) | (set(targets) - set(frame.columns)))
+    if missing:
+        raise InputError(
+            f"{name} and costs have different labels (not in {name}: {', '.join(missing[:8])}"
+            f"{' ...' if len(missing) > 8 else ''})"
+        )
+    values = frame.loc[list(sources), list(targets)].to_numpy(dtype=np.float64, copy=True)
+    values[np.array(sources)[:, None] == np.array(targets)[None, :]] = np.nan
+    return values
+
+
+def _unrankable(
+    cost: FloatArray, distance: FloatArray, share: FloatArray, targets: Sequence[str]
+) -> list[tuple[str, str]]:
+    left_out = []
+    for t, target in enumerate(targets):
+        known = np.isfinite(cost[:, t]) & np.isfinite(distance[:, t])
+        values = cost[known, t]
+        if len(values) < MIN_SOURCES:
+            left_out.append((target, f"only {len(values)} sources with a cost"))
+        elif np.ptp(values) == 0:
+            reason = (
+                "every run was censored" if (share[known, t] > 0).all() else "all costs are equal"
+            )
+            left_out.append((target, reason))
+    return left_out

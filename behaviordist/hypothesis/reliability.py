@@ -1,0 +1,40 @@
+"""How well any predictor could do: costs repeat only so well from seed to seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from behaviordist.hypothesis.ranks import FloatArray
+from behaviordist.hypothesis.relabelling import Relabelling
+from behaviordist.hypothesis.statistic import Statistic
+
+Half = tuple[FloatArray, FloatArray]
+
+
+def split_half(statistic: Statistic, halves: Sequence[Half]) -> float:
+    """Mean over splits of the statistic between two halves of the seeds; costs are (S, T)."""
+    values = []
+    for first, second in halves:
+        both = np.isfinite(first) & np.isfinite(second)
+        x, y = np.where(both, first, np.nan), np.where(both, second, np.nan)
+        values.append(statistic.permuted(x[None], y, _identity(x))[0, 0])
+    return float(np.mean(values))
+
+
+def noise_ceiling(half: float) -> float:
+    """Largest correlation with the mean cost of all seeds that a perfect predictor can reach.
+
+    Spearman-Brown: the mean of all seeds has reliability ``R = 2 r / (1 + r)`` when two halves
+    correlate ``r``; a noiseless predictor then correlates at most ``sqrt(R)`` (Spearman 1904).
+    Costs whose halves do not correlate leave nothing to predict: 0.
+    """
+    if half <= 0:
+        return 0.0
+    return float(np.sqrt(2 * half / (1 + half)))
+
+
+def _identity(matrix: FloatArray) -> Relabelling:
+    rows, columns = matrix.shape
+    return Relabelling(np.arange(rows)[None], np.arange(columns)[None])

@@ -1,0 +1,155 @@
+"""What a test found, with everything needed to judge it, and how it is written to disk."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from behaviordist.hypothesis.verdict import Verdict, VerdictRule
+from behaviordist.store import write_json
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic of one predictor with its 95 % interval and its one-sided p-value."""
+
+    name: str
+    value: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-able record; NaN becomes null."""
+        return {
+            "name": self.name,
+            "value": _number(self.value),
+            "ci_low": _number(self.ci_low),
+            "ci_high": _number(self.ci_high),
+            "p_value": _number(self.p_value),
+        }
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """The correlation inside one target's column, over its `n_sources` sources."""
+
+    target: str
+    rho: float
+    n_sources: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-able record; NaN becomes null."""
+        return {"target": self.target, "rho": _number(self.rho), "n_sources": self.n_sources}
+
+
+@dataclass(frozen=True)
+class TransferTest:
+    """Result of `transfer_test`. Positive values mean: closer is cheaper.
+
+    Attributes
+    ----------
+    statistic
+        Name of the statistic.
+    value, ci_low, ci_high
+        The statistic of the distance and its 95 % interval over behaviors.
+    p_value
+        One-sided permutation p-value, (1 + relabellings at least as large) / (1 + relabellings).
+    permutations, exact
+        Relabellings used, and whether they were all there are.
+    interval
+        How intervals were made.
+    n_behaviors, n_targets, n_pairs, n_missing, n_censored
+        What was counted.
+    per_target, baselines
+        The statistic of single targets; the same statistic of simpler predictors.
+    noise_ceiling, split_half
+        Largest correlation that noise in the costs leaves, and the split-half correlation it
+        comes from; None without several seeds.
+    minimum_detectable
+        Smallest effect that this design detects with 80 % power.
+    verdict, rule
+        The verdict and the rule it follows.
+    left_out, references, notes
+        Targets left out with their reasons, labels that never were targets, and remarks.
+    """
+
+    statistic: str
+    value: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    permutations: int
+    exact: bool
+    interval: str
+    n_behaviors: int
+    n_targets: int
+    n_pairs: int
+    n_missing: int
+    n_censored: int
+    per_target: tuple[TargetResult, ...]
+    baselines: tuple[Estimate, ...]
+    noise_ceiling: float | None
+    split_half: float | None
+    minimum_detectable: float
+    verdict: Verdict
+    rule: VerdictRule
+    left_out: tuple[tuple[str, str], ...]
+    references: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """Return the verdict in one plain sentence, with interval, p-value and best baseline."""
+        best = max(self.baselines, key=lambda b: b.value, default=None)
+        beside = f"; best baseline {best.name} {best.value:+.2f}" if best else ""
+        claim = {
+            "supported": "Closer is cheaper: supported",
+            "not supported": "Closer is cheaper: not supported",
+            "inconclusive": "Closer is cheaper: inconclusive",
+        }[self.verdict]
+        return (
+            f"{claim} ({self.statistic} {self.value:+.2f}, 95 % interval {self.ci_low:+.2f} to"
+            f" {self.ci_high:+.2f}, p = {self.p_value:.2g}{beside}; this design sees effects"
+            f" from {self.minimum_detectable:.2f})."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record that `save` writes (schema 1); missing numbers are null."""
+        head = Estimate(self.statistic, self.value, self.ci_low, self.ci_high, self.p_value)
+        return {
+            "schema": SCHEMA,
+            "n_behaviors": self.n_behaviors,
+            "n_targets": self.n_targets,
+            "n_pairs": self.n_pairs,
+            "n_missing": self.n_missing,
+            "n_censored": self.n_censored,
+            "statistic": {
+                **head.to_json(),
+                "permutations": self.permutations,
+                "exact": self.exact,
+                "interval": self.interval,
+            },
+            "per_target": [result.to_json() for result in self.per_target],
+            "baselines": [baseline.to_json() for baseline in self.baselines],
+            "noise_ceiling": self.noise_ceiling,
+            "split_half": self.split_half,
+            "minimum_detectable": _number(self.minimum_detectable),
+            "verdict": self.verdict,
+            "sentence": self.sentence(),
+            "rule": self.rule.to_json(),
+            "left_out": [{"target": target, "reason": why} for target, why in self.left_out],
+            "references": list(self.references),
+            "notes": list(self.notes),
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_json` to `path`, atomically."""
+        write_json(Path(path), self.to_json())
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

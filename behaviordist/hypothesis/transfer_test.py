@@ -1,0 +1,220 @@
+"""The test of "closer behaviors are cheaper to reach", on anybody's two labelled matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import stats
+
+from behaviordist.errors import InputError
+from behaviordist.hypothesis.baselines import random_distances, source_quality
+from behaviordist.hypothesis.intervals import Method, intervals
+from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
+from behaviordist.hypothesis.ranks import FloatArray
+from behaviordist.hypothesis.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.reliability import noise_ceiling, split_half
+from behaviordist.hypothesis.result import Estimate, TargetResult, TransferTest
+from behaviordist.hypothesis.statistic import Statistic, statistic_named
+from behaviordist.hypothesis.verdict import VerdictRule
+
+SOURCE_QUALITY = "source quality"
+RANDOM = "random"
+POWER = 0.8
+ROUNDING = 1e-12
+
+
+def transfer_test(
+    distances: Matrix,
+    costs: Matrix,
+    *,
+    baselines: Mapping[str, Matrix] | None = None,
+    gains: bool = False,
+    statistic: str = "within-target",
+    permutations: int = 10_000,
+    bootstrap: int = 2_000,
+    interval: Method = "jackknife",
+    seed: int = 0,
+    censored: Matrix | None = None,
+    halves: Sequence[tuple[Matrix, Matrix]] | None = None,
+    rule: VerdictRule | None = None,
+) -> TransferTest:
+    """Test whether behaviors at a smaller distance are cheaper to reach.
+
+    Parameters
+    ----------
+    distances
+        (N, N) labelled square matrix, not negative, diagonal 0 or NaN; need not be symmetric.
+    costs
+        (N, N) labelled, rows = source, columns = target, same labels in any order; or rectangular
+        (sources that are no targets). NaN is missing, the diagonal is ignored. In a square table
+        a label with an empty column is a *reference* (the base, random weights): it is set aside,
+        since its distance and its cost stand out for reasons of their own.
+    baselines
+        Further predictors by name, labelled like `costs`, larger = expected dearer. "source
+        quality" (computed from the costs; not where the statistic removes source effects) and
+        "random" are added.
+    gains
+        Larger is better in `costs`: its sign is flipped.
+    statistic
+        ``within-target``: Spearman inside each target's column, averaged over targets.
+        ``two-way``: correlation of ranks after source and target effects are removed.
+    permutations
+        Random relabellings of the behaviors (QAP); all of them where they are fewer.
+    bootstrap
+        Bootstrap samples, where ``interval="bootstrap"``.
+    interval
+        ``jackknife`` over behaviors (default) or ``bootstrap`` over behaviors; see `intervals`.
+    seed
+        Of relabellings, bootstrap and the random baseline.
+    censored
+        Share of the runs of each pair that were censored, labelled like `costs`.
+    halves
+        Pairs of cost matrices, each from one half of the seeds, for the noise ceiling.
+    rule
+        How the verdict follows; default `VerdictRule()`.
+
+    Returns
+    -------
+    TransferTest
+
+    Raises
+    ------
+    InputError
+        Labels that do not match, fewer than four behaviors, bad distances, equal distances, no
+        target whose costs can be ranked, an unknown statistic.
+
+    Notes
+    -----
+    One-sided ``p = (1 + #{relabelled >= observed}) / (1 + B)``. Columns whose costs are all equal
+    (every run censored) are left out and listed. ``minimum_detectable = c + z(0.80) s`` with c the
+    95 % quantile of the null distribution and s its standard deviation: the smallest effect found
+    with 80 % power if the statistic spreads about the effect as it does about zero.
+    """
+    rule = rule or VerdictRule()
+    method = statistic_named(statistic)
+    if permutations < 1 or bootstrap < 1:
+        raise InputError("permutations and bootstrap are at least 1")
+    rng = np.random.default_rng(seed)
+    cost_frame = frame_of(costs, "costs")
+    named = {
+        name: frame_of(frame, f"baseline '{name}'") for name, frame in (baselines or {}).items()
+    }
+    pairs = make_pairs(
+        frame_of(distances, "distances"),
+        cost_frame,
+        named,
+        None if censored is None else frame_of(censored, "censored"),
+        gains,
+    )
+    pairs = _with_own_baselines(pairs, method, rng)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng)
+    null = method.permuted(pairs.predictors, pairs.cost, drawn)
+    limits = intervals(method, pairs, null[:, 0], interval, bootstrap, rng=rng)
+    estimates = _estimates(pairs, null, limits, drawn)
+    half = _split_half(method, pairs, halves)
+    return _result(method, pairs, estimates, null[0], drawn, interval, half, rule)
+
+
+def _with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator) -> Pairs:
+    if np.nanstd(pairs.predictors[0]) == 0:
+        raise InputError("distances: all are equal; there is nothing to rank")
+    own = {RANDOM: random_distances(pairs.sources, pairs.targets, rng)}
+    if not method.removes_source_effects:
+        # Once source effects are removed, leaving one target out of a source's mean would leave
+        # minus the cost of that very pair: an artefact, not a baseline.
+        own = {SOURCE_QUALITY: source_quality(pairs.cost), **own}
+    unknown = np.isnan(pairs.predictors[0])
+    return pairs.with_predictors({n: np.where(unknown, np.nan, m) for n, m in own.items()})
+
+
+def _estimates(
+    pairs: Pairs, null: FloatArray, limits: FloatArray, drawn: Relabelling
+) -> list[Estimate]:
+    reached = (null >= null[:, :1] - ROUNDING).sum(axis=1)
+    # The identity is the first of the batch, and is the 1 in both (1 + #) and (1 + B).
+    p_values = reached / len(drawn)
+    return [
+        Estimate(name, float(value), float(low), float(high), float(p))
+        for name, value, (low, high), p in zip(
+            pairs.names, null[:, 0], limits, p_values, strict=True
+        )
+    ]
+
+
+def _split_half(
+    method: Statistic, pairs: Pairs, halves: Sequence[tuple[Matrix, Matrix]] | None
+) -> float | None:
+    if not halves:
+        return None
+    return split_half(
+        method,
+        [
+            (pairs.like_cost(frame_of(a, "halves")), pairs.like_cost(frame_of(b, "halves")))
+            for a, b in halves
+        ],
+    )
+
+
+def _result(
+    method: Statistic,
+    pairs: Pairs,
+    estimates: list[Estimate],
+    null: FloatArray,
+    drawn: Relabelling,
+    interval: str,
+    half: float | None,
+    rule: VerdictRule,
+) -> TransferTest:
+    main, others = estimates[0], estimates[1:]
+    quality = next((e.value for e in others if e.name == SOURCE_QUALITY), None)
+    rho, count = method.per_target(pairs.predictors[0], pairs.cost)
+    spread = null[0 if drawn.exact else 1 :]
+    detectable = np.quantile(spread, 1 - rule.alpha) + stats.norm.ppf(POWER) * spread.std()
+    return TransferTest(
+        statistic=method.name,
+        value=main.value,
+        ci_low=main.ci_low,
+        ci_high=main.ci_high,
+        p_value=main.p_value,
+        permutations=len(drawn) - (0 if drawn.exact else 1),
+        exact=drawn.exact,
+        interval=f"{interval} over behaviors",
+        n_behaviors=len(set(pairs.sources) | set(pairs.targets)),
+        n_targets=int(pairs.counted.sum()),
+        n_pairs=pairs.n_pairs,
+        n_missing=pairs.n_missing,
+        n_censored=pairs.n_censored,
+        per_target=tuple(
+            TargetResult(pairs.targets[t], float(rho[t]), int(count[t]))
+            for t in np.flatnonzero(pairs.counted)
+        ),
+        baselines=tuple(others),
+        noise_ceiling=None if half is None else noise_ceiling(half),
+        split_half=half,
+        minimum_detectable=float(detectable),
+        verdict=rule.decide(main.value, main.ci_low, main.ci_high, main.p_value, quality),
+        rule=rule,
+        left_out=pairs.left_out,
+        references=pairs.references,
+        notes=tuple(_notes(pairs, main)),
+    )
+
+
+def _notes(pairs: Pairs, main: Estimate) -> list[str]:
+    notes = []
+    if pairs.left_out:
+        listed = "; ".join(f"{target} ({reason})" for target, reason in pairs.left_out)
+        notes.append(f"{len(pairs.left_out)} target(s) left out of the statistic: {listed}")
+    if pairs.references:
+        notes.append(
+            f"{len(pairs.references)} label(s) never were a target and are left out as reference"
+            f" sources: {', '.join(pairs.references)}"
+        )
+    if pairs.n_missing:
+        notes.append(f"{pairs.n_missing} pair(s) have no cost or no distance and are left out")
+    if pairs.n_censored:
+        notes.append(f"{pairs.n_censored} pair(s) have censored runs; they rank at their bound")
+    if not np.isfinite(main.ci_low):
+        notes.append("too few behaviors for an interval")
+    return notes

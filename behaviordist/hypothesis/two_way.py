@@ -1,0 +1,104 @@
+"""Correlation of distance and cost after source and target effects are taken out of both.
+
+Each matrix is ranked over its own cells, then an additive effect of the source and one of the
+target are fitted by least squares over the pairs that count and subtracted; the residuals are
+correlated. What is left cannot be due to good sources, central sources, or hard targets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from behaviordist.hypothesis.additive import Additive, Multiplied, Subsets
+from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray, whole_midranks
+from behaviordist.hypothesis.relabelling import Relabelling
+from behaviordist.hypothesis.within_target import MIN_SOURCES, chunks
+
+
+@dataclass(frozen=True)
+class TwoWay:
+    """Correlation of two-way residuals of rank-transformed predictor and cost."""
+
+    name: str = "two-way residual correlation"
+    removes_source_effects: bool = True
+
+    def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
+        """Return the correlation (T,) of residuals inside each column, and its sources (T,)."""
+        both = np.isfinite(predictor) & np.isfinite(cost)
+        x, y = (_residuals(_ranks(matrix), both) for matrix in (predictor, cost))
+        product, length = (x * y).sum(axis=0), np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+        count = both.sum(axis=0)
+        return np.where(count >= MIN_SOURCES, _ratio(product, length), np.nan), count
+
+    def permuted(
+        self, predictors: FloatArray, cost: FloatArray, relabelling: Relabelling
+    ) -> FloatArray:
+        """Return the statistic (K, B) of K predictors (K, S, T) under relabellings of the costs."""
+        mask, known = np.isfinite(cost), np.isfinite(predictors)
+        if bool((known == mask).all()):
+            return _permuted_complete(predictors, cost, relabelling)
+        out = np.empty((len(predictors), len(relabelling)))
+        ranks, cost_ranks = [_ranks(p) for p in predictors], _ranks(cost)
+        for part in chunks(len(relabelling), 4 * cost.size):
+            rows, columns = relabelling.rows[part, :, None], relabelling.columns[part, None, :]
+            y, valid = cost_ranks[rows, columns], mask[rows, columns]
+            for k, x in enumerate(ranks):
+                out[k, part] = _correlation(Subsets(valid & known[k]), x, y)
+        return out
+
+    def weighted(
+        self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
+    ) -> FloatArray:
+        """Return the statistic (K, B) of samples in which behaviors occur `rows`, `columns` times.
+
+        Ranks stay those of the whole matrices; effects are fitted anew with the multiplicities.
+        """
+        y = _ranks(cost)
+        designs = [
+            Multiplied(np.isfinite(p) & np.isfinite(cost), rows, columns) for p in predictors
+        ]
+        return np.stack(
+            [
+                _correlation(design, _ranks(p), y)
+                for design, p in zip(designs, predictors, strict=True)
+            ]
+        )
+
+
+def _ranks(matrix: FloatArray) -> FloatArray:
+    """Ranks over all cells, centred; NaN becomes 0: mask it."""
+    ranks = whole_midranks(matrix)
+    return np.nan_to_num(ranks - np.nanmean(ranks))
+
+
+def _correlation(design: Additive, x: FloatArray, y: FloatArray) -> FloatArray:
+    length = np.sqrt(np.maximum(design.inner(x, x) * design.inner(y, y), 0.0))
+    return _ratio(design.inner(x, y), length)
+
+
+def _ratio(product: FloatArray, length: FloatArray) -> FloatArray:
+    """Divide, with 0 where nothing varies (the scale of ranks makes 1e-6 nothing)."""
+    ratio: FloatArray = np.zeros(product.shape)
+    np.divide(product, length, out=ratio, where=length > 1e-6)
+    return ratio
+
+
+def _residuals(values: FloatArray, mask: BoolArray) -> FloatArray:
+    residuals: FloatArray = Subsets(mask[None]).residuals(values[None])[0]
+    return residuals
+
+
+def _permuted_complete(
+    predictors: FloatArray, cost: FloatArray, relabelling: Relabelling
+) -> FloatArray:
+    mask = np.isfinite(cost)
+    y = _residuals(_ranks(cost), mask)
+    features = np.stack([_residuals(_ranks(p), mask).ravel() for p in predictors])
+    length = np.sqrt((features**2).sum(axis=1) * (y**2).sum())
+    out = np.empty((len(predictors), len(relabelling)))
+    for part in chunks(len(relabelling), cost.size):
+        rows, columns = relabelling.rows[part, :, None], relabelling.columns[part, None, :]
+        out[:, part] = features @ y[rows, columns].reshape(len(rows), -1).T
+    return _ratio(out, np.broadcast_to(length[:, None], out.shape))

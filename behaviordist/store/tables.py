@@ -1,0 +1,156 @@
+"""Labelled square tables as CSV: the first column and the header are the labels.
+
+Empty cells are missing (NaN). In a table of costs the diagonal is ignored, and a cell such as
+``>80`` or ``>=80`` says that the run was stopped at 80 without arriving: it is *censored* there.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.errors import InputError
+from behaviordist.store.artifacts import write_text
+
+TableKind = Literal["distances", "costs", "matrix"]
+MISSING = frozenset({"", "na", "nan", "null", "none", "-"})
+ON_DIAGONAL = 1e-9
+
+
+def read_square(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
+    """Read a labelled square CSV as float64, columns in the order of the rows.
+
+    Parameters
+    ----------
+    path
+        UTF-8 CSV. Header: a corner cell (ignored), then the labels of the columns (targets).
+        Each row: the label (source), then numbers.
+    kind
+        ``distances``: finite, not negative, diagonal zero or empty (read as zero). ``costs``:
+        any finite numbers, diagonal ignored (read as NaN), ``>80`` is read as 80 (`read_costs`
+        also says which). ``matrix``: any finite numbers, such as a baseline.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (N, N); index = rows = sources, columns = targets; NaN is missing.
+
+    Raises
+    ------
+    InputError
+        Missing or empty file, not UTF-8, not square, duplicate or unequal labels, a cell that is
+        not a number of the kind; the message names file, row and column.
+    """
+    return _read(Path(path), kind)[0]
+
+
+def read_costs(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a table of costs and, of the same shape, where it is censored (1.0) or not (0.0)."""
+    return _read(Path(path), "costs")
+
+
+def write_square(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write a labelled table atomically, every digit kept, NaN as an empty cell."""
+    stream = StringIO()
+    frame.to_csv(stream, lineterminator="\n")
+    write_text(Path(path), stream.getvalue())
+
+
+def require_same_labels(
+    first: Sequence[str], second: Sequence[str], first_name: str, second_name: str
+) -> None:
+    """Raise `InputError` naming the labels that only one of two tables has."""
+    if set(first) == set(second):
+        return
+    parts = [
+        f"only in {name}: {', '.join(sorted(extra)[:8])}{' ...' if len(extra) > 8 else ''}"
+        for name, extra in (
+            (first_name, set(first) - set(second)),
+            (second_name, set(second) - set(first)),
+        )
+        if extra
+    ]
+    raise InputError(f"{first_name} and {second_name} have different labels ({'; '.join(parts)})")
+
+
+def _read(path: Path, kind: TableKind) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = _rows(path)
+    columns = [cell.strip() for cell in rows[0][1:]]
+    labels = [row[0].strip() for row in rows[1:]]
+    _check_shape(path, rows, labels, columns)
+    values = np.full((len(labels), len(columns)), math.nan)
+    censored = np.zeros_like(values)
+    for i, row in enumerate(rows[1:]):
+        for j, cell in enumerate(row[1:]):
+            where = f"{path}, row '{labels[i]}', column '{columns[j]}'"
+            same = labels[i] == columns[j]
+            if kind == "costs" and same:
+                continue
+            values[i, j], censored[i, j] = _number(cell.strip(), kind, where)
+            if kind == "distances" and same:
+                values[i, j] = _zero(values[i, j], where)
+    frame = pd.DataFrame(values, index=labels, columns=columns)[labels]
+    return frame, pd.DataFrame(censored, index=labels, columns=columns)[labels]
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text; save it as CSV in UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    rows = [row for row in csv.reader(StringIO(text)) if any(cell.strip() for cell in row)]
+    if not rows:
+        raise InputError(f"{path}: the file is empty; expected a labelled square CSV")
+    return rows
+
+
+def _check_shape(path: Path, rows: list[list[str]], labels: list[str], columns: list[str]) -> None:
+    for names, place in ((labels, "first column"), (columns, "header")):
+        if "" in names:
+            raise InputError(f"{path}: an empty label in the {place}; name every behavior")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(f"{path}: label '{twice[0]}' appears twice in the {place}")
+    if len(labels) != len(columns):
+        raise InputError(
+            f"{path}: not square: {len(labels)} rows and {len(columns)} columns of numbers"
+        )
+    for label, row in zip(labels, rows[1:], strict=True):
+        if len(row) != len(rows[0]):
+            raise InputError(
+                f"{path}, row '{label}': {len(row) - 1} cells where the header has {len(columns)}"
+            )
+    require_same_labels(labels, columns, f"{path} (rows)", f"{path} (header)")
+
+
+def _number(cell: str, kind: TableKind, where: str) -> tuple[float, float]:
+    if cell.lower() in MISSING:
+        return math.nan, 0.0
+    censored = cell.startswith(">")
+    if censored and kind != "costs":
+        raise InputError(f"{where}: '{cell}' is not a number (only costs may be censored)")
+    try:
+        value = float(cell[1:].removeprefix("=") if censored else cell)
+    except ValueError:
+        raise InputError(f"{where}: '{cell}' is not a number") from None
+    if not math.isfinite(value):
+        raise InputError(f"{where}: '{cell}' is not finite; leave the cell empty if it is missing")
+    if value < 0 and kind == "distances":
+        raise InputError(f"{where}: {cell} is negative; distances cannot be")
+    return value, float(censored)
+
+
+def _zero(value: float, where: str) -> float:
+    if value > ON_DIAGONAL:
+        raise InputError(f"{where}: {value} on the diagonal; a distance to itself is 0 or empty")
+    return 0.0
