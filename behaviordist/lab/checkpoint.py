@@ -156,15 +156,17 @@ def config_from_hf(values: dict[str, Any], folder: Path) -> LlamaConfig:
 
 def _plain_rope_theta(values: dict[str, Any], where: Path) -> float:
     """Return theta; transformers 5 keeps it in `rope_parameters`, 4 beside `rope_scaling`."""
-    rope = {**(values.get("rope_scaling") or {}), **(values.get("rope_parameters") or {})}
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    partial = rope.get("partial_rotary_factor", values.get("partial_rotary_factor")) or 1.0
-    if kind != "default" or partial != 1.0:
-        what = f"rope type '{kind}'" if kind != "default" else f"partial_rotary_factor {partial}"
-        raise InputError(
-            f"{where}: {what} is not known to the lab's Llama, which rotates plainly: "
-            "open it through transformers"
-        )
+    scaling, rope = values.get("rope_scaling") or {}, values.get("rope_parameters") or {}
+    top = {"partial_rotary_factor": values.get("partial_rotary_factor")}
+    for part in (scaling, rope, top):
+        kind = part.get("rope_type", part.get("type", "default"))
+        share = part.get("partial_rotary_factor") or 1.0
+        if kind != "default" or share != 1.0:
+            what = f"rope type '{kind}'" if kind != "default" else f"partial_rotary_factor {share}"
+            raise InputError(
+                f"{where}: {what} is not known to the lab's Llama, which rotates plainly: "
+                "open it through transformers"
+            )
     return float(rope.get("rope_theta", values.get("rope_theta", 10_000.0)))
 
 
@@ -251,8 +253,8 @@ def from_hf(tensors: Tensors, config: LlamaConfig, folder: Path) -> Params:
 
 
 def _hf_shapes(c: LlamaConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
-    d, f, width, kv = c.hidden_size, c.intermediate_size, c.heads * c.head_dim, 0
-    kv = c.kv_heads * c.head_dim
+    d, f = c.hidden_size, c.intermediate_size
+    width, kv = c.heads * c.head_dim, c.kv_heads * c.head_dim
     yield "model.embed_tokens.weight", (c.vocab_size, d)
     yield "model.norm.weight", (d,)
     if not c.tie_embeddings:

@@ -15,6 +15,7 @@ gradient a third faster than two.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -59,8 +60,14 @@ def init(config: LlamaConfig, seed: int) -> Params:
     residual stream smaller by ``(2 layers) ** -0.5`` (Radford et al. 2019, section 2.3); embeddings
     have standard deviation 0.02 when tied (they are the head too), 1 in root mean square else.
     """
+    params: Params = _init(config, jax.random.key(seed))
+    return params
+
+
+@partial(jax.jit, static_argnames="config")
+def _init(config: LlamaConfig, key: jax.Array) -> Params:
     c = config
-    keys = iter(jax.random.split(jax.random.key(seed), 2 + 4 * c.layers))
+    keys = iter(jax.random.split(key, 2 + 4 * c.layers))
     residual = (2 * c.layers) ** -0.5
 
     def normal(rows: int, columns: int, scale: float) -> jax.Array:
