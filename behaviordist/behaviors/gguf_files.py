@@ -94,6 +94,7 @@ def load_model(path: Path, dtype: Any) -> Any:
     return model
 
 
+@lru_cache(maxsize=4)
 def load_config(path: Path) -> Any:
     """Return the configuration that the file's header describes."""
     from transformers import AutoConfig

@@ -83,7 +83,8 @@ class TransformersBehavior:
         """Load the model as the settings say; free it at the end."""
         import torch
 
-        model = _load_model(self.path, getattr(torch, self.settings.dtype))
+        with _quiet():
+            model = _load_model(self.path, getattr(torch, self.settings.dtype))
         try:
             if self.settings.quant:
                 _round_linear_layers(model, self.settings.quant)
@@ -107,7 +108,8 @@ def load_transformers(path: Path, label: str, settings: InferenceSettings) -> Tr
         config, digest = gguf_files.load_config(path), files_digest((path,))
     else:
         config, digest = _folder_config(path), checkpoint_digest(path, weight_files(path))
-    tokenizer, notes = _tokenizer(path)
+    with _quiet():
+        tokenizer, notes = _tokenizer(path)
     text_config = config.get_text_config()
     if settings.quant:
         notes = (*notes, rounding.note(settings.quant))
@@ -152,6 +154,22 @@ def scored_log_probs(model: Any, batch: Batch) -> Any:
             return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
     finally:
         hook.remove()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the progress bars and warnings of `transformers` off the user's terminal."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _folder_config(folder: Path) -> Any:
