@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError
 
 ALGORITHMS = ("pretrain", "sft", "rlvr")
 
@@ -76,10 +75,3 @@ def one_line(error: ValidationError, where: str) -> InputError:
     key = ".".join(str(part) for part in first["loc"]) or "(top level)"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return InputError(f"{where}: '{key}': {first['msg']}{more}")
-
-
-def refuse_unknown_keys(values: Mapping[str, Any], model: type[BaseModel], where: str) -> None:
-    """Refuse keys that `model` does not have, with the nearest known name."""
-    for key in values:
-        if key not in model.model_fields:
-            raise InputError(f"{where}: unknown key '{key}'; {did_you_mean(key, model.model_fields)}")

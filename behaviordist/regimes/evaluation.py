@@ -35,12 +35,23 @@ def evaluation_documents(regime: Regime) -> NDArray[np.int32]:
 def evaluate(params: Any, config: llama.LlamaConfig, documents: Any) -> jax.Array:
     """Score a model: array (2,) of expected exact match and greedy exact match, in [0, 1].
 
-    The expected exact match is the mean over documents of the probability of the whole answer
-    (end marker included), the exact value of what sampling at temperature 1 estimates. Greedy
-    decoding is right exactly where every token of the answer is its context's argmax.
+    The means of `string_scores` over documents. The first is the exact value of what sampling at
+    temperature 1 estimates.
     """
-    wanted = documents[:, -ANSWER_TOKENS :]
-    logits = llama.forward(params, config, documents[:, :-1])[:, -ANSWER_TOKENS :]
+    return string_scores(params, config, documents).mean(axis=-1)
+
+
+def string_scores(params: Any, config: llama.LlamaConfig, documents: Any) -> jax.Array:
+    """Probability that a sampled answer is right, and whether the greedy one is, per document.
+
+    Returns
+    -------
+    array (2, n)
+        The probability of the whole answer, end marker included; 1.0 where greedy decoding is
+        right, which it is exactly where every token of the answer is its context's argmax.
+    """
+    wanted = documents[:, -ANSWER_TOKENS:]
+    logits = llama.forward(params, config, documents[:, :-1])[:, -ANSWER_TOKENS:]
     log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), wanted[..., None], axis=-1)[..., 0]
     greedy = jnp.all(logits.argmax(-1) == wanted, axis=-1)
-    return jnp.stack([jnp.exp(log_p.sum(-1)).mean(), greedy.mean(dtype=jnp.float32)])
+    return jnp.stack([jnp.exp(log_p.sum(-1)), greedy.astype(jnp.float32)])

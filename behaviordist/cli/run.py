@@ -1,0 +1,34 @@
+"""`behaviordist run` and `behaviordist studies`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    study: Annotated[str, typer.Argument(help="A study's name or a YAML file.")] = "transfer",
+    quick: Annotated[bool, typer.Option("--quick", help="The study's reduced form.")] = False,
+    seed: Annotated[int, typer.Option(help="Seeds every random draw.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder; default reports/NAME.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes; default one a core.")] = None,
+) -> None:
+    """Run a study from nothing to its report; run the same command again to continue it."""
+    from behaviordist.studies.run import run as run_study
+
+    record = run_study(study, out, quick=quick, seed=seed, jobs=jobs)
+    folder = Path(record["folder"])
+    test = json.loads((folder / "test.json").read_text(encoding="utf-8"))
+    typer.echo(test["sentence"])
+    typer.echo(f"Report: {folder / 'index.html'}")
+
+
+def studies() -> None:
+    """List the studies that `run` can run."""
+    from behaviordist.studies.config import STUDIES
+
+    for name, line in STUDIES.items():
+        typer.echo(f"{name:<14} {line}")

@@ -1,0 +1,99 @@
+"""Many artifacts, made by parallel processes, each once: what a killed run finished is kept."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from behaviordist.errors import InputError
+from behaviordist.store.artifacts import is_finished, publish
+
+
+@dataclass(frozen=True)
+class Job:
+    """One artifact to make.
+
+    Attributes
+    ----------
+    path
+        Where the artifact goes.
+    inputs
+        JSON-able; everything that the artifact depends on.
+    work
+        A module-level function, called as ``work(temporary_path, **arguments)`` in some process.
+    arguments
+        What `work` needs beyond the path; picklable.
+    """
+
+    path: Path
+    inputs: Mapping[str, Any]
+    work: Callable[..., None]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -> int:
+    """Make every artifact that is not finished yet.
+
+    Parameters
+    ----------
+    jobs
+        Independent of one another.
+    processes
+        How many run at a time.
+    done
+        Called with the number of artifacts that have become finished, as they do.
+
+    Returns
+    -------
+    int
+        How many were made now; the others were there.
+    """
+    from joblib import Parallel, delayed
+
+    waiting = [job for job in jobs if not is_finished(job.path, dict(job.inputs))]
+    done(len(jobs) - len(waiting))
+    if not waiting:
+        return 0
+    # Always in other processes: they inherit the one-thread setting, whatever this one has loaded.
+    pool = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
+    tasks = [delayed(_make)(job) for job in waiting]
+    if processes == 1:
+        pool = Parallel(n_jobs=2, return_as="generator_unordered", batch_size=1, pre_dispatch=1)
+    for _ in pool(tasks):
+        done(1)
+    return len(waiting)
+
+
+def _make(job: Job) -> None:
+    with publish(job.path, dict(job.inputs)) as temporary:
+        job.work(temporary, **job.arguments)
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold a run's folder; clear what a killed run left half-written in it.
+
+    Raises
+    ------
+    InputError
+        If another process holds the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                f"another run is writing to {folder}: wait for it, or give another --out"
+            ) from None
+        for leftover in folder.rglob(".*.tmp"):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+        yield

@@ -1,0 +1,132 @@
+"""The jobs of a lab study: which checkpoints and transfer runs it needs, and where they lie."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from behaviordist.engines.checkpoints import ENGINE_VERSION, save_random, train_checkpoint
+from behaviordist.lab.grammar import VOCABULARY
+from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.declaration import Regime
+from behaviordist.store import file_digest
+from behaviordist.store.jobs import Job
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.config import Study
+from behaviordist.transfer.runs import Goal, Transfer, run_transfer
+
+BASE, RANDOM = "base", "random"
+
+
+@dataclass(frozen=True)
+class LabRuns:
+    """Names and places of everything that a study trains, in one folder and for one seed."""
+
+    study: Study
+    folder: Path
+    seed: int
+
+    @property
+    def config(self) -> LlamaConfig:
+        """Architecture of every model of the study."""
+        return LlamaConfig(vocab_size=len(VOCABULARY), **self.study.model.model_dump())
+
+    def checkpoint(self, label: str, replicate: int = 0) -> Path:
+        """Folder of one checkpoint."""
+        name = label if label == BASE else f"{label}-s{replicate}"
+        return self.folder / "checkpoints" / name
+
+    def provenance(self, label: str, replicate: int = 0) -> dict[str, Any]:
+        """Read how a finished checkpoint was reached."""
+        path = self.checkpoint(label, replicate) / "provenance.json"
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return record
+
+    def base_job(self) -> Job:
+        """Pre-training of the one base that every post-training starts from."""
+        return self._training(self.checkpoint(BASE), self.study.base_regime(), None, BASE)
+
+    def random_jobs(self) -> list[Job]:
+        """Random weights, one checkpoint a seed."""
+        return [
+            Job(
+                self.checkpoint(RANDOM, replicate),
+                {"random": self._config(), "seed": derived_seed(self.seed, RANDOM, replicate)},
+                save_random,
+                {"config": self.config, "seed": derived_seed(self.seed, RANDOM, replicate)},
+            )
+            for replicate in range(self.study.seeds)
+        ]
+
+    def regime_jobs(self) -> list[Job]:
+        """Post-training of every behavior from the base, once a seed."""
+        return [
+            self._training(
+                self.checkpoint(regime.label, replicate),
+                regime,
+                self.checkpoint(BASE),
+                regime.label,
+                replicate,
+            )
+            for regime in self.study.regimes()
+            for replicate in range(self.study.seeds)
+        ]
+
+    def transfers(self, behaviors: list[str]) -> list[Transfer]:
+        """Every ordered pair of behaviors, and the base and random weights as sources."""
+        roles = {BASE: BASE, RANDOM: RANDOM, **dict.fromkeys(behaviors, "behavior")}
+        return [
+            Transfer(
+                source,
+                role,
+                target,
+                replicate,
+                self.folder / "transfers" / target / f"{source}-s{replicate}.json",
+            )
+            for target in behaviors
+            for source, role in roles.items()
+            for replicate in range(self.study.seeds)
+            if source != target
+        ]
+
+    def transfer_job(self, transfer: Transfer, goal: Goal) -> Job:
+        """Make the job of one transfer run; its data seed is shared by all sources of a target."""
+        targets = {regime.label: regime for regime in self.study.regimes()}
+        regime = self.study.transfer_regime(targets[transfer.target])
+        source = self.checkpoint(transfer.source, transfer.seed)
+        seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
+        inputs = {
+            "regime": regime.model_dump(mode="json"),
+            "source": file_digest(source / "model.safetensors"),
+            "seed": seed,
+            "stop_at": goal.stop_at,
+            "engine": ENGINE_VERSION,
+        }
+        arguments = {
+            "regime": regime,
+            "config": self.config,
+            "source": source,
+            "seed": seed,
+            "goal": goal,
+        }
+        return Job(transfer.path, inputs, run_transfer, arguments)
+
+    def _training(
+        self, path: Path, regime: Regime, source: Path | None, label: str, replicate: int = 0
+    ) -> Job:
+        seed = derived_seed(self.seed, label, replicate)
+        weights = None if source is None else file_digest(source / "model.safetensors")
+        inputs = {
+            "regime": regime.model_dump(mode="json"),
+            "model": self._config(),
+            "source": weights,
+            "seed": seed,
+            "engine": ENGINE_VERSION,
+        }
+        arguments = {"regime": regime, "config": self.config, "source": source, "seed": seed}
+        return Job(path, inputs, train_checkpoint, arguments)
+
+    def _config(self) -> dict[str, Any]:
+        return self.study.model.model_dump(mode="json")

@@ -1,0 +1,73 @@
+"""`run`: from a study's name or file to its finished folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from behaviordist.engines.threads import one_thread_per_process
+from behaviordist.errors import InputError
+from behaviordist.store.jobs import exclusive
+from behaviordist.studies.config import load_study
+from behaviordist.studies.progress import StageClock
+from behaviordist.studies.transfer import Settings, run_transfer_study
+
+
+def run(
+    study: str = "transfer",
+    out: str | Path | None = None,
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    jobs: int | None = None,
+    command: str | None = None,
+) -> dict[str, Any]:
+    """Run a study, or continue it: every finished artifact in the folder is kept.
+
+    Parameters
+    ----------
+    study
+        A name (`behaviordist studies` lists them) or a YAML file.
+    out
+        Folder of the run; default ``reports/NAME``, with ``-quick`` for a quick run.
+    quick
+        The reduced study of the file's ``quick`` section.
+    seed
+        Seeds every random draw; the same seed gives the same numbers, killed or not.
+    jobs
+        Processes; default: one a core. It changes the time only, not the numbers.
+    command
+        What to write into the record as the way to reproduce the run.
+
+    Returns
+    -------
+    dict
+        The run's record, as in ``run.json``, with the folder under ``"folder"``.
+
+    Raises
+    ------
+    InputError
+        Unknown study, bad file, bad settings, or a folder that another run holds.
+    """
+    from joblib import cpu_count
+    from rich.console import Console
+
+    resolved = load_study(study, quick)
+    if seed < 0:
+        raise InputError(f"--seed is {seed}: a seed is 0 or more")
+    if jobs is not None and jobs < 1:
+        raise InputError(f"--jobs is {jobs}: at least one process is needed")
+    folder = Path(out) if out is not None else default_folder(resolved.name, quick)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder} is a file: give a folder")
+    one_thread_per_process()
+    described = command or f"behaviordist run {study}{' --quick' * quick} --seed {seed}"
+    settings = Settings(folder, seed, jobs or cpu_count(), quick, described)
+    with exclusive(folder):
+        record = run_transfer_study(resolved, settings, StageClock(Console(stderr=True)))
+    return {**record, "folder": str(folder)}
+
+
+def default_folder(name: str, quick: bool) -> Path:
+    """Return where a run goes when nobody says: ``reports/NAME``, quick runs apart."""
+    return Path("reports") / (f"{name}-quick" if quick else name)

@@ -1,0 +1,147 @@
+"""Study `transfer`: are closer behaviors cheaper to reach?
+
+Method, in the order of the code. One base is pre-trained. Every regime (algorithm x function)
+post-trains it from several seeds, until its convergence rule holds; a regime that does not
+converge stays out, visibly. Distances are taken between the converged behaviors. Then every
+behavior, the base and random weights are tuned towards every target, with tau fixed beforehand
+from the level that the target's own runs reached. Last, distances meet costs in one test, beside
+the simpler explanations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from behaviordist.errors import InputError
+from behaviordist.studies.config import Study
+from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
+from behaviordist.studies.progress import StageClock
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a study is run, as opposed to what it is."""
+
+    folder: Path
+    seed: int = 0
+    jobs: int = 2
+    quick: bool = False
+    command: str = ""
+
+
+def run_transfer_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
+    """Run every stage that is not finished; write the folder; return the test's record.
+
+    Raises
+    ------
+    InputError
+        If fewer than four behaviors converged: there is nothing to test.
+    """
+    runs = LabRuns(study, settings.folder, settings.seed)
+    train_behaviors(runs, settings.jobs, clock)
+    behaviors, failed = converged(runs)
+    if len(behaviors) < 4:
+        raise InputError(
+            f"only {len(behaviors)} of {len(study.regimes())} regimes converged within budget; a"
+            " test needs four: raise post_training budgets or lower convergence.at_least"
+        )
+    matrices = measure_distances(runs, behaviors, clock)
+    rows = run_transfers(runs, behaviors, settings.jobs, clock)
+    from behaviordist.studies.transfer_results import write_results
+
+    return write_results(runs, settings, behaviors, failed, matrices, rows, clock)
+
+
+def train_behaviors(runs: LabRuns, processes: int, clock: StageClock) -> None:
+    """Pre-train the base, then post-train every regime from every seed."""
+    from behaviordist.store.jobs import run_jobs
+
+    with clock.stage("pretrain", 1, "Pre-training the base") as done:
+        run_jobs([runs.base_job()], 1, done)
+    jobs = [*runs.random_jobs(), *runs.regime_jobs()]
+    with clock.stage("regimes", len(jobs), "Post-training the behaviors") as done:
+        run_jobs(jobs, processes, done)
+
+
+def converged(runs: LabRuns) -> tuple[list[str], list[str]]:
+    """Split the regimes' labels into those whose every seed converged, and the rest."""
+    good, bad = [], []
+    for regime in runs.study.regimes():
+        records = [runs.provenance(regime.label, r) for r in range(runs.study.seeds)]
+        (good if all(record["converged"] for record in records) else bad).append(regime.label)
+    return good, bad
+
+
+def replicates(runs: LabRuns, behaviors: list[str]) -> dict[str, list[Path]]:
+    """Checkpoint folders of every behavior, then of the base and of random weights."""
+    seeds = range(runs.study.seeds)
+    folders = {label: [runs.checkpoint(label, r) for r in seeds] for label in behaviors}
+    return {
+        **folders,
+        BASE: [runs.checkpoint(BASE)],
+        RANDOM: [runs.checkpoint(RANDOM, r) for r in seeds],
+    }
+
+
+def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) -> dict[str, Any]:
+    """Return regime-level distance matrices, one a geometry, from fingerprints made once."""
+    from behaviordist.behaviors import load
+    from behaviordist.distances.fingerprinting import fingerprint
+    from behaviordist.distances.regimes import regime_distances
+    from behaviordist.probes import ProbeSet
+
+    wanted = runs.study.distances
+    probes = ProbeSet.load(wanted.probes)
+    folders = replicates(runs, behaviors)
+    names = [(label, folder) for label, paths in folders.items() for folder in paths]
+    loaded = [load(str(folder), label=folder.name) for _, folder in names]
+    reference = next(b for b, (label, _) in zip(loaded, names, strict=True) if label == BASE)
+    geometries = (wanted.geometry, *wanted.also)
+    with clock.stage("fingerprints", len(loaded), "Fingerprinting the checkpoints") as done:
+        prints = fingerprint(
+            loaded,
+            probes,
+            geometries,
+            folder=runs.folder / "fingerprints",
+            reference=reference,
+            progress=lambda _: done(1),
+        )
+    matrices = {}
+    for geometry in geometries:
+        groups: dict[str, list[Any]] = {label: [] for label in folders}
+        for (label, _), one in zip(names, prints[geometry], strict=True):
+            groups[label].append(one)
+        matrices[geometry] = regime_distances(groups)
+    return matrices
+
+
+def run_transfers(
+    runs: LabRuns, behaviors: list[str], processes: int, clock: StageClock
+) -> pd.DataFrame:
+    """Tune every source into every target; one row an evaluation."""
+    from behaviordist.store.jobs import run_jobs
+    from behaviordist.transfer.runs import collect
+
+    goals = fix_goals(runs, behaviors)
+    transfers = runs.transfers(behaviors)
+    jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
+    with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
+        run_jobs(jobs, processes, done)
+    return collect(transfers, goals)
+
+
+def fix_goals(runs: LabRuns, behaviors: list[str]) -> dict[str, Any]:
+    """Fix tau of every target from its own converged runs, before any transfer."""
+    from behaviordist.transfer.runs import Goal
+
+    asked, seeds = runs.study.transfer, runs.study.seeds
+    goals = {}
+    for label in behaviors:
+        level = sum(runs.provenance(label, r)["score"] for r in range(seeds)) / seeds
+        highest = max(asked.share, *asked.sweep)
+        goals[label] = Goal(level, asked.share * level, highest * level)
+    return goals

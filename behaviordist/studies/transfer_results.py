@@ -1,0 +1,288 @@
+"""What study `transfer` leaves in its folder: matrices, the test beside its baselines, the record."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from behaviordist.store import publish, write_json, write_text
+from behaviordist.store.tables import write_square
+from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
+from behaviordist.studies.progress import StageClock
+
+if TYPE_CHECKING:
+    from behaviordist.hypothesis import TransferTest
+    from behaviordist.studies.transfer import Settings
+
+LIBRARIES = ("behaviordist", "jax", "numpy", "scipy", "scikit-learn", "transformers", "torch")
+
+
+def write_results(
+    runs: LabRuns,
+    settings: Settings,
+    behaviors: list[str],
+    failed: list[str],
+    matrices: Mapping[str, Any],
+    rows: pd.DataFrame,
+    clock: StageClock,
+) -> dict[str, Any]:
+    """Test the hypothesis and write every file of the run's folder; return ``run.json``."""
+    from behaviordist.report import write_report
+    from behaviordist.transfer.curves import summarise
+    from behaviordist.transfer.matrix import TransferMatrix
+    from behaviordist.transfer.runs import write_table
+
+    folder, study = runs.folder, runs.study
+    labels = [*behaviors, BASE, RANDOM]
+    main = matrices[study.distances.geometry]
+    with clock.stage("test", 1, "Testing closer against cheaper") as done:
+        table = summarise(rows)
+        costs = TransferMatrix.from_runs(table, labels)
+        baselines = _baselines(runs, behaviors, rows, labels)
+        tests = _Tests(runs, table, rows, labels, baselines)
+        headline = tests.headline(main)
+        record = _record(runs, settings, behaviors, failed, matrices, tests, headline)
+        done(1)
+    main.save(folder)
+    costs.save(folder)
+    with publish(folder / "transfers.parquet", {"rows": len(rows)}) as temporary:
+        write_table(temporary, rows)
+    for name, frame in baselines.items():
+        write_square(folder / "baselines" / f"{name.replace(' ', '_')}.csv", frame)
+    write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
+    headline.save(folder / "test.json")
+    record["times_s"] = clock.times
+    write_json(folder / "run.json", record)
+    with clock.stage("report", 1, "Drawing the report") as done:
+        write_report(folder)
+        done(1)
+    return record
+
+
+class _Tests:
+    """The same test, asked of every geometry, cost measure and tau; settings from the study."""
+
+    def __init__(
+        self,
+        runs: LabRuns,
+        table: pd.DataFrame,
+        rows: pd.DataFrame,
+        labels: list[str],
+        baselines: Mapping[str, pd.DataFrame],
+    ) -> None:
+        self.study, self.seed = runs.study, runs.seed
+        self.table, self.rows, self.labels, self.baselines = table, rows, labels, baselines
+
+    def headline(self, distances: Any) -> TransferTest:
+        """Return the pre-stated test: distance against mean cost in steps."""
+        return self._test(distances, self.table, "steps", self.baselines)
+
+    def one(
+        self, name: str, distances: Any, measure: str = "steps", share: float | None = None
+    ) -> dict[str, Any]:
+        """Return one row of a side table, or a row of nulls with the reason it cannot be had."""
+        from behaviordist.errors import InputError
+        from behaviordist.transfer.curves import summarise
+
+        table = self.table if share is None else summarise(self.rows, share)
+        try:
+            test = self._test(distances, table, measure, {})
+        except InputError as error:
+            empty = dict.fromkeys(("value", "ci_low", "ci_high", "p_value", "split_half"))
+            return {"name": name, **empty, "reason": str(error)}
+        head = test.to_json()["statistic"]
+        row = {key: head[key] for key in ("value", "ci_low", "ci_high", "p_value")}
+        counts = {"n_targets": test.n_targets, "n_censored": test.n_censored}
+        return {"name": name, **row, **counts, "split_half": test.split_half}
+
+    def _test(
+        self,
+        distances: Any,
+        table: pd.DataFrame,
+        measure: str,
+        baselines: Mapping[str, pd.DataFrame],
+    ) -> TransferTest:
+        from behaviordist.hypothesis import VerdictRule, transfer_test
+        from behaviordist.transfer.matrix import TransferMatrix, split_halves
+
+        costs = TransferMatrix.from_runs(table, self.labels, measure)
+        halves = split_halves(table, self.labels, measure)
+        asked = self.study.test
+        return transfer_test(
+            distances,
+            costs,
+            baselines=baselines,
+            statistic=asked.statistic,
+            permutations=asked.permutations,
+            bootstrap=asked.bootstrap,
+            seed=self.seed,
+            censored=costs.censored if measure == "steps" else None,
+            halves=None if halves is None else [halves],
+            rule=VerdictRule(**asked.rule.model_dump()),
+        )
+
+
+def _baselines(
+    runs: LabRuns, behaviors: list[str], rows: pd.DataFrame, labels: list[str]
+) -> dict[str, pd.DataFrame]:
+    """Simpler predictors of cost, larger = expected dearer."""
+    from behaviordist.distances.weights import weight_distances
+    from behaviordist.studies.transfer import replicates
+    from behaviordist.transfer.matrix import scores_at_start
+
+    return {
+        "weight-space distance": weight_distances(replicates(runs, behaviors)),
+        "score at step 0": 1.0 - scores_at_start(rows, labels),
+    }
+
+
+def _record(
+    runs: LabRuns,
+    settings: Settings,
+    behaviors: list[str],
+    failed: list[str],
+    matrices: Mapping[str, Any],
+    tests: _Tests,
+    headline: TransferTest,
+) -> dict[str, Any]:
+    """Collect ``run.json``: what was run, with what, and the tables of the report."""
+    from behaviordist.probes import ProbeSet
+    from behaviordist.store import digest_of
+    from behaviordist.transfer.matrix import MEASURES
+
+    study, main = runs.study, matrices[runs.study.distances.geometry]
+    measures = [tests.one(measure, main, measure) for measure in MEASURES]
+    probes = ProbeSet.load(study.distances.probes)
+    return {
+        "schema": 1,
+        "kind": "transfer",
+        "command": settings.command,
+        "study": study.name,
+        "question": study.question,
+        "quick": settings.quick,
+        "seed": runs.seed,
+        "seeds": study.seeds,
+        "jobs": settings.jobs,
+        "versions": {"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
+        "digests": {"probes": probes.digest, "study": digest_of(study.resolved())},
+        "geometry": study.distances.geometry,
+        "probes": {"name": probes.name, "n": len(probes.probes), "digest": probes.digest},
+        "behaviors": _behavior_rows(runs, [*behaviors, *failed]),
+        "base_chance": base_chance(runs),
+        "noise_floor": main.metadata.get("noise_floor"),
+        "targets": _target_rows(tests.table, tests.rows, headline),
+        "random_start": _random_rows(runs, tests.table, tests.rows, behaviors),
+        "split_half": {row["name"]: row["split_half"] for row in measures},
+        "geometries": [tests.one(name, matrix) for name, matrix in matrices.items()],
+        "cost_measures": measures,
+        "tau_sweep": [
+            {"share": s, **tests.one(f"{s:g} of level", main, share=s)}
+            for s in study.transfer.sweep
+        ],
+        "notes": [
+            f"{label} did not converge within its budget and is left out of distances and test"
+            for label in failed
+        ],
+    }
+
+
+def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
+    regimes = {regime.label: regime for regime in runs.study.regimes()}
+    keys = ("seed", "converged", "steps", "tokens", "flops", "score")
+    rows = []
+    for label in labels:
+        records = [
+            {
+                "checkpoint": f"checkpoints/{runs.checkpoint(label, r).name}",
+                **{key: runs.provenance(label, r)[key] for key in keys},
+                "replicate": r,
+            }
+            for r in range(runs.study.seeds)
+        ]
+        regime = regimes[label]
+        rows.append(
+            {
+                "label": label,
+                "algorithm": regime.algorithm,
+                "task": regime.task,
+                "role": "behavior",
+                "runs": records,
+            }
+        )
+    base = runs.provenance(BASE)
+    origin = {"checkpoint": "checkpoints/base", **{key: base[key] for key in keys}, "replicate": 0}
+    rows.append(
+        {"label": BASE, "algorithm": "pretrain", "task": None, "role": BASE, "runs": [origin]}
+    )
+    rows.append({"label": RANDOM, "algorithm": None, "task": None, "role": RANDOM, "runs": []})
+    return rows
+
+
+def base_chance(runs: LabRuns) -> list[dict[str, Any]]:
+    """Probability that the base answers a hidden prompt with each function, over strings."""
+    from behaviordist.lab import checkpoint
+    from behaviordist.regimes.evaluation import evaluation_documents, string_scores
+
+    base = checkpoint.load(runs.checkpoint(BASE))
+    pretrain = runs.study.base_regime()
+    regime = runs.study.regimes()[0]
+    rows = []
+    for name in pretrain.functions:
+        documents = evaluation_documents(regime.model_copy(update={"task": name}))
+        chances = np.asarray(string_scores(base.params, base.config, documents)[0], np.float64)
+        error = chances.std(ddof=1) / np.sqrt(len(chances))
+        rows.append(
+            {"function": name, "mean": float(chances.mean()), "standard_error": float(error)}
+        )
+    return rows
+
+
+def _target_rows(
+    table: pd.DataFrame, rows: pd.DataFrame, headline: TransferTest
+) -> list[dict[str, Any]]:
+    out = dict(headline.left_out)
+    result = []
+    for target, runs in table.groupby("target", sort=False):
+        first = rows[rows["target"] == target].iloc[0]
+        result.append(
+            {
+                "target": target,
+                "level": float(first["level"]),
+                "tau": float(first["tau"]),
+                "budget": int(first["budget"]),
+                "runs": len(runs),
+                "censored": int(runs["censored"].sum()),
+                "left_out": target in out,
+                "reason": out.get(str(target), ""),
+            }
+        )
+    return result
+
+
+def _random_rows(
+    runs: LabRuns, table: pd.DataFrame, rows: pd.DataFrame, behaviors: list[str]
+) -> list[dict[str, Any]]:
+    """How far random weights come under each target's regime."""
+    algorithms = {regime.label: regime.algorithm for regime in runs.study.regimes()}
+    result = []
+    for target in behaviors:
+        started = table[(table["source"] == RANDOM) & (table["target"] == target)]
+        curves = rows[(rows["source"] == RANDOM) & (rows["target"] == target)]
+        result.append(
+            {
+                "target": target,
+                "algorithm": algorithms[target],
+                "runs": len(started),
+                "censored": int(started["censored"].sum()),
+                "steps": float(started["steps"].mean()),
+                "best_score": float(curves["score"].max()),
+            }
+        )
+    return result
+

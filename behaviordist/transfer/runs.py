@@ -1,0 +1,91 @@
+"""One transfer run: a source checkpoint trained under a target's regime, its curve kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from behaviordist.engines.checkpoints import flops_per_step, tokens_per_step
+from behaviordist.engines.jax_engine import Start, Stop, train
+from behaviordist.lab import checkpoint
+from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.declaration import Regime
+from behaviordist.store import write_json
+from behaviordist.transfer.curves import COLUMNS
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Which source is tuned into which target, with which seed, and where its curve lies."""
+
+    source: str
+    source_role: str
+    target: str
+    seed: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a target asks of every source, fixed before any transfer: tau = share x level."""
+
+    level: float
+    tau: float
+    stop_at: float
+
+
+def run_transfer(
+    path: Path, regime: Regime, config: LlamaConfig, source: Path, seed: int, goal: Goal
+) -> None:
+    """Train a source under a target's regime until `goal.stop_at` or the budget; write the curve.
+
+    The stop lies at the highest tau of the sweep, so one run serves every tau in it. All sources
+    of one target and seed see the same data (common random numbers).
+    """
+    start = Start(checkpoint.load(source).params, seed)
+    run = train(regime, config, [start], stop=Stop(goal.stop_at))[0]
+    write_json(
+        path,
+        {
+            "steps": run.steps.tolist(),
+            "scores": run.scores.tolist(),
+            "greedy": run.greedy.tolist(),
+            "tokens_per_step": tokens_per_step(regime),
+            "flops_per_step": flops_per_step(regime, config),
+            "budget": regime.budget,
+        },
+    )
+
+
+def collect(transfers: Iterable[Transfer], goals: dict[str, Goal]) -> pd.DataFrame:
+    """Gather finished runs into one frame, one row an evaluation, columns `curves.COLUMNS`."""
+    frames = [_rows(transfer, goals[transfer.target]) for transfer in transfers]
+    table = pd.concat(frames, ignore_index=True)
+    return table.sort_values(["target", "source", "seed", "step"], ignore_index=True)
+
+
+def write_table(path: Path, rows: pd.DataFrame) -> None:
+    """Write ``transfers.parquet`` (the caller makes it atomic)."""
+    rows.to_parquet(path, index=False)
+
+
+def _rows(transfer: Transfer, goal: Goal) -> pd.DataFrame:
+    curve: dict[str, Any] = json.loads(transfer.path.read_text(encoding="utf-8"))
+    steps: Sequence[int] = curve["steps"]
+    frame = pd.DataFrame({"step": steps, "score": curve["scores"], "greedy": curve["greedy"]})
+    return frame.assign(
+        source=transfer.source,
+        target=transfer.target,
+        source_role=transfer.source_role,
+        seed=transfer.seed,
+        tokens=frame["step"] * curve["tokens_per_step"],
+        flops=frame["step"] * curve["flops_per_step"],
+        level=goal.level,
+        tau=goal.tau,
+        budget=curve["budget"],
+    )[list(COLUMNS)]
