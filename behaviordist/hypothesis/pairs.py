@@ -12,6 +12,7 @@ import pandas as pd
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray
 from behaviordist.hypothesis.within_target import MIN_SOURCES
+from behaviordist.store.tables import require_same_labels
 
 MIN_BEHAVIORS = 4
 SLACK = 1e-9
@@ -142,13 +143,13 @@ def make_pairs(
         Labels that differ, fewer than four behaviors, bad distances, nothing left to rank.
     """
     _check_distances(distances)
+    _check_labels(distances, costs)
     sources, targets, references = _sides(costs)
     _check_size(sources, targets)
     cost = _cells(costs, sources, targets, "costs") * (-1.0 if gains else 1.0)
     share = np.zeros_like(cost)
     if censored is not None:
         share = np.nan_to_num(_cells(censored, sources, targets, "censored"))
-    _check_labels(distances, costs)
     stack = [_cells(distances, sources, targets, "distances")]
     stack += [_cells(frame, sources, targets, f"baseline '{n}'") for n, frame in predictors.items()]
     left_out = _unrankable(cost, stack[0], share, targets)
@@ -175,11 +176,14 @@ def make_pairs(
 
 
 def _sides(costs: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Sources, targets and references. Square tables lose the labels that were never a target."""
-    rows, columns = list(costs.index), list(costs.columns)
+    """Sources, targets and references. Square tables lose the labels that were never a target.
+
+    Labels are sorted, so that the order in a file changes no random draw.
+    """
+    rows, columns = sorted(costs.index), sorted(costs.columns)
     if set(rows) != set(columns):
         return rows, columns, []
-    values = costs.loc[:, rows].to_numpy(dtype=np.float64, copy=True)
+    values = costs.loc[rows, rows].to_numpy(dtype=np.float64, copy=True)
     np.fill_diagonal(values, np.nan)
     tried = np.isfinite(values).any(axis=0)
     kept = [label for label, used in zip(rows, tried, strict=True) if used]
@@ -216,13 +220,9 @@ def _check_distances(distances: pd.DataFrame) -> None:
 
 
 def _check_labels(distances: pd.DataFrame, costs: pd.DataFrame) -> None:
-    if len(costs.index) != len(costs.columns) or set(costs.index) != set(costs.columns):
-        return  # rectangular: the distances may know more behaviors than the costs
-    extra = sorted(set(distances.index) - set(costs.index))
-    if extra:
-        raise InputError(
-            f"distances and costs have different labels (only in distances: {', '.join(extra[:8])})"
-        )
+    if set(costs.index) == set(costs.columns):
+        require_same_labels(list(distances.index), list(costs.index), "distances", "costs")
+    # Rectangular costs: the distances may know more behaviors than the costs do.
 
 
 def _cells(
