@@ -5,8 +5,17 @@ from behaviordist.store.artifacts import (
     file_digest,
     is_finished,
     publish,
+    write_bytes,
     write_json,
     write_text,
 )
 
-__all__ = ["digest_of", "file_digest", "is_finished", "publish", "write_json", "write_text"]
+__all__ = [
+    "digest_of",
+    "file_digest",
+    "is_finished",
+    "publish",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]

@@ -1,0 +1,1 @@
+"""One figure a file: each takes plain tables and returns a matplotlib figure."""

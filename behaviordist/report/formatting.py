@@ -1,0 +1,103 @@
+"""Numbers as people read them: rounded to what is known, with their interval, missing as a dash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+MISSING = "–"
+
+
+def as_float(value: Any) -> float:
+    """Return a JSON value as a float; NaN where it is absent or no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    return float(value)
+
+
+def decimal(value: Any, digits: int = 2) -> str:
+    """Return `value` with that many decimals, a true minus sign, and a dash where it is missing."""
+    number = as_float(value)
+    if not math.isfinite(number):
+        return MISSING
+    text = f"{number:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def significant(value: Any, digits: int = 3) -> str:
+    """Return `value` with that many significant digits, thousands separated."""
+    number = as_float(value)
+    if not math.isfinite(number):
+        return MISSING
+    if number == 0:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(number))))
+    if abs(number) >= 1e7 or abs(number) < 1e-4:
+        return (
+            f"{number:.{digits - 1}e}".replace("-", "−").replace("e+0", "e+").replace("e−0", "e−")
+        )
+    return f"{number:,.{places}f}".replace("-", "−")
+
+
+def count(value: Any) -> str:
+    """Return a whole number with thousands separated; a dash where it is missing."""
+    number = as_float(value)
+    return MISSING if not math.isfinite(number) else f"{number:,.0f}".replace("-", "−")
+
+
+def interval(record: dict[str, Any], digits: int = 2) -> str:
+    """Return ``value [low, high]`` of a record with `value`, `ci_low`, `ci_high`."""
+    value = decimal(record.get("value"), digits)
+    low, high = decimal(record.get("ci_low"), digits), decimal(record.get("ci_high"), digits)
+    return value if MISSING in (value, low, high) else f"{value} [{low}, {high}]"
+
+
+def p_value(value: Any, permutations: Any = None) -> str:
+    """Return ``= 0.012`` or ``≤ 0.0001``: a permutation test cannot show less than 1 / (1 + B)."""
+    number, draws = as_float(value), as_float(permutations)
+    if not math.isfinite(number):
+        return "= " + MISSING
+    if math.isfinite(draws) and number <= 1 / (1 + draws) * (1 + 1e-9):
+        return f"≤ {significant(number, 1)}"
+    return "< 0.0001" if number < 1e-4 else f"= {significant(number, 2)}"
+
+
+def p_cell(value: Any) -> str:
+    """Return a p-value for a table cell."""
+    return p_value(value).removeprefix("= ")
+
+
+def share(value: Any) -> str:
+    """Return a share in percent, with a decimal below ten percent."""
+    number = as_float(value)
+    if not math.isfinite(number):
+        return MISSING
+    return f"{100 * number:.{1 if abs(number) < 0.1 else 0}f}%".replace("-", "−")
+
+
+def spread(values: Iterable[Any], digits: int = 0) -> str:
+    """Return ``median (lowest–highest)`` of the finite values, or a dash."""
+    finite = sorted(v for v in map(as_float, values) if math.isfinite(v))
+    if not finite:
+        return MISSING
+    middle = len(finite) // 2
+    median = finite[middle] if len(finite) % 2 else (finite[middle - 1] + finite[middle]) / 2
+    if finite[0] == finite[-1]:
+        return decimal(median, digits)
+    return f"{decimal(median, digits)} ({decimal(finite[0], digits)}–{decimal(finite[-1], digits)})"
+
+
+def seconds(value: Any) -> str:
+    """Return a duration in seconds or minutes."""
+    number = as_float(value)
+    if not math.isfinite(number):
+        return MISSING
+    return f"{number:.1f} s" if number < 120 else f"{number / 60:.1f} min"
+
+
+def plural(n: int, noun: str) -> str:
+    """Return ``1 pair`` or ``3 pairs``."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
