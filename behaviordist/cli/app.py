@@ -10,6 +10,7 @@ import sys
 
 import typer
 
+from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
 from behaviordist.cli.test import test
 from behaviordist.errors import BehaviordistError
@@ -28,6 +29,7 @@ def _commands() -> None:
     """Keep command names on the command line, however few commands there are."""
 
 
+app.command("report")(report)
 app.command("run")(run)
 app.command("test")(test)
 app.command("studies")(studies)
