@@ -1,0 +1,102 @@
+"""Distances between behaviors and between regimes, with intervals and noise floors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from behaviordist.behaviors import Behavior
+from behaviordist.distances.fingerprinting import Progress, fingerprint
+from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.distances.regimes import regime_distances
+from behaviordist.innerproduct import Fingerprint, pair_moments
+from behaviordist.probes import ProbeSet
+
+
+def distances(
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    geometry: str = "hellinger",
+    *,
+    origin: Behavior | None = None,
+    folder: Path | None = None,
+    sketch: int | str | None = "auto",
+    reference: Behavior | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> DistanceMatrix:
+    """Distances between behaviors on a probe set.
+
+    Parameters
+    ----------
+    behaviors
+        N behaviors over one vocabulary, with different labels.
+    probes
+        Probe set.
+    geometry
+        Name of the inner product (`innerproduct.geometries`).
+    origin
+        The behavior that shifts are taken from; reference of `fisher` unless `reference` is given.
+    folder
+        Where fingerprints are kept, to be computed once.
+    sketch
+        ``"auto"``, None (exact) or a size D; see `fingerprint`.
+    reference
+        Reference distribution of `fisher`.
+    progress
+        See `fingerprint`.
+
+    Returns
+    -------
+    DistanceMatrix; standard errors are over probes.
+
+    Raises
+    ------
+    InputError
+        See `fingerprint`.
+    """
+    made = fingerprint(
+        behaviors,
+        probes,
+        (geometry,),
+        folder=folder,
+        sketch=sketch,
+        reference=reference or origin,
+        progress=progress,
+    )[geometry]
+    return matrix_of(made)
+
+
+def matrix_of(fingerprints: Sequence[Fingerprint]) -> DistanceMatrix:
+    """Distances between fingerprints of one kind, with standard errors over probes.
+
+    Raises
+    ------
+    InputError
+        If they cannot be mixed, or two have the same label.
+    """
+    moments = pair_moments(fingerprints)
+    first = fingerprints[0].identity
+    return DistanceMatrix(
+        labels=tuple(f.label for f in fingerprints),
+        squared=moments.squared,
+        squared_standard_errors=moments.squared_standard_errors,
+        degrees_of_freedom=float(max(moments.degrees_of_freedom, 1)),
+        metadata={
+            "geometry": first.geometry,
+            "sketch": first.sketch,
+            "probe_digest": first.probe_digest,
+            "reference": first.reference,
+            "n_probes": fingerprints[0].n_probes,
+            "behaviors": {f.label: f.identity.behavior for f in fingerprints},
+        },
+    )
+
+
+__all__ = [
+    "DistanceMatrix",
+    "Progress",
+    "distances",
+    "fingerprint",
+    "matrix_of",
+    "regime_distances",
+]

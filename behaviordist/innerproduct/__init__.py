@@ -1,0 +1,16 @@
+"""Inner products of functions: geometries, sketches, fingerprints, all pairs with uncertainty."""
+
+from behaviordist.innerproduct.fingerprint import Fingerprint, Identity, check_mixable
+from behaviordist.innerproduct.geometries import GEOMETRIES, Geometry, get_geometry
+from behaviordist.innerproduct.pairs import PairMoments, pair_moments
+
+__all__ = [
+    "GEOMETRIES",
+    "Fingerprint",
+    "Geometry",
+    "Identity",
+    "PairMoments",
+    "check_mixable",
+    "get_geometry",
+    "pair_moments",
+]

@@ -1,0 +1,181 @@
+"""Fingerprints: a behavior's features on a probe set, in one safetensors file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.errors import InputError
+from behaviordist.store import publish
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.int64]
+
+EXACT = "exact"
+# What must agree between fingerprints, and what to do when it does not.
+COMPARED = {
+    "geometry": "make both with the same geometry",
+    "probe_digest": "make both on the same probe set",
+    "vocabulary": "compare behaviors that share a tokenizer",
+    "sketch": "make both with the same sketch size",
+    "reference": "make both with the same reference",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a fingerprint is of.
+
+    Parameters
+    ----------
+    label
+        What matrices call the behavior.
+    behavior
+        Digest of the checkpoint and its settings.
+    vocabulary
+        Digest of the token -> id map.
+    probe_digest
+        Digest of the probe set.
+    geometry
+        Name of the geometry.
+    sketch
+        ``"exact"`` or ``"countsketch-D"``.
+    reference
+        Identity of the reference distribution, empty where the geometry has none.
+    """
+
+    label: str
+    behavior: str
+    vocabulary: str
+    probe_digest: str
+    geometry: str
+    sketch: str = EXACT
+    reference: str = ""
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Everything the features depend on (all but the label)."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k != "label"}
+
+
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """Features of one behavior at every position of a probe set.
+
+    Parameters
+    ----------
+    identity
+        What it is of.
+    features
+        (n, D) float32 or float16, positions in canonical order (by probe, then position).
+    probe
+        (n,) index of the probe of each row, not decreasing, 0 .. n_probes - 1.
+    group
+        (n_probes,) probes with the same number are paraphrases of one another: dependent, and
+        kept together wherever uncertainty is computed. Default: every probe on its own.
+    """
+
+    identity: Identity
+    features: FloatArray
+    probe: IntArray
+    group: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        if not len(self.group) and len(self.probe):
+            object.__setattr__(self, "group", np.arange(int(self.probe[-1]) + 1))
+        self._check()
+
+    @property
+    def label(self) -> str:
+        """What matrices call the behavior."""
+        return self.identity.label
+
+    @property
+    def n_probes(self) -> int:
+        """Number of probes."""
+        return len(self.group)
+
+    def save(self, path: Path, inputs: Any = None) -> None:
+        """Write one safetensors file atomically; `inputs` (default: the identity's) goes into its
+        manifest."""
+        from safetensors.numpy import save_file
+
+        tensors = {
+            "features": np.ascontiguousarray(self.features),
+            "probe": np.ascontiguousarray(self.probe, dtype=np.int64),
+            "group": np.ascontiguousarray(self.group, dtype=np.int64),
+        }
+        metadata = {"format": "behaviordist-fingerprint-1", **dataclasses.asdict(self.identity)}
+        with publish(path, self.identity.inputs if inputs is None else inputs) as temporary:
+            save_file(tensors, temporary, metadata=metadata)
+
+    @staticmethod
+    def load(path: Path) -> Fingerprint:
+        """Read a fingerprint file.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, truncated or not a fingerprint.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="np") as file:
+                metadata = dict(file.metadata() or {})
+                tensors = {n: file.get_tensor(n) for n in ("features", "probe", "group")}
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"{path}: not a whole fingerprint file ({error}); delete it and make it again"
+            ) from None
+        if metadata.pop("format", "") != "behaviordist-fingerprint-1":
+            raise InputError(f"{path}: a safetensors file, but not a behaviordist fingerprint")
+        return Fingerprint(
+            Identity(**metadata), tensors["features"], tensors["probe"], tensors["group"]
+        )
+
+    def _check(self) -> None:
+        what = f"fingerprint '{self.label}'"
+        if self.features.ndim != 2 or self.probe.shape != self.features.shape[:1]:
+            raise InputError(
+                f"{what}: features must be (n, D) and probe (n,),"
+                f" not {self.features.shape} and {self.probe.shape}"
+            )
+        counts = np.bincount(self.probe, minlength=self.n_probes)
+        if not len(counts) or len(counts) != self.n_probes or np.min(counts) == 0:
+            raise InputError(f"{what}: every probe needs at least one row, numbered from 0")
+        if np.any(np.diff(self.probe) < 0):
+            raise InputError(f"{what}: rows must be in the order of the probes")
+
+
+def check_mixable(fingerprints: Sequence[Fingerprint]) -> None:
+    """Refuse fingerprints whose inner products would mean nothing.
+
+    Raises
+    ------
+    InputError
+        On none at all, or naming the first two that differ, in what, and what to do.
+    """
+    if not fingerprints:
+        raise InputError("no fingerprints given; at least one is needed")
+    first = fingerprints[0]
+    for other in fingerprints[1:]:
+        for name, remedy in COMPARED.items():
+            a, b = getattr(first.identity, name), getattr(other.identity, name)
+            if a != b:
+                raise InputError(
+                    f"fingerprints '{first.label}' and '{other.label}' differ in"
+                    f" {name.replace('_', ' ')} ({a[:16]!r} and {b[:16]!r}); {remedy}"
+                )
+        same_rows = np.array_equal(first.probe, other.probe)
+        if not same_rows or first.features.shape != other.features.shape:
+            raise InputError(
+                f"fingerprints '{first.label}' and '{other.label}' have different positions;"
+                " the tokenizers split the probes differently, or a file was altered"
+            )

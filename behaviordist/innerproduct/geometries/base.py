@@ -1,0 +1,36 @@
+"""What a geometry is: a feature map whose plain dot product is the inner product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating[Any]]
+FeatureMap = Callable[[FloatArray, FloatArray | None], FloatArray]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A feature map and what it asks of the log-probabilities.
+
+    Parameters
+    ----------
+    name
+        What users call it.
+    features
+        (log_p (m, V), reference log_p (m, V) or None) -> features (m, V) float32, such that the
+        dot product of two behaviors' rows is the geometry's inner product at that position.
+    needs_reference
+        Whether a reference distribution at the same positions is needed.
+    full_support
+        Whether every token must have a probability above zero.
+    """
+
+    name: str
+    features: FeatureMap
+    needs_reference: bool = False
+    full_support: bool = False
