@@ -155,6 +155,14 @@ REFUSED = {
     "rope type 'linear'": lambda f: edit_config(f, rope_scaling={"type": "linear", "factor": 2.0}),
     "partial_rotary_factor 0.5": lambda f: edit_config(f, partial_rotary_factor=0.5),
     "hidden_act is 'gelu'": lambda f: edit_config(f, hidden_act="gelu"),
+    "quantization_config is": lambda f: edit_config(f, quantization_config={"bits": 4}),
+    "every size must be a number": lambda f: edit_config(f, vocab_size="many"),
+    "config.json: 3 heads cannot share 2": lambda f: edit_config(
+        f, num_attention_heads=3, num_key_value_heads=2
+    ),
+    "ties the embeddings but 'lm_head.weight' is another": lambda f: edit_config(
+        f, tie_word_embeddings=True
+    ),
     "attention_bias is True": lambda f: edit_config(f, attention_bias=True),
     "1 tensor.s. missing, such as 'model.norm.weight'": lambda f: edit_weights(
         f, lambda t: t.pop("model.norm.weight")
