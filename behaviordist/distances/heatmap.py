@@ -2,122 +2,93 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from behaviordist.distances.clustering import leaf_order
+from behaviordist.distances.cells import CellMark, Cells, draw_cells, draw_matrix
+from behaviordist.distances.clustering import leaf_order, linkage
+from behaviordist.distances.drawing import abbreviate, figure_style
 from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.store import write_bytes
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-ANNOTATE_UP_TO = 16
+UNITS = {"aitchison": " (nats)", "fisher": " (nats)"}
 
 
-def draw_heatmap(matrix: DistanceMatrix, *, title: str | None = None, ax: Any = None) -> Figure:
-    """Draw distances in clustered order; a dot marks cells that cannot be told from the floor.
+def draw_heatmap(
+    matrix: DistanceMatrix,
+    *,
+    indistinguishable: npt.NDArray[np.bool_] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw distances in clustered order, light = near; a ring marks what noise explains.
 
     Parameters
     ----------
     matrix
-        N behaviors; up to 16 the cells carry numbers.
+        N behaviors; cells carry numbers while they are large enough. NaN is drawn as missing.
+    indistinguishable
+        (N, N), the cells to mark; default those of the matrix.
     title
-        Default: geometry and number of behaviors.
+        Default: none.
     ax
-        matplotlib axes to draw into; default a new figure, sized by N.
+        matplotlib axes to draw into, then without the tree; default a new figure, sized by N.
 
     Returns
     -------
     The figure. It is not registered with pyplot, so that nothing needs closing.
     """
-    import seaborn
-    from matplotlib.figure import Figure
-
-    n = len(matrix)
+    flags = matrix.indistinguishable if indistinguishable is None else indistinguishable
     order = leaf_order(matrix)
+    marked = np.asarray(flags)[np.ix_(order, order)] & ~np.eye(len(matrix), dtype=bool)
+    mark = CellMark(marked, "ring", "indistinguishable\nfrom noise")
     frame = matrix.to_pandas().iloc[order, order]
-    if ax is None:
-        side = 2.2 + 0.55 * n if n <= ANNOTATE_UP_TO else 3.5 + 0.2 * n
-        ax = Figure(figsize=(side + 1.2, side), layout="constrained").subplots()
-    figure: Figure = ax.figure
-    diagonal = np.eye(n, dtype=bool)
-    seaborn.heatmap(
-        frame,
-        ax=ax,
-        mask=diagonal | frame.isna().to_numpy(),
-        cmap="rocket_r",
-        vmin=0,
-        square=True,
-        annot=n <= ANNOTATE_UP_TO,
-        fmt=".2g",
-        annot_kws={"size": 8},
-        linewidths=0.5 if n <= ANNOTATE_UP_TO else 0,
-        xticklabels=True,
-        yticklabels=True,
-        cbar_kws={"label": _unit(matrix), "shrink": 0.8},
-    )
-    ax.set_facecolor("0.92")
-    _mark(ax, matrix.indistinguishable[np.ix_(order, order)] & ~diagonal, n)
-    _labels(ax, n)
-    ax.set_title(title or f"Distances between {n} behaviors", loc="left")
-    return figure
+    cells = Cells(frame, _numbers(frame), "mako_r", _scale(matrix), (mark,))
+    if ax is not None:
+        return _into(ax, cells, title)
+    tree = linkage(matrix) if len(matrix) > 2 else None
+    return draw_matrix(cells, tree, title or "")
 
 
+@figure_style()
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure atomically; the suffix chooses the format."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
-    os.close(handle)
-    try:
-        figure.savefig(name, dpi=150)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    stream = io.BytesIO()
+    figure.savefig(stream, format=path.suffix.lstrip(".") or "png", dpi=150)
+    write_bytes(path, stream.getvalue())
 
 
-def _mark(ax: Any, marked: Any, n: int) -> None:
-    rows, columns = np.nonzero(marked)
-    if not len(rows):
-        return
-    # Beside the number where there is one, in the middle where there is none.
-    shift = 0.22 if n <= ANNOTATE_UP_TO else 0.0
-    ax.scatter(
-        columns + 0.5,
-        rows + 0.5 + shift + 0.06 * bool(shift),
-        s=14 if n <= ANNOTATE_UP_TO else max(2.0, 200 / n),
-        color="tab:blue",
-        edgecolors="white",
-        linewidths=0.4,
-        zorder=3,
-        label="not told from the noise floor (95%)",
-    )
-    ax.legend(
-        loc="upper left",
-        bbox_to_anchor=(0.0, 0.0),
-        bbox_transform=ax.transAxes,
-        frameon=False,
-        fontsize=8,
-    ).set_in_layout(True)
+@figure_style()
+def _into(ax: Axes, cells: Cells, title: str | None) -> Figure:
+    figure: Any = ax.figure
+    box = ax.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+    side = min(box.width, box.height) / len(cells.frame)
+    names = abbreviate([str(x) for x in cells.frame.index], 26)
+    handles = draw_cells(ax, cells, side, (names, names))
+    ax.set_aspect("equal")
+    figure.colorbar(ax.collections[0], ax=ax, label=cells.scale, shrink=0.8).outline.set_visible(False)
+    if handles:
+        ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
+    if title:
+        ax.set_title(title)
+    return ax.get_figure(root=True) or figure
 
 
-def _labels(ax: Any, n: int) -> None:
-    size = 9 if n <= ANNOTATE_UP_TO else max(4.0, 9 - n / 20)
-    ax.tick_params(axis="both", labelsize=size, length=0)
-    ax.xaxis.tick_top()
-    ax.set_xticklabels(
-        ax.get_xticklabels(), rotation=45 if n <= 16 else 90, ha="left" if n <= 16 else "center"
-    )
-    ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
-    ax.set_xlabel("")
-    ax.set_ylabel("")
+def _numbers(frame: pd.DataFrame) -> npt.NDArray[np.str_]:
+    """Return the cells' text: two decimals where distances are of the order of one, else digits."""
+    values = frame.to_numpy(dtype=float)
+    largest = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
+    pattern = "{:.2f}" if 0.1 <= largest < 10 else "{:.2g}"
+    return np.array([[pattern.format(x) for x in row] for row in values])
 
 
-def _unit(matrix: DistanceMatrix) -> str:
-    geometry = matrix.metadata.get("geometry", "")
-    unit = " (nats)" if geometry in ("aitchison", "fisher") else ""
-    return f"{geometry} distance{unit}".strip()
+def _scale(matrix: DistanceMatrix) -> str:
+    geometry = str(matrix.metadata.get("geometry", ""))
+    return f"{geometry} distance{UNITS.get(geometry, '')}, light = near".strip()

@@ -18,6 +18,7 @@ FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
 
 EXACT = "exact"
+FORMAT = "behaviordist-fingerprint-1"
 # What must agree between fingerprints, and what to do when it does not.
 COMPARED = {
     "geometry": "make both with the same geometry",
@@ -111,7 +112,7 @@ class Fingerprint:
             "probe": np.ascontiguousarray(self.probe, dtype=np.int64),
             "group": np.ascontiguousarray(self.group, dtype=np.int64),
         }
-        metadata = {"format": "behaviordist-fingerprint-1", **dataclasses.asdict(self.identity)}
+        metadata = {"format": FORMAT, **dataclasses.asdict(self.identity)}
         with publish(path, self.identity.inputs if inputs is None else inputs) as temporary:
             save_file(tensors, temporary, metadata=metadata)
 
@@ -129,13 +130,13 @@ class Fingerprint:
         try:
             with safe_open(path, framework="np") as file:
                 metadata = dict(file.metadata() or {})
+                if metadata.pop("format", "") != FORMAT:
+                    raise InputError(f"{path}: a safetensors file, but no behaviordist fingerprint")
                 tensors = {n: file.get_tensor(n) for n in ("features", "probe", "group")}
         except (OSError, SafetensorError) as error:
             raise InputError(
                 f"{path}: not a whole fingerprint file ({error}); delete it and make it again"
             ) from None
-        if metadata.pop("format", "") != "behaviordist-fingerprint-1":
-            raise InputError(f"{path}: a safetensors file, but not a behaviordist fingerprint")
         return Fingerprint(
             Identity(**metadata), tensors["features"], tensors["probe"], tensors["group"]
         )
