@@ -7,6 +7,7 @@ from behaviordist.behaviors.behavior import (
     check_comparable,
     shared_log_probs,
 )
+from behaviordist.behaviors.lab_backend import speaks_lab
 from behaviordist.behaviors.load import load, load_all
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 
@@ -20,4 +21,5 @@ __all__ = [
     "load_all",
     "parse_spec",
     "shared_log_probs",
+    "speaks_lab",
 ]

@@ -72,8 +72,13 @@ class ArrayBehavior:
         """V."""
         return int(self.log_p.shape[1])
 
-    def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
-        """Yield the given log-probabilities in blocks of whole probes."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """None: nothing was computed here."""
+        return ()
+
+    def check(self, probes: ProbeSet) -> None:
+        """Refuse probes that the arrays were not computed on."""
         if self.probe_digest is not None and self.probe_digest != probes.digest:
             raise InputError(f"'{self.label}' was computed on other probes than '{probes.name}'")
         if set(self.probe.tolist()) != set(range(len(probes))):
@@ -81,6 +86,10 @@ class ArrayBehavior:
                 f"'{self.label}' holds {len(set(self.probe.tolist()))} probes,"
                 f" '{probes.name}' has {len(probes)}"
             )
+
+    def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
+        """Yield the given log-probabilities in one block."""
+        self.check(probes)
         yield LogProbBlock(self.probe, self.log_p, self.token)
 
     def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:

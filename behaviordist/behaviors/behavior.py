@@ -52,6 +52,8 @@ class Behavior(Protocol):
         Digest of the token -> id map; behaviors with equal digests are comparable.
     vocabulary_size
         V, the width of the log-probabilities.
+    notes
+        Sentences that a report should carry: what is simulated, what could not be checked.
     """
 
     @property
@@ -66,6 +68,12 @@ class Behavior(Protocol):
     def vocabulary(self) -> str: ...
     @property
     def vocabulary_size(self) -> int: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def check(self, probes: ProbeSet) -> None:
+        """Raise the InputError that `forward` would raise for these probes, without running."""
+        ...
 
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield log-probabilities before the logit-level settings; then free the model."""

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from behaviordist.behaviors.behavior import IntArray
+from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
+
+BLANK_LINE = "\n\n"
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class Encoder:
         Context window in tokens, or None for no bound.
     label
         The behavior, for messages.
+    settings
+        What the prompt is set into: system prompt, shots, chat template, truncation.
+    chat
+        Chat messages to ids, with the opening of the answer; None where there is no template.
     """
 
     encode: Callable[[str], list[int]]
@@ -58,6 +65,8 @@ class Encoder:
     start: int | None
     window: int | None
     label: str
+    settings: InferenceSettings = InferenceSettings()
+    chat: Callable[[list[dict[str, str]]], list[int]] | None = None
 
     def __call__(self, probes: ProbeSet) -> list[EncodedProbe]:
         """Encode every probe.
@@ -68,27 +77,81 @@ class Encoder:
             If a continuation has no tokens, nothing can precede its first token, or the probe is
             longer than the context window: nothing is ever cut silently.
         """
-        return [self._encode(index, probe) for index, probe in enumerate(probes)]
+        shots = draw_shots(probes, self.settings.shots)
+        return [self._encode(i, p, s) for i, (p, s) in enumerate(zip(probes, shots, strict=True))]
 
-    def _encode(self, index: int, probe: Probe) -> EncodedProbe:
+    def _encode(self, index: int, probe: Probe, shots: Sequence[Probe]) -> EncodedProbe:
         continuation = self.encode(probe.continuation)
         if not continuation:
             raise InputError(f"probe '{probe.id}': its continuation has no tokens ('{self.label}')")
-        before = [*self.bos, *(self.encode(probe.prompt) if probe.prompt else [])]
+        before = self._before(probe, shots)
         if not before:
-            if self.start is None:
+            if self.start is None or self.settings.bos is False:
                 raise InputError(
                     f"probe '{probe.id}' has an empty prompt and '{self.label}' has no start token"
                     " to condition its first token on; give the probe a prompt"
                 )
             before = [self.start]
-        encoded = EncodedProbe(index, (*before, *continuation), len(continuation))
-        if self.window is not None and encoded.length > self.window:
+        window = min(w for w in (self.window, self.settings.context, 2**62) if w is not None)
+        excess = len(before) + len(continuation) - 1 - window
+        if excess > 0:
+            before = self._cut(before, excess, probe, window)
+        return EncodedProbe(index, (*before, *continuation), len(continuation))
+
+    def _before(self, probe: Probe, shots: Sequence[Probe]) -> list[int]:
+        """Ids of everything that the continuation is conditioned on."""
+        system = self.settings.system
+        if self.settings.chat:
+            if self.chat is None:
+                raise InputError(f"'{self.label}' has no chat template; drop chat=on")
+            turns = [{"role": "system", "content": system}] if system else []
+            for shot in shots:
+                turns.append({"role": "user", "content": shot.prompt})
+                turns.append({"role": "assistant", "content": shot.continuation.strip()})
+            return self.chat([*turns, {"role": "user", "content": probe.prompt}])
+        parts = [*([system] if system else []), *(s.prompt + s.continuation for s in shots)]
+        text = "".join(part + BLANK_LINE for part in parts) + probe.prompt
+        return [*self.bos, *(self.encode(text) if text else [])]
+
+    def _cut(self, before: list[int], excess: int, probe: Probe, window: int) -> list[int]:
+        """Drop `excess` ids of the prompt on the side that the settings name; BOS stays."""
+        kept = 0 if self.settings.chat else len(self.bos)
+        prompt = before[kept:]
+        side = self.settings.truncate
+        # The last token of the prompt's cut must leave something to condition on.
+        if side is None or len(before) - excess < 1 or len(prompt) < excess:
+            length = window + excess
             raise InputError(
-                f"probe '{probe.id}' takes {encoded.length} tokens, the context window of"
-                f" '{self.label}' holds {self.window}; shorten the probe"
+                f"probe '{probe.id}' takes {length} tokens, the context window of '{self.label}'"
+                f" holds {window}; shorten the probe"
+                + (", or say what to drop: truncate=left" if side is None else "")
             )
-        return encoded
+        left = prompt[excess:] if side == "left" else prompt[: len(prompt) - excess]
+        return [*before[:kept], *left]
+
+
+def draw_shots(probes: ProbeSet, count: int) -> list[tuple[Probe, ...]]:
+    """Draw, for every probe, `count` other ones (no paraphrases of it) as solved examples.
+
+    The draw is seeded by the set's digest: the same examples for every behavior.
+
+    Raises
+    ------
+    InputError
+        If the set has too few other probes.
+    """
+    if not count:
+        return [()] * len(probes)
+    rng = np.random.default_rng(int(probes.digest[:16], 16))
+    drawn = []
+    for probe in probes:
+        others = [
+            p for p in probes if p is not probe and (p.group is None or p.group != probe.group)
+        ]
+        if len(others) < count:
+            raise InputError(f"shots={count}, but '{probes.name}' has {len(others)} other probes")
+        drawn.append(tuple(others[i] for i in rng.choice(len(others), count, replace=False)))
+    return drawn
 
 
 @dataclass(frozen=True)

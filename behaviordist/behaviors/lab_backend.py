@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.behaviors import rounding
-from behaviordist.behaviors.behavior import LogProbBlock, with_settings
+from behaviordist.behaviors.behavior import Behavior, LogProbBlock, with_settings
 from behaviordist.behaviors.checkpoint_files import (
     checkpoint_digest,
     read_config,
@@ -46,18 +46,27 @@ class LabBehavior:
         """Sentences that reports should carry."""
         return (rounding.note(self.settings.quant),) if self.settings.quant else ()
 
-    def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
-        """Yield log-probabilities before the logit-level settings."""
-        from behaviordist.lab import checkpoint, grammar
+    def check(self, probes: ProbeSet) -> None:
+        """Refuse probes outside the lab's language, or longer than the window."""
+        self.encoder()(probes)
 
-        encoder = Encoder(
+    def encoder(self) -> Encoder:
+        """Return the encoder of probes."""
+        from behaviordist.lab import grammar
+
+        return Encoder(
             encode=lambda text: grammar.encode(text, bos=False),
             bos=(grammar.BOS,),
             start=None,
             window=self.window,
             label=self.label,
         )
-        encoded = encoder(probes)
+
+    def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
+        """Yield log-probabilities before the logit-level settings."""
+        from behaviordist.lab import checkpoint
+
+        encoded = self.encoder()(probes)
         loaded = checkpoint.load(self.folder)
         params = _rounded(loaded, self.settings.quant, self.folder)
         run = _compiled(loaded.config)
@@ -91,6 +100,18 @@ def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavi
         vocabulary_size=int(config["vocab_size"]),
         window=int(config["max_position_embeddings"]),
     )
+
+
+def runs_in_lab(settings: InferenceSettings) -> bool:
+    """Whether the JAX model can compute this: logit-level settings and rounded weights."""
+    return replace(settings.forward, quant=None) == InferenceSettings()
+
+
+def speaks_lab(behavior: Behavior) -> bool:
+    """Whether a behavior is over the lab's vocabulary."""
+    from behaviordist.lab.grammar import TOKEN_IDS
+
+    return behavior.vocabulary == digest_of(TOKEN_IDS)
 
 
 def is_lab_checkpoint(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from behaviordist.behaviors.behavior import Behavior
-from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab
+from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab, runs_in_lab
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 from behaviordist.errors import InputError
 
@@ -41,8 +41,7 @@ def load(spec: str | Path, label: str | None = None) -> Behavior:
     model, settings = parse_spec(str(spec))
     path = _find(model)
     name = label or _name(model, settings)
-    # The lab's Llama computes in float32 only.
-    if path.is_dir() and settings.dtype == "float32" and is_lab_checkpoint(path):
+    if path.is_dir() and runs_in_lab(settings) and is_lab_checkpoint(path):
         return load_lab(path, name, settings)
     from behaviordist.behaviors.transformers_backend import load_transformers
 

@@ -2,11 +2,13 @@
 
 Settings of two kinds. *Logit-level* ones (temperature, top-k, top-p, min-p) are functions of the
 next-token distribution: exact, and need no forward pass of their own. All others change what the
-model computes, and are part of `InferenceSettings.forward`.
+model computes or sees, and are part of `InferenceSettings.forward`.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from behaviordist.errors import InputError, did_you_mean
 
 QUANTISATIONS = ("int8", "int4", "int2")
 DTYPES = ("float32", "bfloat16", "float16")
+SIDES = ("left", "right")
 LOGIT_LEVEL = ("temperature", "top_k", "top_p", "min_p")
 
 
@@ -38,6 +41,23 @@ class InferenceSettings:
         Round the weights: int8 per output channel, int4 and int2 per group; simulated.
     dtype
         Type of weights and activations. The log-softmax is float32 always.
+    repetition_penalty
+        Divides the positive and multiplies the negative logits of tokens seen so far.
+    kv_cache
+        Compute the continuation token by token with a key-value cache, as generation does.
+    context
+        Context window in tokens, if smaller than the model's own.
+    truncate
+        Where a prompt that is too long is cut: "left" drops its beginning, "right" its end. Without
+        it, such a probe is an error.
+    system
+        A system prompt: the chat template's, or text before the prompt and a blank line.
+    shots
+        Number of other probes of the set that stand, answered, before each prompt.
+    chat
+        Put the prompt through the tokenizer's chat template as the user's turn.
+    bos
+        Whether a start token goes first; None leaves it to the tokenizer.
 
     Notes
     -----
@@ -55,6 +75,14 @@ class InferenceSettings:
     min_p: float | None = None
     quant: str | None = None
     dtype: str = "float32"
+    repetition_penalty: float = 1.0
+    kv_cache: bool = False
+    context: int | None = None
+    truncate: str | None = None
+    system: str | None = None
+    shots: int = 0
+    chat: bool = False
+    bos: bool | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < np.inf:
@@ -67,6 +95,15 @@ class InferenceSettings:
                 raise InputError(f"{name} must be in (0, 1], not {value}")
         _check_choice("quant", self.quant, QUANTISATIONS, optional=True)
         _check_choice("dtype", self.dtype, DTYPES)
+        _check_choice("truncate", self.truncate, SIDES, optional=True)
+        if not 0 < self.repetition_penalty < np.inf:
+            raise InputError(f"repetition_penalty must be above 0, not {self.repetition_penalty}")
+        if self.context is not None and self.context < 1:
+            raise InputError(f"context must be at least 1 token, not {self.context}")
+        if self.chat and self.bos is not None:
+            raise InputError("bos does nothing with chat=on, where the template decides; drop one")
+        if self.shots < 0:
+            raise InputError(f"shots must be at least 0, not {self.shots}")
 
     @property
     def canonical(self) -> str:
@@ -121,20 +158,23 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def parse_spec(spec: str) -> tuple[str, InferenceSettings]:
     """Split `MODEL@key=value,key=value` into the model and its settings.
 
+    A value with a comma in it is written as a JSON string: `MODEL@system="Be brief, please."`.
+
     Raises
     ------
     InputError
         On an unknown key, a value that does not parse or is out of range, a key given twice.
     """
-    model, at, tail = spec.rpartition("@")
-    # A path may hold an @ of its own; settings always hold an "=".
-    if not at or ("=" not in tail and tail.strip()):
+    # A path may hold an @ of its own; the settings begin at the first that a key follows.
+    start = re.search(r"@(?=\s*([\w-]+\s*=|$))", spec)
+    if start is None:
         return spec, InferenceSettings()
+    model, tail = spec[: start.start()], spec[start.end() :]
     if not model:
         raise InputError(f"'{spec}' names no model; write MODEL@key=value")
     kinds: dict[str, str] = {f.name: str(f.type) for f in fields(InferenceSettings)}
     values: dict[str, Any] = {}
-    for item in filter(None, (part.strip() for part in tail.split(","))):
+    for item in _split(tail, spec):
         key, equals, text = (part.strip() for part in item.partition("="))
         key = key.replace("-", "_")
         if key not in kinds:
@@ -150,6 +190,14 @@ def parse_spec(spec: str) -> tuple[str, InferenceSettings]:
         raise InputError(f"'{spec}': {error}") from None
 
 
+def _split(tail: str, spec: str) -> list[str]:
+    """Split at commas that are not inside a JSON string."""
+    item = r'(?:"(?:[^"\\]|\\.)*"|[^,"])+'
+    if not re.fullmatch(rf"\s*({item})?(,({item})?)*", tail):
+        raise InputError(f"""'{spec}': unbalanced quotes; write key="a, b" or key=value""")
+    return [found.strip() for found in re.findall(item, tail) if found.strip()]
+
+
 def _parse_value(key: str, text: str, kind: str, spec: str) -> Any:
     if "None" in kind and text.lower() == "none":
         return None
@@ -157,6 +205,11 @@ def _parse_value(key: str, text: str, kind: str, spec: str) -> Any:
         if text.lower() not in _BOOLEANS:
             raise InputError(f"'{spec}': {key} is on or off, not '{text}'")
         return _BOOLEANS[text.lower()]
+    if text.startswith('"'):
+        try:
+            return json.loads(text, strict=False)
+        except ValueError:
+            raise InputError(f"'{spec}': {key} is no JSON string") from None
     reader: type = int if "int" in kind else float if "float" in kind else str
     try:
         return reader(text)
@@ -170,7 +223,10 @@ _BOOLEANS = {"on": True, "true": True, "1": True, "off": False, "false": False, 
 def _show(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    plain = re.fullmatch(r"[^\s,\"@=][^,\"@\n]*", str(value)) and str(value).lower() != "none"
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _check_choice(

@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from behaviordist.behaviors import gguf_files, rounding
 from behaviordist.behaviors.behavior import LogProbBlock, with_settings
 from behaviordist.behaviors.checkpoint_files import (
@@ -52,13 +54,22 @@ class TransformersBehavior:
     window: int | None
     notes: tuple[str, ...] = ()
 
+    def check(self, probes: ProbeSet) -> None:
+        """Refuse probes that cannot be encoded whole."""
+        self.encoder()(probes)
+
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield log-probabilities before the logit-level settings."""
         encoded = self.encoder()(probes)
         max_scored = max(1, BLOCK_BYTES // (4 * self.vocabulary_size))
         with self.model() as model:
-            for batch in batches(encoded, MAX_TOKENS, max_scored):
-                log_p = scored_log_probs(model, batch)
+            compute = cached_logits if self.settings.kv_cache else scored_logits
+            size = 1 if self.settings.kv_cache else MAX_TOKENS
+            for batch in batches(encoded, size, max_scored):
+                logits = compute(model, batch)
+                if self.settings.repetition_penalty != 1:
+                    penalize(logits, batch, self.settings.repetition_penalty)
+                log_p = logits.log_softmax(dim=-1).cpu().numpy()
                 yield LogProbBlock(batch.probe, log_p, batch.target)
 
     def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
@@ -69,13 +80,25 @@ class TransformersBehavior:
     def encoder(self) -> Encoder:
         """Return the encoder of probes; a start token is BOS, or EOS where there is no BOS."""
         tokenizer, _ = _tokenizer(self.path)
-        start = tokenizer.bos_token_id
+        bos = tokenizer.bos_token_id
+        start = tokenizer.eos_token_id if bos is None else bos
+        before = _added_before(tokenizer)
+        if self.settings.bos is not None:
+            before = (start,) if self.settings.bos and start is not None else ()
+
+        def chat(turns: list[dict[str, str]]) -> list[int]:
+            options = {"tokenize": False, "add_generation_prompt": True}
+            text = tokenizer.apply_chat_template(turns, **options)
+            return list(tokenizer.encode(text, add_special_tokens=False))
+
         return Encoder(
             encode=lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
-            bos=_added_before(tokenizer),
-            start=tokenizer.eos_token_id if start is None else start,
+            bos=before,
+            start=start,
             window=self.window,
             label=self.label,
+            settings=self.settings,
+            chat=chat if tokenizer.chat_template else None,
         )
 
     @contextmanager
@@ -126,34 +149,68 @@ def load_transformers(path: Path, label: str, settings: InferenceSettings) -> Tr
     )
 
 
-def scored_log_probs(model: Any, batch: Batch) -> Any:
-    """Return log-probabilities (m, V) float32 at the scored positions of a batch.
+def scored_logits(model: Any, batch: Batch) -> Any:
+    """Return logits (m, V) float32 at the scored positions of a batch.
 
     The output head sees the hidden states of those positions only; whatever the model does to its
     logits afterwards (soft caps, scales) still happens.
     """
     import torch
 
-    device = model.device
-    rows = torch.from_numpy(batch.rows).to(device)
-    columns = torch.from_numpy(batch.columns).to(device)
+    rows = torch.from_numpy(batch.rows).to(model.device)
+    columns = torch.from_numpy(batch.columns).to(model.device)
     mask = torch.arange(batch.tokens.shape[1])[None, :] < torch.from_numpy(batch.lengths)[:, None]
 
     def select(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         return (arguments[0][rows, columns][None], *arguments[1:])
 
-    head = model.get_output_embeddings()
-    hook = head.register_forward_pre_hook(select)
+    hook = model.get_output_embeddings().register_forward_pre_hook(select)
     try:
         with torch.inference_mode():
-            logits = model(
-                input_ids=torch.from_numpy(batch.tokens).to(device),
-                attention_mask=mask.long().to(device),
-                use_cache=False,
-            ).logits[0]
-            return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+            return (
+                model(
+                    input_ids=torch.from_numpy(batch.tokens).to(model.device),
+                    attention_mask=mask.long().to(model.device),
+                    use_cache=False,
+                )
+                .logits[0]
+                .float()
+            )
     finally:
         hook.remove()
+
+
+def cached_logits(model: Any, batch: Batch) -> Any:
+    """Return the same as `scored_logits` for a batch of one probe, as generation computes it.
+
+    The prompt fills a key-value cache in one pass; every token after it is a pass of its own.
+    """
+    import torch
+
+    tokens = torch.from_numpy(batch.tokens).to(model.device)
+    first = int(batch.columns[0])
+    with torch.inference_mode():
+        step = model(input_ids=tokens[:, : first + 1], use_cache=True)
+        logits = [step.logits[0, -1]]
+        for place in range(first + 1, int(batch.lengths[0])):
+            step = model(
+                input_ids=tokens[:, place : place + 1],
+                past_key_values=step.past_key_values,
+                use_cache=True,
+            )
+            logits.append(step.logits[0, -1])
+        return torch.stack(logits).float()
+
+
+def penalize(logits: Any, batch: Batch, penalty: float) -> None:
+    """Apply the repetition penalty of Keskar et al. 2019 (CTRL) to logits (m, V), in place."""
+    import torch
+
+    with torch.inference_mode():
+        for i, (row, column) in enumerate(zip(batch.rows, batch.columns, strict=True)):
+            seen = np.unique(batch.tokens[row, : column + 1])
+            found = logits[i, seen]
+            logits[i, seen] = (found / penalty).where(found > 0, found * penalty)
 
 
 @contextmanager

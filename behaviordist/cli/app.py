@@ -10,6 +10,7 @@ import sys
 
 import typer
 
+from behaviordist.cli.distance import distance
 from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
 from behaviordist.cli.test import test
@@ -29,6 +30,7 @@ def _commands() -> None:
     """Keep command names on the command line, however few commands there are."""
 
 
+app.command("distance")(distance)
 app.command("report")(report)
 app.command("run")(run)
 app.command("test")(test)

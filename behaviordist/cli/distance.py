@@ -1,0 +1,224 @@
+"""`behaviordist distance`: how far apart some models lie, with settings, on a probe set."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from behaviordist.errors import InputError
+
+if TYPE_CHECKING:
+    from behaviordist.behaviors import Behavior
+    from behaviordist.distances import DistanceMatrix
+    from behaviordist.probes import ProbeSet
+
+LIBRARIES = ("behaviordist", "torch", "jax", "transformers", "tokenizers", "numpy")
+
+
+def distance(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Folders, .gguf files or hub ids, with settings: MODEL@temperature=0.7,quant=int8",
+            show_default=False,
+        ),
+    ],
+    probes: Annotated[
+        str | None,
+        typer.Option(help="A shipped set's name or a .jsonl file.", show_default="general"),
+    ] = None,
+    geometry: Annotated[str, typer.Option(help="The inner product.")] = "hellinger",
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/distance"),
+    probes_limit: Annotated[
+        int | None, typer.Option(help="Draw so many of the probes.", show_default="all")
+    ] = None,
+    sketch: Annotated[
+        str, typer.Option(help="auto, exact, or numbers kept a position (64, 256, ...).")
+    ] = "auto",
+) -> None:
+    """Measure the distances between models; run the same command again to continue it."""
+    started = time.perf_counter()
+    behaviors, chosen = _inputs(models, probes, probes_limit, geometry)
+    opened = time.perf_counter()
+    from behaviordist.distances import distances
+
+    with _progress(behaviors, chosen) as update:
+        matrix = distances(
+            behaviors,
+            chosen,
+            geometry,
+            folder=out / "fingerprints",
+            sketch=_sketch(sketch),
+            progress=update,
+        )
+    times = {"open": opened - started, "fingerprints": time.perf_counter() - opened}
+    record = _record(models, behaviors, chosen, matrix, {k: round(v, 1) for k, v in times.items()})
+    _write(out, matrix, record)
+    _show(matrix)
+    typer.echo(f"Report: {out / 'index.html'}")
+
+
+def _inputs(
+    models: Sequence[str], probes: str | None, limit: int | None, geometry: str
+) -> tuple[list[Behavior], ProbeSet]:
+    """Open everything that is named; whatever is wrong with it is said before anything is run."""
+    from behaviordist.behaviors import check_comparable, load_all, speaks_lab
+    from behaviordist.innerproduct.geometries import get_geometry, without_full_support
+    from behaviordist.probes import ProbeSet
+
+    if len(models) < 2:
+        raise InputError(
+            "a distance is between two: name at least two models, or one twice with"
+            " other settings (MODEL MODEL@temperature=0.7)"
+        )
+    chosen = get_geometry(geometry)
+    named = ProbeSet.load(probes) if probes else None
+    behaviors = load_all(models)
+    check_comparable(behaviors)
+    for behavior in behaviors:
+        if chosen.full_support and not behavior.settings.keeps_support:
+            raise InputError(
+                f"'{behavior.label}' gives some tokens probability zero, and log p does not exist"
+                f" in the {geometry} geometry; use {' or '.join(without_full_support())}"
+            )
+    if named is None:
+        named = ProbeSet.load("lab" if speaks_lab(behaviors[0]) else "general")
+    if limit is not None:
+        named = named.subset(limit)
+    for behavior in behaviors:
+        behavior.check(named)
+    return behaviors, named
+
+
+def _sketch(text: str) -> int | str | None:
+    if text in ("auto", "exact"):
+        return None if text == "exact" else text
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"--sketch is auto, exact or a whole number above 0, not '{text}'")
+    return int(text)
+
+
+@contextmanager
+def _progress(
+    behaviors: Sequence[Behavior], probes: ProbeSet
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for every behavior, with the time that is left."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("probes"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks = {b.label: bars.add_task(b.label, total=len(probes), start=False) for b in behaviors}
+
+        def update(label: str, done: int, total: int) -> None:
+            bars.start_task(tasks[label])
+            bars.update(tasks[label], completed=done, total=total)
+
+        yield update
+        for task in tasks.values():
+            bars.start_task(task)
+            bars.update(task, completed=len(probes))
+
+
+def _record(
+    models: Sequence[str],
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    matrix: DistanceMatrix,
+    times: dict[str, float],
+) -> dict[str, Any]:
+    """Return `run.json`. It names models as the labels do: a record travels, a path does not."""
+    notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
+    if str(matrix.metadata["sketch"]) != "exact":
+        notes.append(
+            f"features are kept as {matrix.metadata['sketch']} at every position; the intervals"
+            " contain the error of the sketch"
+        )
+    arguments = [_portable(argument, models) for argument in sys.argv[1:]]
+    return {
+        "schema": 1,
+        "kind": "distance",
+        "command": shlex.join(["behaviordist", *arguments]),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "digests": {"probes": probes.digest},
+        "geometry": matrix.metadata["geometry"],
+        "probes": {"name": probes.name, "n": len(probes), "digest": probes.digest},
+        "behaviors": [
+            {"label": b.label, "settings": b.settings.canonical or "none", "identity": b.identity}
+            for b in behaviors
+        ],
+        "times_s": times,
+        "notes": notes,
+    }
+
+
+def _portable(argument: str, models: Sequence[str]) -> str:
+    """Cut the folders off a model's path, a file's path, an output folder."""
+    from behaviordist.behaviors import parse_spec
+
+    if argument in models:
+        model, settings = parse_spec(argument)
+        name = Path(model).name if Path(model).expanduser().exists() else model
+        return f"{name}@{settings.canonical}" if settings.canonical else name
+    return Path(argument).name if Path(argument).is_absolute() else argument
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _write(out: Path, matrix: DistanceMatrix, record: dict[str, Any]) -> None:
+    from behaviordist.report.write import write_report
+    from behaviordist.store import write_json
+
+    matrix.save(out)
+    write_json(out / "run.json", record)
+    write_report(out)
+
+
+def _show(matrix: DistanceMatrix) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{matrix.metadata['geometry']} distance ± standard error (≈: not told apart)"
+    table = Table("", *matrix.labels, title=title)
+    for i, label in enumerate(matrix.labels):
+        cells = [
+            f"{'≈ ' if matrix.indistinguishable[i, j] else ''}"
+            f"{matrix.distances[i, j]:.3f} ± {matrix.standard_errors[i, j]:.3f}"
+            if i != j
+            else ""
+            for j in range(len(matrix))
+        ]
+        table.add_row(label, *cells)
+    Console().print(table)
