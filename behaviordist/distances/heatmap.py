@@ -73,7 +73,9 @@ def _into(ax: Axes, cells: Cells, title: str | None) -> Figure:
     names = abbreviate([str(x) for x in cells.frame.index], 26)
     handles = draw_cells(ax, cells, side, (names, names))
     ax.set_aspect("equal")
-    figure.colorbar(ax.collections[0], ax=ax, label=cells.scale, shrink=0.8).outline.set_visible(False)
+    figure.colorbar(ax.collections[0], ax=ax, label=cells.scale, shrink=0.8).outline.set_visible(
+        False
+    )
     if handles:
         ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     if title:

@@ -1,5 +1,5 @@
-"""Reports: seaborn figures and one self-contained HTML page, made from the folder of a run.
+"""Reports: seaborn figures and one self-contained HTML page, made from the folder of a run."""
 
-`behaviordist.report.write.write_report` is the entry; it is not imported here, so that importing
-this package loads no plotting library.
-"""
+from behaviordist.report.write import write_report
+
+__all__ = ["write_report"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from behaviordist.report.figures.heatmap import draw_distance_heatmap
-from behaviordist.report.figures.ordination import draw_ordination, ordinate
+from behaviordist.distances.heatmap import draw_heatmap
+from behaviordist.distances.ordination import principal_coordinates
+from behaviordist.report.figures.ordination import draw_ordination
 from behaviordist.report.figures.render import render_figure
 from behaviordist.report.folder import RunFolder
 from behaviordist.report.formatting import MISSING, count, decimal, plural
@@ -29,7 +30,7 @@ from behaviordist.report.reproduce import notes_section, reproduce_section
 # Half width of a 95 % interval in standard errors.
 Z95 = 1.96
 # Beyond this many behaviors the table of all distances is wider than any page; the CSV has it.
-FULL_TABLE = 10
+FULL_TABLE = 7
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,6 @@ def _summary(run: RunFolder) -> Summary:
 
 def _heatmap(run: RunFolder) -> RenderedFigure:
     pairs = summarize_pairs(run)
-    same = run.indistinguishable if len(run.indistinguishable) else None
     caption = (
         "Every cell is the distance between the behaviors of its row and its column: the lighter, the "
         "nearer. Rows and columns are ordered by average linkage, whose tree stands on top: branches "
@@ -151,26 +151,40 @@ def _heatmap(run: RunFolder) -> RenderedFigure:
     if pairs.missing:
         caption += f" {plural(pairs.missing, 'pair')} missing (grey)."
     alt = f"Clustered heatmap of distances between {len(run.distances)} behaviors."
-    figure = draw_distance_heatmap(run.distances, same)
+    figure = draw_heatmap(run.matrix, indistinguishable=_flags(run))
     return render_figure("distances", figure, "How far apart the behaviors lie", caption, alt)
 
 
 def _ordination(run: RunFolder, kinds: Kinds) -> RenderedFigure | None:
-    ordination = ordinate(run.distances)
-    if ordination is None:
+    complete = _complete(run.distances)
+    left_out = [str(x) for x in run.distances.index if x not in complete]
+    if len(complete) < 3 or not np.nanmax(run.distances.to_numpy()) > 0:
         return None
-    first, second = ordination.shares
+    ordination = principal_coordinates(run.matrix.select(complete))
+    figure, crowded = draw_ordination(ordination, kinds)
+    first, second = ordination.explained[:2]
     caption = (
         "Principal coordinates: points as far apart as their distances, as well as a plane can show "
-        f"it. The two axes hold {first:.0%} and {second:.0%} of the total squared distance; what lies "
-        "beyond them is not seen here, so points that look close may be apart (the heatmap decides)."
+        f"it. The two axes hold {first:.0%} and {second:.0%} of the total squared distance; what "
+        "lies beyond them is not seen here, so points that look close may be apart (the heatmap "
+        "decides)."
     )
-    if kinds and any(kind.algorithm for kind in kinds.values()):
+    if any(kind.algorithm for kind in kinds.values()):
         caption += " Colour is the algorithm, shape the task."
-    if ordination.left_out:
-        caption += f" Left out for missing distances: {', '.join(ordination.left_out)}."
-    figure = draw_ordination(ordination, kinds)
+    if crowded:
+        caption += f" {plural(len(crowded), 'name')} found no room."
+    if left_out:
+        caption += f" Left out for missing distances: {', '.join(left_out)}."
     return render_figure("ordination", figure, "A map of the behaviors", caption)
+
+
+def _complete(distances: pd.DataFrame) -> list[str]:
+    """Return the labels that remain when the one with most gaps is dropped until none is left."""
+    missing = distances.isna()
+    while missing.to_numpy().any():
+        worst = missing.sum().idxmax()
+        missing = missing.drop(index=worst, columns=worst)
+    return [str(x) for x in missing.index]
 
 
 def _nearest(run: RunFolder) -> Table:
@@ -187,7 +201,7 @@ def _nearest(run: RunFolder) -> Table:
         rows.append((str(label), near, with_error(run, str(label), near), median, str(same)))
     return Table(
         "Nearest neighbours",
-        ("behavior", "nearest", "distance [95% interval]", "median distance", "indistinguishable"),
+        ("behavior", "nearest", "distance [95% interval]", "median distance", "not tellable from"),
         tuple(rows),
         "llrrr",
     )

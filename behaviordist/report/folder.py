@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from behaviordist.distances.matrix import DistanceMatrix
 from behaviordist.errors import InputError
 from behaviordist.store.tables import TableKind, read_square
 
@@ -45,6 +48,22 @@ class RunFolder:
     censored: pd.DataFrame
     transfers: pd.DataFrame
 
+    @cached_property
+    def matrix(self) -> DistanceMatrix:
+        """The distances as a `DistanceMatrix`, signed squares where `distances.npz` has them."""
+        labels = [str(x) for x in self.distances.index]
+        values = self.distances.to_numpy(dtype=float)
+        stored = self.path / "distances.npz"
+        if stored.is_file():
+            matrix = DistanceMatrix.load(stored)
+            if set(matrix.labels) == set(labels):
+                matrix = matrix.select(labels)
+                if np.allclose(matrix.distances, values, equal_nan=True):
+                    return matrix
+        metadata = {"geometry": str(self.record.get("geometry") or "")}
+        unknown = np.full(values.shape, np.nan)
+        return DistanceMatrix(tuple(labels), values**2, unknown, metadata=metadata)
+
     def rows(self, key: str) -> list[dict[str, Any]]:
         """Return the list of records that `run.json` keeps under `key`; empty where absent."""
         value = self.record.get(key)
@@ -72,11 +91,14 @@ def read_run(folder: Path) -> RunFolder:
         raise InputError(
             f"{folder}: no run.json in it; give a folder that `behaviordist run` or `distance` wrote"
         )
+    distances = _read_table(folder / "distances.csv", "distances")
+    if not np.allclose(distances, distances.T, equal_nan=True):
+        raise InputError(f"{folder / 'distances.csv'}: not symmetric; distances are both ways")
     return RunFolder(
         path=folder,
         record=_read_json(folder / "run.json"),
         test=_read_json(folder / "test.json"),
-        distances=_read_table(folder / "distances.csv", "distances"),
+        distances=distances,
         standard_errors=_read_table(folder / "standard_errors.csv", "matrix"),
         indistinguishable=_read_table(folder / "indistinguishable.csv", "matrix"),
         costs=_read_table(folder / "costs.csv", "costs"),

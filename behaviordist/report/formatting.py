@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 MISSING = "–"
+NBSP = "\N{NO-BREAK SPACE}"
 
 
 def as_float(value: Any) -> float:
@@ -59,15 +60,17 @@ def p_value(value: Any, permutations: Any = None) -> str:
     """Return ``= 0.012`` or ``≤ 0.0001``: a permutation test cannot show less than 1 / (1 + B)."""
     number, draws = as_float(value), as_float(permutations)
     if not math.isfinite(number):
-        return "= " + MISSING
-    if math.isfinite(draws) and number <= 1 / (1 + draws) * (1 + 1e-9):
-        return f"≤ {significant(number, 1)}"
-    return "< 0.0001" if number < 1e-4 else f"= {significant(number, 2)}"
+        return f"={NBSP}{MISSING}"
+    floor = 1 / (1 + draws) if math.isfinite(draws) and draws > 0 else 0.0
+    sign = "≤" if number <= floor * (1 + 1e-9) else "="
+    if round(number, 4) == 0:
+        return f"<{NBSP}0.0001"
+    return f"{sign}{NBSP}{number:.4f}" if number < 1e-3 else f"{sign}{NBSP}{significant(number, 2)}"
 
 
 def p_cell(value: Any) -> str:
     """Return a p-value for a table cell."""
-    return p_value(value).removeprefix("= ")
+    return p_value(value).removeprefix(f"={NBSP}")
 
 
 def share(value: Any) -> str:

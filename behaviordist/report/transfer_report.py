@@ -7,15 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from behaviordist.distances.clustering import leaf_order
 from behaviordist.report.distance_report import distance_section
+from behaviordist.report.figures.cost_against_distance import draw_cost_against_distance
+from behaviordist.report.figures.cost_curves import draw_cost_curves
+from behaviordist.report.figures.costs import draw_cost_heatmap
 from behaviordist.report.figures.forest import Estimate, draw_forest
-from behaviordist.report.figures.heatmap import cluster_order, draw_cost_heatmap
-from behaviordist.report.figures.per_target import (
-    Panels,
-    choose_panels,
-    draw_cost_against_distance,
-    draw_cost_curves,
-)
+from behaviordist.report.figures.panels import Panels, choose_panels
 from behaviordist.report.figures.render import render_figure
 from behaviordist.report.figures.sweep import draw_tau_sweep
 from behaviordist.report.folder import RunFolder
@@ -53,7 +51,8 @@ def transfer_page(run: RunFolder) -> Page:
     )
     study = str(run.record.get("study") or "transfer")
     subtitle = f"behaviordist · study “{study}”" + (" · quick" if run.record.get("quick") else "")
-    return Page("Are closer behaviors cheaper to reach?", subtitle, transfer_summary(run), sections)
+    title = str(run.record.get("question") or "Are closer behaviors cheaper to reach?")
+    return Page(title, subtitle, transfer_summary(run), sections)
 
 
 def _test_blocks(run: RunFolder) -> tuple[Block, ...]:
@@ -63,11 +62,12 @@ def _test_blocks(run: RunFolder) -> tuple[Block, ...]:
         _forest(run, own, baselines),
         statistic_table(
             "Distance against simpler explanations",
+            "predictor",
             [*own, *baselines],
             "The same statistic, computed for each predictor of cost on the same pairs.",
         ),
-        statistic_table("Every geometry", run.rows("geometries")),
-        statistic_table("Every measure of cost", run.rows("cost_measures")),
+        statistic_table("Every geometry", "geometry", run.rows("geometries")),
+        statistic_table("Every measure of cost", "cost", run.rows("cost_measures")),
         _reliability(run),
         _sweep_figure(run),
         sweep_table(run),
@@ -157,7 +157,7 @@ def _cost_blocks(run: RunFolder) -> tuple[Block, ...]:
 
 def _cost_frame(run: RunFolder) -> pd.DataFrame:
     """Order rows and columns as the distance heatmap does, references first and never a column."""
-    order = cluster_order(run.distances) if len(run.distances) else []
+    order = [run.matrix.labels[i] for i in leaf_order(run.matrix)] if len(run.distances) else []
     labels = [x for x in order if x in run.costs.index]
     labels += [x for x in run.costs.index if x not in labels]
     references = reference_labels(run)

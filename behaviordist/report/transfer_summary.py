@@ -10,6 +10,7 @@ import numpy as np
 from behaviordist.report.folder import RunFolder
 from behaviordist.report.formatting import (
     MISSING,
+    NBSP,
     as_float,
     count,
     decimal,
@@ -55,7 +56,7 @@ def _evidence(record: dict[str, Any]) -> str:
     if not math.isfinite(as_float(record.get("value"))):
         return ""
     p = p_value(record.get("p_value"), record.get("permutations"))
-    return f": {record.get('name', 'statistic')} {interval(record)}, p {p}"
+    return f": {record.get('name', 'statistic')} {interval(record)}, p{NBSP}{p}"
 
 
 def _beside(run: RunFolder, record: dict[str, Any]) -> str:
@@ -66,7 +67,7 @@ def _beside(run: RunFolder, record: dict[str, Any]) -> str:
     if not known:
         return ""
     known.sort(key=lambda b: -as_float(b.get("value")))
-    listed = ", ".join(f"{b.get('name')} {interval(b)}" for b in known)
+    listed = ", ".join(f"{b.get('name')} ({interval(b)})" for b in known)
     better = [
         str(b.get("name"))
         for b in known
@@ -120,7 +121,7 @@ def _facts(run: RunFolder, record: dict[str, Any]) -> tuple[Fact, ...]:
         Fact("statistic", interval(record), str(record.get("name") or "")),
         Fact(
             "p-value",
-            p_value(record.get("p_value"), record.get("permutations")).removeprefix("= "),
+            p_value(record.get("p_value"), record.get("permutations")).removeprefix(f"={NBSP}"),
             f"one-sided; {count(record.get('permutations'))} relabellings of behaviors",
         ),
         Fact("smallest visible effect", decimal(test.get("minimum_detectable"))),
@@ -138,8 +139,10 @@ def _design_facts(run: RunFolder) -> tuple[Fact, ...]:
 
 
 def _noise_floor(run: RunFolder) -> tuple[Fact, ...]:
-    floor = run.table("noise_floor")
-    if not floor:
+    floor = run.record.get("noise_floor")
+    record = floor if isinstance(floor, dict) else {"value": floor}
+    if not math.isfinite(as_float(record.get("value"))):
         return ()
-    meaning = f"distance between two seeds of a regime; {count(floor.get('n'))} regimes"
-    return (Fact("noise floor", decimal(floor.get("value"), 3), meaning),)
+    number = f"; {count(record['n'])} regimes" if "n" in record else ""
+    meaning = f"distance between two seeds of a regime{number}"
+    return (Fact("noise floor", decimal(record.get("value"), 3), meaning),)

@@ -22,8 +22,6 @@ from behaviordist.report.formatting import (
 )
 from behaviordist.report.page import Table
 
-STATISTIC_HEADER = ("predictor", "statistic [95% interval]", "p")
-
 
 def regimes_table(run: RunFolder) -> Table | None:
     """Return steps to converge for every algorithm: median and range over behaviors and seeds."""
@@ -203,13 +201,16 @@ def reference_labels(run: RunFolder) -> set[str]:
     return {label for label, role in roles.items() if role != "behavior"}
 
 
-def statistic_table(title: str, records: Iterable[dict[str, Any]], note: str = "") -> Table | None:
+def statistic_table(
+    title: str, what: str, records: Iterable[dict[str, Any]], note: str = ""
+) -> Table | None:
     """Return named statistics with interval and p-value, the largest first, missing ones last."""
     kept = sorted(
         records, key=lambda r: -(v if math.isfinite(v := as_float(r.get("value"))) else -9.0)
     )
     rows = tuple((str(r.get("name", MISSING)), interval(r), p_cell(r.get("p_value"))) for r in kept)
-    return Table(title, STATISTIC_HEADER, rows, "lrr", note) if rows else None
+    header = (what, "statistic [95% interval]", "p")
+    return Table(title, header, rows, "lrr", note) if rows else None
 
 
 def sweep_table(run: RunFolder) -> Table | None:
@@ -224,7 +225,7 @@ def sweep_table(run: RunFolder) -> Table | None:
         for row in run.rows("tau_sweep")
     )
     header = ("tau, share of the level", "statistic [95% interval]", "p", "runs censored")
-    return Table("Sweep over tau", header, rows, "rrrr") if rows else None
+    return Table("Sweep over tau", header, rows, "lrrr") if rows else None
 
 
 def _by_role(run: RunFolder, role: str) -> str | None:

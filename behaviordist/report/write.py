@@ -5,13 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.report.distance_report import distance_page
 from behaviordist.report.folder import RunFolder, read_run
 from behaviordist.report.page import Page, render
-from behaviordist.report.transfer_report import transfer_page
 from behaviordist.store import write_bytes, write_text
-
-PAGES = {"distance": distance_page, "transfer": transfer_page}
 
 
 def write_report(folder: Path) -> Path:
@@ -46,9 +42,13 @@ def write_report(folder: Path) -> Path:
 
 
 def _page(run: RunFolder) -> Page:
+    # Plotting libraries take seconds to import; a folder that cannot be read is told at once.
+    from behaviordist.report.distance_report import distance_page
+    from behaviordist.report.transfer_report import transfer_page
+
+    pages = {"distance": distance_page, "transfer": transfer_page}
     kind = str(run.record.get("kind", ""))
-    if kind not in PAGES:
-        raise InputError(
-            f"{run.path / 'run.json'}: no report for kind '{kind}'; {did_you_mean(kind, PAGES)}"
-        )
-    return PAGES[kind](run)
+    if kind not in pages:
+        where = run.path / "run.json"
+        raise InputError(f"{where}: no report for kind '{kind}'; {did_you_mean(kind, pages)}")
+    return pages[kind](run)

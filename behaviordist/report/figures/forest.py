@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from behaviordist.report.figures.style import ACCENT, INK, LINE, SOFT, abbreviate, figure_style
+from behaviordist.distances.drawing import INK, SOFT, abbreviate, figure_style
+from behaviordist.report.figures.style import ACCENT, LINE
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 
 from matplotlib.figure import Figure
 
-from behaviordist.report.figures.style import figure_style
+from behaviordist.distances.drawing import figure_style
 from behaviordist.report.page import RenderedFigure
 
 PNG_DPI = 130
@@ -21,12 +20,11 @@ def render_figure(
 ) -> RenderedFigure:
     """Return the figure as PNG and SVG with its words; `alt` is the title where it is not given."""
     png, svg = io.BytesIO(), io.StringIO()
-    with warnings.catch_warnings():
-        # A label in a script that the font lacks is drawn as boxes; the tables spell it out.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        # No dates, so that a report of the same run is the same file.
-        figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    # No dates, so that a report of the same run is the same file.
+    figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    # The layout is solved once; the second format takes it over.
+    figure.set_layout_engine("none")
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     width = round(figure.get_figwidth() * CSS_PIXELS_PER_INCH)
     # Matplotlib writes each label as a comment, which doubles the file for no reader.
     text = re.sub(r"\s*<!--.*?-->", "", svg.getvalue(), flags=re.DOTALL)

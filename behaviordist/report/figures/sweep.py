@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from behaviordist.report.figures.style import ACCENT, INK, LINE, SOFT, figure_style
+from behaviordist.distances.drawing import INK, SOFT, figure_style
+from behaviordist.report.figures.style import ACCENT, LINE
 
 
 @figure_style()

@@ -1,0 +1,73 @@
+"""The look that all figures share: type, ink, and labels that fit."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import matplotlib as mpl
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+FONT = "DejaVu Sans"
+INK = "#1d2025"
+SOFT = "#5b626d"
+MISSING_FILL = "#dcdcdc"
+STYLE = {
+    "font.family": FONT,
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8.5,
+    "axes.edgecolor": "#9aa0a8",
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "text.color": INK,
+    # A label is a name: dollar signs in it are no mathematics.
+    "text.parse_math": False,
+    "hatch.linewidth": 0.6,
+    # The same figure gives the same bytes.
+    "svg.hashsalt": "behaviordist",
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw and save inside this (or decorate a function with it)."""
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # A label in a script that the font lacks is drawn as boxes; tables spell it out.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def abbreviate(labels: Sequence[str], limit: int) -> list[str]:
+    """Return the labels cut in their middle to `limit` characters, still telling one from another.
+
+    Control characters become blanks. Labels that a cut makes equal get a number.
+    """
+    clean = [re.sub(r"[\x00-\x1f\x7f\s]+", " ", label).strip() or "(blank)" for label in labels]
+    head, tail = limit // 2, (limit - 1) // 2
+    short = [x if len(x) <= limit else f"{x[:head]}…{x[-tail:]}" for x in clean]
+    seen: dict[str, int] = {}
+    result = []
+    for text in short:
+        seen[text] = seen.get(text, 0) + 1
+        result.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
+    return result
+
+
+def text_width(text: str, fontsize: float) -> float:
+    """Return how wide (inches) a text is in the figures' font."""
+    font = FontProperties(family=FONT, size=fontsize)
+    points, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(points) / 72

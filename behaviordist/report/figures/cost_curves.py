@@ -1,0 +1,127 @@
+"""Small multiples of cost curves: score against steps, a panel a target, a line a source."""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.typing import ColorType
+
+from behaviordist.distances.drawing import INK, SOFT, abbreviate, figure_style
+from behaviordist.report.figures.panels import Panels
+from behaviordist.report.figures.style import ROLE_COLORS, legend_above, mark, small_multiples
+from behaviordist.report.kinds import Kind, Kinds, kind_of
+
+PANEL = (2.15, 1.9)
+DASHES: dict[str, tuple[int, tuple[float, ...]]] = {"base": (0, (5, 2)), "random": (0, (1, 1.2))}
+TAU_LINE = {"color": INK, "linewidth": 0.7, "linestyle": (0, (1, 1.5))}
+
+
+@figure_style()
+def draw_cost_curves(
+    transfers: pd.DataFrame, distances: pd.DataFrame, panels: Panels, kinds: Kinds
+) -> Figure:
+    """Draw score against steps, a line a source (mean over seeds), coloured by its distance.
+
+    Parameters
+    ----------
+    transfers
+        Columns `source`, `target`, `seed`, `step`, `score`, and `tau` where it is known.
+    distances
+        Square, labelled; a source without a distance is drawn grey.
+    panels
+        Targets to draw.
+    kinds
+        Which sources are references: drawn dashed (base) and dotted (random).
+    """
+    figure, grid = small_multiples(len(panels.targets), PANEL)
+    finite = distances.to_numpy(dtype=float)
+    scale = Normalize(0, float(np.nanmax(finite)) if np.isfinite(finite).any() else 1.0)
+    top = float(transfers["score"].max()) or 1.0
+    for axes, target in zip(grid, panels.targets, strict=True):
+        runs = transfers[transfers["target"] == target]
+        for source, curves in runs.groupby("source", observed=True):
+            kind = kind_of(str(source), kinds)
+            distance = _distance(distances, str(source), target)
+            _draw_curve(axes, curves, kind, _color(kind, distance, scale))
+        if "tau" in runs and runs["tau"].notna().any():
+            axes.axhline(float(runs["tau"].iloc[0]), **TAU_LINE)
+        axes.set_title(abbreviate([target], 26)[0], loc="left")
+        axes.set_ylim(-0.04 * top, 1.06 * top)
+    figure.supxlabel("training steps under the target's regime", fontsize=9)
+    figure.supylabel("score on the target's held-out evaluation", fontsize=9)
+    bar = figure.colorbar(
+        ScalarMappable(scale, _palette()), ax=grid, shrink=0.6, aspect=30, pad=0.01
+    )
+    bar.outline.set_visible(False)
+    bar.set_label("distance from source to target")
+    legend_above(figure, _legend(transfers, kinds))
+    return figure
+
+
+def mean_curve(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return score over steps, averaged over seeds; a seed that has ended keeps its last score.
+
+    Parameters
+    ----------
+    curves
+        Columns `seed`, `step`, `score` of one source and one target.
+    """
+    wide = curves.pivot_table(index="step", columns="seed", values="score", aggfunc="mean")
+    return wide.sort_index().ffill().mean(axis=1).rename("score").reset_index()
+
+
+def never_arrives(curves: pd.DataFrame) -> bool:
+    """Return whether some seed of one source and target stayed below tau."""
+    if "tau" not in curves:
+        return False
+    best = curves.groupby("seed", observed=True)[["score", "tau"]].max()
+    return bool((best["score"] < best["tau"]).any())
+
+
+def _palette() -> LinearSegmentedColormap:
+    """Viridis without its palest end, which a thin line on white would lose. Dark = near."""
+    colors = mpl.colormaps["viridis"](np.linspace(0, 0.9, 64))
+    return LinearSegmentedColormap.from_list("near", colors)
+
+
+def _distance(distances: pd.DataFrame, source: str, target: str) -> float:
+    if source not in distances.index or target not in distances.columns:
+        return math.nan
+    return float(distances.loc[source, target])
+
+
+def _color(kind: Kind, distance: float, scale: Normalize) -> ColorType:
+    if kind.is_reference:
+        return ROLE_COLORS.get(kind.role, SOFT)
+    return tuple(_palette()(scale(distance))) if math.isfinite(distance) else SOFT
+
+
+def _draw_curve(axes: Axes, curves: pd.DataFrame, kind: Kind, color: ColorType) -> None:
+    mean = mean_curve(curves)
+    front = kind.is_reference
+    axes.plot(
+        mean["step"], mean["score"], color=color, linestyle=DASHES.get(kind.role, "-"),
+        linewidth=1.5 if front else 1.1, alpha=0.95, zorder=3 if front else 2,
+    )  # fmt: skip
+    if never_arrives(curves):
+        end = mean.iloc[-1]
+        axes.plot(end["step"], end["score"], "x", color=color, markersize=5, zorder=4)
+
+
+def _legend(transfers: pd.DataFrame, kinds: Kinds) -> list[Line2D]:
+    roles = {kind_of(str(s), kinds).role for s in transfers["source"].unique()}
+    handles = [Line2D([], [], color=SOFT, linewidth=1.1, label="a source")]
+    for role in [name for name in DASHES if name in roles]:
+        line = Line2D([], [], color=ROLE_COLORS[role], linestyle=DASHES[role], label=f"from {role}")
+        handles.append(line)
+    handles.append(Line2D([], [], label="tau", **TAU_LINE))
+    handles.append(mark("a seed was censored", SOFT, "x"))
+    return handles
