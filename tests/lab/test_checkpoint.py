@@ -52,7 +52,11 @@ def foreign_model(**changes):
 
 def trained_like(config):
     """Parameters none of which is at a value (ones) that would hide a mistake."""
-    return jax.tree.map(lambda p: p * np.linspace(0.7, 1.4, p.shape[-1]), llama.init(config, 0))
+
+    def tilted(p):
+        return np.asarray(p) * np.linspace(0.7, 1.4, p.shape[-1], dtype=np.float32)
+
+    return jax.tree.map(tilted, llama.init(config, 0))
 
 
 @pytest.mark.parametrize("tied", [False, True])
