@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from behaviordist.hypothesis.ranks import FloatArray, column_midranks
+from behaviordist.hypothesis.ranks import FloatArray, column_midranks, ratio
 
 
 def source_quality(cost: FloatArray) -> FloatArray:
@@ -28,9 +28,7 @@ def source_quality(cost: FloatArray) -> FloatArray:
     filled = np.where(known, share, 0.0)
     others = known.sum(axis=1, keepdims=True) - known
     total = filled.sum(axis=1, keepdims=True) - filled
-    quality: FloatArray = np.full_like(total, np.nan)
-    np.divide(total, others, out=quality, where=others > 0)
-    return quality
+    return ratio(total, others, np.nan)
 
 
 def random_distances(

@@ -7,10 +7,11 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from behaviordist.errors import InputError
 from behaviordist.hypothesis.pairs import Pairs
 from behaviordist.hypothesis.ranks import FloatArray
 from behaviordist.hypothesis.relabelling import leave_one_out, multiplicities
-from behaviordist.hypothesis.statistic import Statistic
+from behaviordist.hypothesis.statistic import Resampled, Statistic
 
 Method = Literal["jackknife", "bootstrap"]
 
@@ -51,9 +52,11 @@ def intervals(
     """
     if method == "jackknife":
         return _jackknife(statistic, pairs, values, level)
+    if not isinstance(statistic, Resampled):
+        raise InputError(f"no bootstrap for '{statistic.name}'; use the jackknife")
     generator = rng if rng is not None else np.random.default_rng(0)
     rows, columns = multiplicities(pairs.sources, pairs.targets, draws, generator)
-    sample = statistic.weighted(pairs.predictors, pairs.cost, rows, columns)
+    sample = statistic.resampled(pairs.predictors, pairs.cost, rows, columns)
     tail = (1 - level) / 2
     return np.array([_quantiles(row, (tail, 1 - tail)) for row in sample])
 
@@ -68,11 +71,13 @@ def _quantiles(sample: FloatArray, at: tuple[float, float]) -> FloatArray:
 def _jackknife(statistic: Statistic, pairs: Pairs, values: FloatArray, level: float) -> FloatArray:
     rows, columns = leave_one_out(pairs.sources, pairs.targets)
     n = len(rows)
-    without = statistic.weighted(pairs.predictors, pairs.cost, rows, columns)
+    without = statistic.kept(pairs.predictors, pairs.cost, rows, columns)
     error = np.sqrt(
         (n - 1) / n * ((without - without.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
     )
     t = float(stats.t.ppf((1 + level) / 2, n - 1))
+    if not statistic.correlation:
+        return np.stack([values - t * error, values + t * error], axis=1)
     return np.array([_on_z_scale(v, t * e) for v, e in zip(values, error, strict=True)])
 
 

@@ -93,3 +93,10 @@ def weighted_midranks(values: FloatArray, weights: FloatArray) -> FloatArray:
     ranks = np.empty_like(weights, dtype=np.float64)
     ranks[:, order] = middle[:, group]
     return ranks
+
+
+def ratio(above: FloatArray, below: FloatArray, nothing: float = 0.0) -> FloatArray:
+    """Divide, with `nothing` where the denominator vanishes (ranks are of order one or more)."""
+    result: FloatArray = np.full(np.broadcast_shapes(above.shape, below.shape), nothing)
+    np.divide(above, below, out=result, where=below > 1e-9)
+    return result

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.hypothesis import measures
 from behaviordist.hypothesis.ranks import FloatArray, IntArray
 from behaviordist.hypothesis.relabelling import Relabelling
 from behaviordist.hypothesis.two_way import TwoWay
-from behaviordist.hypothesis.within_target import WithinTarget
+from behaviordist.hypothesis.within_target import WithinTarget, WithinTargetSpearman
 
 
 class Statistic(Protocol):
@@ -20,6 +21,11 @@ class Statistic(Protocol):
     @property
     def name(self) -> str:
         """Return the name under which it is reported."""
+        ...
+
+    @property
+    def correlation(self) -> bool:
+        """Whether values are correlations, in [-1, 1] with 0 for no relation."""
         ...
 
     @property
@@ -37,14 +43,35 @@ class Statistic(Protocol):
         """Return (K, B) values under relabellings of the costs."""
         ...
 
-    def weighted(
+    def kept(
+        self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
+    ) -> FloatArray:
+        """Return (K, B) values when only some `rows` (B, S) and `columns` (B, T) are kept (0/1)."""
+        ...
+
+
+@runtime_checkable
+class Resampled(Protocol):
+    """A statistic that also knows samples in which a behavior occurs several times."""
+
+    def resampled(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
     ) -> FloatArray:
         """Return (K, B) values when behaviors occur `rows` (B, S) and `columns` (B, T) times."""
         ...
 
 
-STATISTICS: dict[str, Statistic] = {"within-target": WithinTarget(), "two-way": TwoWay()}
+STATISTICS: dict[str, Statistic] = {
+    "within-target": WithinTargetSpearman(),
+    "kendall": WithinTarget("within-target kendall tau-b", measures.kendall),
+    "weighted-tau": WithinTarget("within-target weighted tau", measures.weighted_tau),
+    "two-way": TwoWay(),
+    "ndcg": WithinTarget("within-target ndcg", measures.ndcg, correlation=False),
+    "saving@1": WithinTarget("saving at 1", measures.Saving(1), correlation=False),
+    "saving@3": WithinTarget("saving at 3", measures.Saving(3), correlation=False),
+    "percentile@1": WithinTarget("percentile at 1", measures.Percentile(1), correlation=False),
+    "percentile@3": WithinTarget("percentile at 3", measures.Percentile(3), correlation=False),
+}
 
 
 def statistic_named(name: str) -> Statistic:

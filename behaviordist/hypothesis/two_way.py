@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from behaviordist.hypothesis.additive import Additive, Multiplied, Subsets
-from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray, whole_midranks
+from behaviordist.hypothesis.nearest_first import chunks
+from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray, ratio, whole_midranks
 from behaviordist.hypothesis.relabelling import Relabelling
-from behaviordist.hypothesis.within_target import MIN_SOURCES, chunks
+from behaviordist.hypothesis.within_target import MIN_SOURCES
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class TwoWay:
     """Correlation of two-way residuals of rank-transformed predictor and cost."""
 
     name: str = "two-way residual correlation"
+    correlation: bool = True
     removes_source_effects: bool = True
 
     def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -39,6 +41,8 @@ class TwoWay:
         mask, known = np.isfinite(cost), np.isfinite(predictors)
         if bool((known == mask).all()):
             return _permuted_complete(predictors, cost, relabelling)
+        if not bool((mask & ~known).any()) and bool((known == known[0]).all()):
+            return _permuted_without_costs(predictors, cost, relabelling)
         out = np.empty((len(predictors), len(relabelling)))
         ranks, cost_ranks = [_ranks(p) for p in predictors], _ranks(cost)
         for part in chunks(len(relabelling), 4 * cost.size):
@@ -48,7 +52,13 @@ class TwoWay:
                 out[k, part] = _correlation(Subsets(valid & known[k]), x, y)
         return out
 
-    def weighted(
+    def kept(
+        self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
+    ) -> FloatArray:
+        """Return the statistic (K, B) of samples that keep only some `rows` and `columns` (0/1)."""
+        return self.resampled(predictors, cost, rows, columns)
+
+    def resampled(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
     ) -> FloatArray:
         """Return the statistic (K, B) of samples in which behaviors occur `rows`, `columns` times.
@@ -79,10 +89,8 @@ def _correlation(design: Additive, x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _ratio(product: FloatArray, length: FloatArray) -> FloatArray:
-    """Divide, with 0 where nothing varies (the scale of ranks makes 1e-6 nothing)."""
-    ratio: FloatArray = np.zeros(product.shape)
-    np.divide(product, length, out=ratio, where=length > 1e-6)
-    return ratio
+    """Divide; a length below 1e-6 is what rounding leaves of a purely additive matrix: give 0."""
+    return ratio(product, np.where(length > 1e-6, length, 0.0))
 
 
 def _residuals(values: FloatArray, mask: BoolArray) -> FloatArray:
@@ -102,3 +110,38 @@ def _permuted_complete(
         rows, columns = relabelling.rows[part, :, None], relabelling.columns[part, None, :]
         out[:, part] = features @ y[rows, columns].reshape(len(rows), -1).T
     return _ratio(out, np.broadcast_to(length[:, None], out.shape))
+
+
+def _permuted_without_costs(
+    predictors: FloatArray, cost: FloatArray, relabelling: Relabelling
+) -> FloatArray:
+    """Some costs are missing, no predictor is: move the predictors over one fixed set of pairs.
+
+    Residuals of the costs are orthogonal to every effect, so the numerator needs no fit; the
+    length of the predictor's residuals follows from its row and column sums ``a`` over the pairs
+    as ``|x|^2 - a' G a``, with G the pseudo-inverse of the normal equations of the effects.
+    """
+    mask = np.isfinite(cost)
+    y = _residuals(_ranks(cost), mask)
+    normal = np.linalg.pinv(_normal_equations(mask), hermitian=True)
+    out = np.empty((len(predictors), len(relabelling)))
+    for part in chunks(len(relabelling), cost.size):
+        rows = np.argsort(relabelling.rows[part], axis=1)
+        columns = np.argsort(relabelling.columns[part], axis=1)
+        cells = (rows[:, :, None] * cost.shape[1] + columns[:, None, :]).reshape(len(rows), -1)
+        for k, predictor in enumerate(predictors):
+            x = _ranks(predictor).ravel().take(cells) * mask.ravel()
+            grid = x.reshape(-1, *cost.shape)
+            sums = np.concatenate([grid.sum(axis=2), grid.sum(axis=1)], axis=1)
+            explained = np.einsum("bi,bi->b", sums @ normal, sums)
+            square = np.maximum(np.einsum("bi,bi->b", x, x) - explained, 0.0)
+            out[k, part] = _ratio(x @ y.ravel(), np.sqrt(square * (y**2).sum()))
+    return out
+
+
+def _normal_equations(mask: BoolArray) -> FloatArray:
+    """Counts of pairs by row, by column, and by both: (S + T, S + T)."""
+    counts = mask.astype(np.float64)
+    top = np.hstack([np.diag(counts.sum(axis=1)), counts])
+    bottom = np.hstack([counts.T, np.diag(counts.sum(axis=0))])
+    return np.vstack([top, bottom])

@@ -1,65 +1,121 @@
-"""Spearman's rank correlation inside each target's column, averaged over targets.
+"""Statistics inside each target's column, averaged over targets.
 
 How hard a target is moves every cost in its column alike and explains most of their variance
-(79 % in Taskonomy, 90-99 % in TaskWeb); ranks taken inside a column cannot see it.
+(79 % in Taskonomy, 90-99 % in TaskWeb); order inside a column cannot see it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from behaviordist.hypothesis import measures
+from behaviordist.hypothesis.nearest_first import (
+    NearestFirst,
+    Sample,
+    chunks,
+    cost_table,
+    nearest_first,
+)
 from behaviordist.hypothesis.ranks import (
-    BoolArray,
     FloatArray,
     IntArray,
     column_midranks,
-    levels,
+    ratio,
     standardised_columns,
-    subset_midranks,
     weighted_midranks,
 )
 from behaviordist.hypothesis.relabelling import Relabelling
 
 MIN_SOURCES = 3
-CELLS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
 class WithinTarget:
-    """Mean over targets of Spearman(predictor, cost) over the target's sources.
+    """Mean over targets of a measure of the target's column.
 
-    A target counts where at least three of its sources have both numbers; a predictor that is
-    constant in a column correlates 0 there.
+    A target counts where at least three of its sources have both numbers. A relabelling moves
+    the costs together with the pairs that are missing, so a missing pair is dropped under each.
     """
 
+    name: str
+    measure: measures.Measure
+    correlation: bool = True
+    removes_source_effects: bool = False
+
+    def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
+        """Return the measure (T,) of each target (NaN where it does not count) and its sources."""
+        rows, columns = (np.ones((1, n), dtype=bool) for n in cost.shape)
+        order = nearest_first(predictor)
+        sample = cost_table(cost).without(order, rows, columns)
+        count = sample.valid.sum(axis=-1)[0]
+        return np.where(count >= MIN_SOURCES, self.measure(order, sample)[0], np.nan), count
+
+    def permuted(
+        self, predictors: FloatArray, cost: FloatArray, relabelling: Relabelling
+    ) -> FloatArray:
+        """Return the statistic (K, B) of K predictors (K, S, T) under relabellings of the costs."""
+        table = cost_table(cost)
+        out = np.empty((len(predictors), len(relabelling)))
+        for k, predictor in enumerate(predictors):
+            order = nearest_first(predictor)
+            for part in chunks(len(relabelling), cost.size):
+                sample = table.relabelled(order, relabelling.rows[part], relabelling.columns[part])
+                out[k, part] = self._mean(order, sample)
+        return out
+
+    def kept(
+        self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
+    ) -> FloatArray:
+        """Return the statistic (K, B) of samples that keep only some `rows` and `columns` (0/1)."""
+        table = cost_table(cost)
+        out = np.empty((len(predictors), len(rows)))
+        for k, predictor in enumerate(predictors):
+            order = nearest_first(predictor)
+            for part in chunks(len(rows), cost.size):
+                sample = table.without(order, rows[part] > 0, columns[part] > 0)
+                out[k, part] = self._mean(order, sample)
+        return out
+
+    def _mean(self, order: NearestFirst, sample: Sample) -> FloatArray:
+        counts = sample.valid.sum(axis=-1) >= MIN_SOURCES
+        total = np.where(counts, self.measure(order, sample), 0.0).sum(axis=1)
+        number = counts.sum(axis=1)
+        return ratio(total, number, np.nan)
+
+
+@dataclass(frozen=True)
+class WithinTargetSpearman:
+    """Mean over targets of Spearman(predictor, cost) over the target's sources."""
+
     name: str = "within-target spearman"
+    correlation: bool = True
     removes_source_effects: bool = False
 
     def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return rho (T,) of each target (NaN where it does not count) and its sources (T,)."""
-        both = np.isfinite(predictor) & np.isfinite(cost)
-        x = standardised_columns(column_midranks(np.where(both, predictor, np.nan)))
-        y = standardised_columns(column_midranks(np.where(both, cost, np.nan)))
-        count = both.sum(axis=0)
-        return np.where(count >= MIN_SOURCES, (x * y).sum(axis=0), np.nan), count
+        return self._columns().per_target(predictor, cost)
 
     def permuted(
         self, predictors: FloatArray, cost: FloatArray, relabelling: Relabelling
     ) -> FloatArray:
         """Return the statistic (K, B) of K predictors (K, S, T) under relabellings of the costs.
 
-        Where nothing is missing, ranks inside a column travel with the column, and a relabelling
-        is a gather and a product. Where cells are missing, the pairs that are left are ranked
-        anew for each relabelling.
+        Where nothing is missing, ranks inside a column travel with the column, and relabelling
+        is a gather and one product for all predictors.
         """
         if _complete(predictors, cost):
             return _permuted_complete(predictors, cost, relabelling)
-        return _permuted_with_gaps(predictors, cost, relabelling)
+        return self._columns().permuted(predictors, cost, relabelling)
 
-    def weighted(
+    def kept(
+        self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
+    ) -> FloatArray:
+        """Return the statistic (K, B) of samples that keep only some `rows` and `columns` (0/1)."""
+        return self._columns().kept(predictors, cost, rows, columns)
+
+    def resampled(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
     ) -> FloatArray:
         """Return the statistic (K, B) of samples in which behaviors occur `rows`, `columns` times.
@@ -77,7 +133,10 @@ class WithinTarget:
                 defined = np.isfinite(rho) & (columns[:, t] > 0)
                 total[k] += np.where(defined, columns[:, t] * rho, 0.0)
                 weight[k] += np.where(defined, columns[:, t], 0.0)
-        return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+        return ratio(total, weight, np.nan)
+
+    def _columns(self) -> WithinTarget:
+        return WithinTarget(self.name, measures.spearman)
 
 
 def weighted_spearman(x: FloatArray, y: FloatArray, weights: FloatArray) -> FloatArray:
@@ -89,8 +148,7 @@ def weighted_spearman(x: FloatArray, y: FloatArray, weights: FloatArray) -> Floa
     ranked = [weighted_midranks(values, weights) - (total + 1) / 2 for values in (x, y)]
     product = (weights * ranked[0] * ranked[1]).sum(axis=1)
     square_x, square_y = ((weights * r**2).sum(axis=1) for r in ranked)
-    length = np.sqrt(square_x * square_y)
-    rho = np.divide(product, length, out=np.zeros_like(product), where=length > 1e-9)
+    rho = ratio(product, np.sqrt(square_x * square_y))
     enough = ((weights > 0).sum(axis=1) >= MIN_SOURCES) & (square_y > 1e-9)
     return np.where(enough, rho, np.nan)
 
@@ -115,41 +173,5 @@ def _permuted_complete(
     for part in chunks(len(relabelling), cost.size):
         rows, columns = relabelling.rows[part], relabelling.columns[part]
         cells = rows[:, :, None] * cost.shape[1] + columns[:, None, :]
-        out[:, part] = features @ weights.ravel()[cells.reshape(len(cells), -1)].T
+        out[:, part] = features @ weights.ravel().take(cells.reshape(len(cells), -1)).T
     return out
-
-
-def _permuted_with_gaps(
-    predictors: FloatArray, cost: FloatArray, relabelling: Relabelling
-) -> FloatArray:
-    known = np.isfinite(predictors).transpose(0, 2, 1)
-    ranked = np.stack([levels(p).T for p in predictors])
-    cost_known, cost_level = np.isfinite(cost).T.ravel(), levels(cost).T.ravel()
-    out = np.empty((len(predictors), len(relabelling)))
-    for part in chunks(len(relabelling), cost.size):
-        rows, columns = relabelling.rows[part], relabelling.columns[part]
-        cells = columns[:, :, None] * cost.shape[0] + rows[:, None, :]
-        valid_cost, level = cost_known[cells], cost_level[cells]
-        for k in range(len(predictors)):
-            valid = valid_cost & known[k]
-            x = subset_midranks(np.broadcast_to(ranked[k], valid.shape), valid)
-            y = subset_midranks(level, valid)
-            out[k, part] = _mean_correlation(x, y, valid)
-    return out
-
-
-def _mean_correlation(x: FloatArray, y: FloatArray, valid: BoolArray) -> FloatArray:
-    """Mean over columns (axis 1) of the correlation of centred ranks along the last axis."""
-    product = np.einsum("bts,bts->bt", x, y)
-    length = np.sqrt(np.einsum("bts,bts->bt", x, x) * np.einsum("bts,bts->bt", y, y))
-    rho = np.divide(product, length, out=np.zeros_like(product), where=length > 1e-9)
-    counts = valid.sum(axis=-1) >= MIN_SOURCES
-    mean: FloatArray = (rho * counts).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
-    return mean
-
-
-def chunks(total: int, cells: int) -> Iterator[slice]:
-    """Split a batch so that one part times `cells` stays within a fixed amount of memory."""
-    step = max(1, CELLS_AT_ONCE // max(cells, 1))
-    for start in range(0, total, step):
-        yield slice(start, min(start + step, total))

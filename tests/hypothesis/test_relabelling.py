@@ -4,12 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from dyadic_worlds import off_diagonal, world
 from scipy import stats
 
 from behaviordist.hypothesis import transfer_test
 from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
-from behaviordist.hypothesis.within_target import WithinTarget
+from behaviordist.hypothesis.within_target import WithinTargetSpearman
+from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 
 def test_square_labels_move_rows_and_columns_together():
@@ -112,4 +112,4 @@ def test_observed_value_does_not_depend_on_the_seed_and_p_is_reproducible():
     )
     assert first == again
     assert first.value == other.value and first.ci_low == other.ci_low
-    assert WithinTarget().name == first.statistic
+    assert WithinTargetSpearman().name == first.statistic

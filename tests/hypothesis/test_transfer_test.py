@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from dyadic_worlds import off_diagonal, world
 from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis import VerdictRule, transfer_test
 from behaviordist.hypothesis.baselines import source_quality
 from behaviordist.hypothesis.reliability import noise_ceiling
+from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 
 def rng():

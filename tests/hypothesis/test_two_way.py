@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from dyadic_worlds import off_diagonal, world
 from scipy import stats
 
 from behaviordist.hypothesis.relabelling import multiplicities, relabellings
 from behaviordist.hypothesis.two_way import TwoWay
+from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 
 def least_squares_correlation(distance, cost, rank_distance, rank_cost, weight):
@@ -51,7 +51,7 @@ def test_resamples_equal_weighted_least_squares(missing):
     distance, cost = (off_diagonal(f) for f in world(rng, n=8, slope=0.5, missing=missing))
     labels = [str(i) for i in range(8)]
     rows, columns = multiplicities(labels, labels, 12, rng)
-    values = TwoWay().weighted(distance[None], cost, rows, columns)[0]
+    values = TwoWay().resampled(distance[None], cost, rows, columns)[0]
     for b in range(12):
         weight = rows[b][:, None] * columns[b][None]
         expected = least_squares_correlation(distance, cost, ranks(distance), ranks(cost), weight)

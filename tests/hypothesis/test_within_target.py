@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from dyadic_worlds import off_diagonal, world
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import stats
 
 from behaviordist.hypothesis.relabelling import Relabelling, multiplicities, relabellings
-from behaviordist.hypothesis.within_target import WithinTarget, weighted_spearman
+from behaviordist.hypothesis.within_target import WithinTargetSpearman, weighted_spearman
+from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 
 def scipy_loop(distance, cost):
@@ -33,7 +33,7 @@ def test_every_relabelling_equals_the_scipy_loop(missing, rounding):
     distance, cost = (off_diagonal(frame) for frame in frames)
     labels = list(frames[0].index)
     drawn = relabellings(labels, labels, 25, rng)
-    values = WithinTarget().permuted(distance[None], cost, drawn)[0]
+    values = WithinTargetSpearman().permuted(distance[None], cost, drawn)[0]
     expected = [scipy_loop(distance, relabelled(cost, drawn, b)) for b in range(len(drawn))]
     np.testing.assert_allclose(values, expected, atol=1e-12)
 
@@ -44,14 +44,14 @@ def test_missing_distances_are_dropped_pairwise():
     distance[rng.uniform(size=distance.shape) < 0.1] = np.nan
     labels = [str(i) for i in range(10)]
     drawn = relabellings(labels, labels, 20, rng)
-    values = WithinTarget().permuted(distance[None], cost, drawn)[0]
+    values = WithinTargetSpearman().permuted(distance[None], cost, drawn)[0]
     expected = [scipy_loop(distance, relabelled(cost, drawn, b)) for b in range(len(drawn))]
     np.testing.assert_allclose(values, expected, atol=1e-12)
 
 
 def test_per_target_is_scipys_spearman_of_each_column():
     distance, cost = (off_diagonal(f) for f in world(np.random.default_rng(0), n=8, missing=0.1))
-    rho, count = WithinTarget().per_target(distance, cost)
+    rho, count = WithinTargetSpearman().per_target(distance, cost)
     for t in range(8):
         both = np.isfinite(cost[:, t]) & np.isfinite(distance[:, t])
         assert count[t] == both.sum()
@@ -84,7 +84,7 @@ def test_bootstrap_sample_equals_the_duplicated_matrix_without_self_pairs():
     distance, cost = (off_diagonal(f) for f in world(rng, n=7, slope=1.0))
     labels = [str(i) for i in range(7)]
     rows, columns = multiplicities(labels, labels, 30, rng)
-    values = WithinTarget().weighted(distance[None], cost, rows, columns)[0]
+    values = WithinTargetSpearman().resampled(distance[None], cost, rows, columns)[0]
     for b in range(30):
         drawn = np.repeat(np.arange(7), rows[b].astype(int))
         # Copies of one behavior meet on the diagonal of the small matrix, which is NaN.
@@ -104,8 +104,8 @@ def test_target_effects_and_monotone_maps_change_nothing():
     rng = np.random.default_rng(2)
     distance, cost = (off_diagonal(f) for f in world(rng, n=10, slope=0.7))
     identity = Relabelling(np.arange(10)[None], np.arange(10)[None])
-    value = WithinTarget().permuted(distance[None], cost, identity)[0, 0]
+    value = WithinTargetSpearman().permuted(distance[None], cost, identity)[0, 0]
     shifted = np.exp(cost / 5) * rng.uniform(1, 100, size=(1, 10))
-    assert WithinTarget().permuted(distance[None] ** 3, shifted, identity)[0, 0] == pytest.approx(
-        value, abs=1e-12
-    )
+    assert WithinTargetSpearman().permuted(distance[None] ** 3, shifted, identity)[
+        0, 0
+    ] == pytest.approx(value, abs=1e-12)
