@@ -74,8 +74,11 @@ def pre_tokenizer(kind: str) -> Any | None:
 
 def load_model(path: Path, dtype: Any) -> Any:
     """Return the model in a GGUF file as a plain one of `dtype`, fit to be saved and trained."""
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, modeling_gguf_pytorch_utils
+    from transformers.utils import logging
 
+    # The converter's progress bar is its own; transformers' does what the user's settings say.
+    modeling_gguf_pytorch_utils.tqdm = logging.tqdm
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
             str(path.parent), gguf_file=path.name, dtype=dtype, output_loading_info=True

@@ -48,6 +48,7 @@ def distance(
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
     started = time.perf_counter()
+    size = _sketch(sketch)
     behaviors, chosen = _inputs(models, probes, probes_limit, geometry)
     opened = time.perf_counter()
     from behaviordist.distances import distances
@@ -58,7 +59,7 @@ def distance(
             chosen,
             geometry,
             folder=out / "fingerprints",
-            sketch=_sketch(sketch),
+            sketch=size,
             progress=update,
         )
     times = {"open": opened - started, "fingerprints": time.perf_counter() - opened}
