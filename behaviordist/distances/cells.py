@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -179,22 +180,25 @@ class _Layout:
 def _draw_mark(axes: Axes, mark: CellMark, cell: float, numbered: bool) -> Handle:
     rows, columns = np.nonzero(mark.mask)
     if mark.style == "hatch":
-        look = {
-            "fill": False,
+        lines: dict[str, Any] = {
             "hatch": "////",
             "edgecolor": "#ffffff",
             "linewidth": 0,
             "alpha": 0.6,
         }
-        for row, column in zip(rows, columns, strict=True):
-            axes.add_patch(Rectangle((column, row), 1, 1, **look))
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            axes.add_patch(Rectangle((column, row), 1, 1, fill=False, **lines))
         return Patch(facecolor=INK, edgecolor="white", hatch="////", label=mark.label)
     # Beside a number the ring moves into the cell's corner.
-    across, down = (0.84, 0.17) if numbered else (0.5, 0.5)
+    across, down = (0.82, 0.19) if numbered else (0.5, 0.5)
     size = (cell * 72 * (0.16 if numbered else 0.5)) ** 2
-    axes.scatter(
-        columns + across, rows + down, s=size, facecolors="white", edgecolors=INK, linewidths=0.8, zorder=3
-    )  # fmt: skip
+    look: dict[str, Any] = {
+        "facecolors": "white",
+        "edgecolors": INK,
+        "linewidths": 0.8,
+        "zorder": 3,
+    }
+    axes.scatter(columns + across, rows + down, s=size, **look)
     return Line2D(
         [], [], linestyle="none", marker="o", color=INK, markerfacecolor="white", label=mark.label
     )

@@ -93,4 +93,4 @@ def _numbers(frame: pd.DataFrame) -> npt.NDArray[np.str_]:
 
 def _scale(matrix: DistanceMatrix) -> str:
     geometry = str(matrix.metadata.get("geometry", ""))
-    return f"{geometry} distance{UNITS.get(geometry, '')}, light = near".strip()
+    return f"{geometry} distance{UNITS.get(geometry, '')}\n(light = near)".strip()

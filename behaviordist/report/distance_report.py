@@ -13,7 +13,7 @@ from behaviordist.distances.ordination import principal_coordinates
 from behaviordist.report.figures.ordination import draw_ordination
 from behaviordist.report.figures.render import render_figure
 from behaviordist.report.folder import RunFolder
-from behaviordist.report.formatting import MISSING, count, decimal, plural
+from behaviordist.report.formatting import MISSING, cell, count, decimal, plural
 from behaviordist.report.kinds import Kinds, kinds_of
 from behaviordist.report.page import (
     Block,
@@ -96,8 +96,8 @@ def summarize_pairs(run: RunFolder) -> PairSummary:
 
 def with_error(run: RunFolder, row: str, column: str) -> str:
     """Return ``0.34 [0.30, 0.38]``, the 95 % interval cut at zero; the bare value without error."""
-    value = _cell(run.distances, row, column)
-    error = _cell(run.standard_errors, row, column)
+    value = cell(run.distances, row, column)
+    error = cell(run.standard_errors, row, column)
     if not (math.isfinite(value) and math.isfinite(error)):
         return decimal(value, 3)
     low, high = max(0.0, value - Z95 * error), value + Z95 * error
@@ -133,20 +133,20 @@ def _summary(run: RunFolder) -> Summary:
     ]
     if pairs.missing:
         facts.append(Fact("missing pairs", count(pairs.missing), "drawn grey, counted nowhere"))
-    return Summary(tuple(sentences), tuple(facts))
+    return Summary(tuple(sentences), tuple(facts), tone="plain")
 
 
 def _heatmap(run: RunFolder) -> RenderedFigure:
     pairs = summarize_pairs(run)
     caption = (
-        "Every cell is the distance between the behaviors of its row and its column: the lighter, the "
-        "nearer. Rows and columns are ordered by average linkage, whose tree stands on top: branches "
-        "that join low are close."
+        "Every cell is the distance between the behaviors of its row and its column: the lighter, "
+        "the nearer. Rows and columns are ordered by average linkage, whose tree stands on top: "
+        "branches that join low are close."
     )
     if pairs.same:
         caption += (
-            f" A ring marks the {plural(pairs.same, 'pair')} (of {pairs.pairs}) whose distance cannot "
-            "be told from noise: do not read an order into those."
+            f" A ring marks the {plural(pairs.same, 'pair')} (of {pairs.pairs}) whose distance "
+            "cannot be told from noise: do not read an order into those."
         )
     if pairs.missing:
         caption += f" {plural(pairs.missing, 'pair')} missing (grey)."
@@ -164,10 +164,10 @@ def _ordination(run: RunFolder, kinds: Kinds) -> RenderedFigure | None:
     figure, crowded = draw_ordination(ordination, kinds)
     first, second = ordination.explained[:2]
     caption = (
-        "Principal coordinates: points as far apart as their distances, as well as a plane can show "
-        f"it. The two axes hold {first:.0%} and {second:.0%} of the total squared distance; what "
-        "lies beyond them is not seen here, so points that look close may be apart (the heatmap "
-        "decides)."
+        "Principal coordinates: points as far apart as their distances, as well as a plane can "
+        f"show it. The two axes hold {first:.0%} and {second:.0%} of the total squared distance; "
+        "what lies beyond them is not seen here, so points that look close may be apart (the "
+        "heatmap decides)."
     )
     if any(kind.algorithm for kind in kinds.values()):
         caption += " Colour is the algorithm, shape the task."
@@ -227,7 +227,7 @@ def _all_distances(run: RunFolder) -> Table:
 
 
 def _plus_minus(run: RunFolder, row: str, column: str, same: bool) -> str:
-    value, error = _cell(run.distances, row, column), _cell(run.standard_errors, row, column)
+    value, error = cell(run.distances, row, column), cell(run.standard_errors, row, column)
     text = decimal(value, 3) + (f" ± {decimal(error, 3)}" if math.isfinite(error) else "")
     return f"≈ {text}" if same else text
 
@@ -259,9 +259,7 @@ def _models(run: RunFolder) -> tuple[Block, ...]:
     rows = tuple(
         (
             str(row.get("label", MISSING)),
-            ", ".join(f"{k}={v}" for k, v in (row.get("settings") or {}).items() if v is not None)
-            if isinstance(row.get("settings"), dict)
-            else str(row.get("settings") or MISSING),
+            _settings(row.get("settings")),
             str(row.get("identity") or MISSING)[:16],
         )
         for row in run.rows("behaviors")
@@ -272,6 +270,12 @@ def _models(run: RunFolder) -> tuple[Block, ...]:
     return (Table("Behaviors compared", header, rows, "lll"),)
 
 
+def _settings(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value or MISSING)
+    return ", ".join(f"{k}={v}" for k, v in value.items() if v is not None) or MISSING
+
+
 def _flags(run: RunFolder) -> np.ndarray:
     if not len(run.indistinguishable):
         return np.zeros(run.distances.shape, dtype=bool)
@@ -279,9 +283,3 @@ def _flags(run: RunFolder) -> np.ndarray:
     flags = frame.to_numpy(dtype=float) > 0
     np.fill_diagonal(flags, False)
     return np.asarray(flags)
-
-
-def _cell(frame: pd.DataFrame, row: str, column: str) -> float:
-    if row not in frame.index or column not in frame.columns:
-        return math.nan
-    return float(frame.loc[row, column])

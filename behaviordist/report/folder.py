@@ -89,7 +89,8 @@ def read_run(folder: Path) -> RunFolder:
         )
     if not (folder / "run.json").is_file():
         raise InputError(
-            f"{folder}: no run.json in it; give a folder that `behaviordist run` or `distance` wrote"
+            f"{folder}: no run.json in it; give a folder that `behaviordist run` or `distance` "
+            "wrote"
         )
     distances = _read_table(folder / "distances.csv", "distances")
     if not np.allclose(distances, distances.T, equal_nan=True):

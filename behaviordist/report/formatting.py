@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import pandas as pd
+
 MISSING = "–"
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -15,6 +17,13 @@ def as_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     return float(value)
+
+
+def cell(frame: pd.DataFrame, row: str, column: str) -> float:
+    """Return one number of a labelled table; NaN where it has no such row or column."""
+    if row not in frame.index or column not in frame.columns:
+        return math.nan
+    return as_float(frame.at[row, column])
 
 
 def decimal(value: Any, digits: int = 2) -> str:

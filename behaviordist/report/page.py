@@ -1,8 +1,8 @@
-"""A report page as data: sections of paragraphs, tables, figures and notes, rendered to one HTML file.
+"""A report page as data: sections of paragraphs, tables, figures and notes, and its HTML.
 
-Nothing here knows of distances or transfers; every study assembles its page out of these parts. All
-text is plain text and is escaped when it is rendered; figures are inlined as data URIs, and an image
-that is a data URI runs no script, so a hostile label can reach neither the page nor its reader.
+Nothing here knows of distances or transfers; every study assembles its page out of these parts.
+All text is plain text and is escaped when it is rendered; figures are inlined as data URIs, and an
+image that is a data URI runs no script, so a hostile label reaches neither page nor reader.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 # An SVG above this size (bytes) is inlined as PNG instead: dense figures are smaller as pixels.
-SVG_INLINE_LIMIT = 90_000
+SVG_INLINE_LIMIT = 400_000
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Summary:
     verdict
         A word or two above the sentence, or empty.
     tone
-        ``yes``, ``no`` or ``open``: the colour of the verdict.
+        ``yes``, ``no``, ``open`` or ``plain`` (no verdict): the colour.
     """
 
     sentences: tuple[str, ...]

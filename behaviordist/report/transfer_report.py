@@ -96,11 +96,14 @@ def _forest(
         return None
     ceiling = as_float(run.test.get("noise_ceiling"))
     caption = (
-        "Each line is a predictor of cost: its statistic and 95% interval. Right of zero, closer is "
-        "cheaper. A distance is of use only as far as it lies right of the simpler explanations."
+        "Each line is a predictor of cost: its statistic and 95% interval. Right of zero, closer "
+        "is cheaper. A distance is of use only as far as it lies right of the simpler "
+        "explanations."
     )
     if math.isfinite(ceiling):
-        caption += " The dashed line is the most that the noise between seeds would let any predictor reach."
+        caption += (
+            " The dashed line is the most that noise between seeds would let a predictor reach."
+        )
     figure = draw_forest(groups, _unit(run), ceiling)
     return render_figure("predictors", figure, "What predicts the cost of a transfer", caption)
 
@@ -114,7 +117,7 @@ def _reliability(run: RunFolder) -> Table | None:
     rows = [(str(name), decimal(value, 2)) for name, value in run.table("split_half").items()]
     if not rows:
         return None
-    note = "Correlation of costs between halves of the seeds: what a predictor could at best agree with."
+    note = "Correlation of costs between two halves of the seeds."
     return Table(
         "Split-half reliability of costs", ("cost", "correlation"), tuple(rows), "lr", note
     )
@@ -131,9 +134,9 @@ def _sweep_figure(run: RunFolder) -> RenderedFigure | None:
     ]
     chosen = float(pd.Series(shares, dtype=float).median()) if shares else math.nan
     caption = (
-        "The statistic, had tau been set at another share of the target's level; the band is the 95% "
-        "interval, the dashed line the share that the study fixed beforehand. A result that stands only "
-        "at one tau is none."
+        "The statistic, had tau been set at another share of the target's level; the band is the "
+        "95% interval, the dashed line the share that the study fixed beforehand. A result that "
+        "stands only at one tau is none."
     )
     figure = draw_tau_sweep(pd.DataFrame(rows), chosen, _unit(run))
     return render_figure("tau-sweep", figure, "Does the answer hang on tau?", caption)
@@ -144,9 +147,9 @@ def _cost_blocks(run: RunFolder) -> tuple[Block, ...]:
         return ()
     frame = _cost_frame(run)
     caption = (
-        "Mean steps (restricted mean over seeds) until training under the target's regime, started from "
-        "the source, reaches the target's level: the lighter, the cheaper. Rows and columns stand in the "
-        "order of the distance heatmap, the references first."
+        "Mean steps (restricted mean over seeds) until training under the target's regime, "
+        "started from the source, reaches the target's level: the lighter, the cheaper. Rows and "
+        "columns stand in the order of the distance heatmap, the references first."
     )
     left_out = _left_out(run)
     if left_out:
@@ -185,9 +188,10 @@ def _target_blocks(run: RunFolder, kinds: Kinds) -> tuple[Block, ...]:
 
 def _scatter(run: RunFolder, panels: Panels, rho: dict[str, float], kinds: Kinds) -> RenderedFigure:
     caption = (
-        "A panel a target, a point a source; each panel has its own scale of cost, since the statistic "
-        "compares sources inside a target only. Points that rise to the right say: closer is cheaper. "
-        "Hollow points hold runs that never arrived (their cost is a lower bound)." + panels.note
+        "A panel a target, a point a source; each panel has its own scale of cost, since the "
+        "statistic compares sources inside a target only. Points that rise to the right say: "
+        "closer is cheaper. Hollow points hold runs that never arrived (their cost is a lower "
+        "bound)." + panels.note
     )
     figure = draw_cost_against_distance(run.distances, run.costs, run.censored, panels, rho, kinds)
     return render_figure("cost-against-distance", figure, "Cost against distance", caption)
@@ -195,9 +199,10 @@ def _scatter(run: RunFolder, panels: Panels, rho: dict[str, float], kinds: Kinds
 
 def _curves(run: RunFolder, panels: Panels, kinds: Kinds) -> RenderedFigure:
     caption = (
-        "A line a source, its score under the target's regime averaged over seeds; the darker, the nearer "
-        "it lay to the target. Dashed: from the base; dotted grey: from random weights; the dotted "
-        "horizontal line is tau. A cross ends a line of which a seed never arrived." + panels.note
+        "A line a source, its score under the target's regime averaged over seeds; the darker, "
+        "the nearer it lay to the target. Dashed: from the base; dotted grey: from random "
+        "weights; the dotted horizontal line is tau. A cross ends a line of which a seed never "
+        "arrived." + panels.note
     )
     figure = draw_cost_curves(run.transfers, run.distances, panels, kinds)
     return render_figure("cost-curves", figure, "Cost curves", caption)

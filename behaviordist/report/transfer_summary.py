@@ -109,8 +109,9 @@ def _practical(run: RunFolder) -> str:
     middle, wins = float(np.median(saved)), sum(s > 0 for s in saved)
     word = "saved" if middle >= 0 else "cost"
     return (
-        f"Starting from the nearest checkpoint instead of the base {word} {decimal(abs(middle), 1)} "
-        f"steps in the median, and was cheaper for {wins} of {plural(len(saved), 'target')}."
+        f"Starting from the nearest checkpoint instead of the base {word} "
+        f"{decimal(abs(middle), 1)} steps in the median, and was cheaper for {wins} of "
+        f"{plural(len(saved), 'target')}."
     )
 
 

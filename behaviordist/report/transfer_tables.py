@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pandas as pd
-
 from behaviordist.report.folder import RunFolder
 from behaviordist.report.formatting import (
     MISSING,
     as_float,
+    cell,
     count,
     decimal,
     interval,
@@ -164,9 +163,9 @@ def per_target_table(run: RunFolder) -> Table | None:
         "from base", "from random", "left out because",
     )  # fmt: skip
     note = (
-        "Level: what the target's own converged checkpoints score; tau: what a transfer run must reach. "
-        "ρ: Spearman correlation of distance and cost over sources. The four columns of costs are mean "
-        "steps; ≥ where a run was stopped at its budget without arriving."
+        "Level: what the target's own converged checkpoints score; tau: what a transfer run must "
+        "reach. ρ: Spearman correlation of distance and cost over sources. The four columns of "
+        "costs are mean steps; ≥ where a run was stopped at its budget without arriving."
     )
     return Table("Target by target", header, tuple(rows), "l" + "r" * 9 + "l", note)
 
@@ -236,15 +235,9 @@ def _by_role(run: RunFolder, role: str) -> str | None:
 def _cost(run: RunFolder, source: str | None, target: str) -> str:
     if source is None or source not in run.costs.index:
         return MISSING
-    value = float(run.costs.loc[source, target])
-    stopped = _lookup(run.censored, source, target) > 0
+    value = cell(run.costs, source, target)
+    stopped = cell(run.censored, source, target) > 0
     return ("≥ " if stopped and math.isfinite(value) else "") + decimal(value, 0)
-
-
-def _lookup(frame: pd.DataFrame, row: str, column: str) -> float:
-    if row not in frame.index or column not in frame.columns:
-        return math.nan
-    return float(frame.loc[row, column])
 
 
 def _runs(behaviors: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -105,7 +105,8 @@ def _draw_point(axes: Axes, row: pd.Series, kind: Kind, colors: dict[str, str]) 
     axes.plot(
         row["distance"], row["cost"], marker, color=color, markersize=9 if marker == "*" else 5.5,
         markerfacecolor="white" if hollow else color, markeredgewidth=1.1 if hollow else 0.4,
-        markeredgecolor=color if hollow else "white", clip_on=False, zorder=3,
+        markeredgecolor=color if hollow else "white", clip_on=False,
+        zorder=4 if kind.is_reference else 3,
     )  # fmt: skip
 
 

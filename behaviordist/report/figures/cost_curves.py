@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,11 +18,12 @@ from matplotlib.typing import ColorType
 from behaviordist.distances.drawing import INK, SOFT, abbreviate, figure_style
 from behaviordist.report.figures.panels import Panels
 from behaviordist.report.figures.style import ROLE_COLORS, legend_above, mark, small_multiples
+from behaviordist.report.formatting import cell
 from behaviordist.report.kinds import Kind, Kinds, kind_of
 
 PANEL = (2.15, 1.9)
 DASHES: dict[str, tuple[int, tuple[float, ...]]] = {"base": (0, (5, 2)), "random": (0, (1, 1.2))}
-TAU_LINE = {"color": INK, "linewidth": 0.7, "linestyle": (0, (1, 1.5))}
+TAU_LINE: dict[str, Any] = {"color": INK, "linewidth": 0.7, "linestyle": (0, (1, 1.5))}
 
 
 @figure_style()
@@ -42,14 +44,13 @@ def draw_cost_curves(
         Which sources are references: drawn dashed (base) and dotted (random).
     """
     figure, grid = small_multiples(len(panels.targets), PANEL)
-    finite = distances.to_numpy(dtype=float)
-    scale = Normalize(0, float(np.nanmax(finite)) if np.isfinite(finite).any() else 1.0)
+    scale = Normalize(0, _reach(distances, kinds))
     top = float(transfers["score"].max()) or 1.0
     for axes, target in zip(grid, panels.targets, strict=True):
         runs = transfers[transfers["target"] == target]
         for source, curves in runs.groupby("source", observed=True):
             kind = kind_of(str(source), kinds)
-            distance = _distance(distances, str(source), target)
+            distance = cell(distances, str(source), target)
             _draw_curve(axes, curves, kind, _color(kind, distance, scale))
         if "tau" in runs and runs["tau"].notna().any():
             axes.axhline(float(runs["tau"].iloc[0]), **TAU_LINE)
@@ -57,11 +58,11 @@ def draw_cost_curves(
         axes.set_ylim(-0.04 * top, 1.06 * top)
     figure.supxlabel("training steps under the target's regime", fontsize=9)
     figure.supylabel("score on the target's held-out evaluation", fontsize=9)
-    bar = figure.colorbar(
-        ScalarMappable(scale, _palette()), ax=grid, shrink=0.6, aspect=30, pad=0.01
-    )
-    bar.outline.set_visible(False)
-    bar.set_label("distance from source to target")
+    if len(distances):
+        colors = ScalarMappable(scale, _palette())
+        bar = figure.colorbar(colors, ax=grid, shrink=0.6, aspect=30, pad=0.01)
+        bar.outline.set_visible(False)
+        bar.set_label("distance from source to target")
     legend_above(figure, _legend(transfers, kinds))
     return figure
 
@@ -92,10 +93,11 @@ def _palette() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("near", colors)
 
 
-def _distance(distances: pd.DataFrame, source: str, target: str) -> float:
-    if source not in distances.index or target not in distances.columns:
-        return math.nan
-    return float(distances.loc[source, target])
+def _reach(distances: pd.DataFrame, kinds: Kinds) -> float:
+    """Largest distance between behaviors under study: references, often far, have own colours."""
+    labels = [x for x in distances.index if not kind_of(str(x), kinds).is_reference]
+    values = distances.loc[labels, labels].to_numpy(dtype=float)
+    return float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
 
 
 def _color(kind: Kind, distance: float, scale: Normalize) -> ColorType:

@@ -37,7 +37,7 @@ def draw_cost_heatmap(
         CellMark((shares > 0) & (shares < 1), "ring", "some runs censored"),
         CellMark(shares >= 1, "hatch", "every run censored"),
     )
-    scale = f"mean {unit}, light = cheap"
+    scale = f"mean {unit}\n(light = cheap)"
     figure = draw_matrix(Cells(costs, _numbers(costs, shares), "rocket_r", scale, marks))
     axes = figure.axes[0]
     axes.set(xlabel="target", ylabel="source")

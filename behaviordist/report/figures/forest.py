@@ -63,8 +63,8 @@ def draw_forest(
         )  # fmt: skip
     axes.set_ylim(position - 0.3, -1.4)
     axes.set_yticks([t[0] for t in ticks], [t[1] for t in ticks])
-    for label, (_, _, heading) in zip(axes.get_yticklabels(), ticks, strict=True):
-        label.set_fontweight("bold" if heading else "normal")
+    for tick, (_, _, heading) in zip(axes.get_yticklabels(), ticks, strict=True):
+        tick.set_fontweight("bold" if heading else "normal")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=LINE, linewidth=0.6, zorder=0)

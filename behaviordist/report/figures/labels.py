@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from behaviordist.distances.drawing import SOFT, text_width
 
 # Inches between a point and its name, and half of a marker's width.
-GAP, MARKER = 0.06, 0.045
+GAP, MARKER = 0.075, 0.055
 
 
 def place_labels(

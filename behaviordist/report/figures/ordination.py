@@ -71,7 +71,7 @@ def _map_size(limits: npt.NDArray[np.float64]) -> tuple[float, float]:
 def _set_axes(axes: Axes, ordination: Ordination, limits: npt.NDArray[np.float64]) -> None:
     axes.set(xlim=limits[0], ylim=limits[1])
     # One unit of distance is as long upward as it is across, or the map lies.
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_aspect("equal", adjustable="box")
     axes.axhline(0, color=LINE, linewidth=0.8, zorder=0)
     axes.axvline(0, color=LINE, linewidth=0.8, zorder=0)
     axes.set_xlabel(f"axis 1 ({ordination.explained[0]:.0%} of squared distance)")

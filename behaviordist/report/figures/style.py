@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from behaviordist.distances.drawing import SOFT, abbreviate
+from behaviordist.distances.drawing import SOFT, abbreviate, text_width
 from behaviordist.report.kinds import Kind
 
 LINE = "#dfe2e7"
@@ -63,7 +64,8 @@ def small_multiples(n: int, size: tuple[float, float]) -> tuple[Figure, list[Axe
     rows = math.ceil(n / columns)
     # A legend needs its width even above one panel.
     width, height = max(columns * size[0] + 0.5, 5.2), rows * size[1] + 0.8
-    figure = Figure(figsize=(width, height), layout="constrained")
+    layout = ConstrainedLayoutEngine(h_pad=0.07, w_pad=0.05)
+    figure = Figure(figsize=(width, height), layout=layout)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[n:]:
         axes.set_axis_off()
@@ -73,5 +75,7 @@ def small_multiples(n: int, size: tuple[float, float]) -> tuple[Figure, list[Axe
 def legend_above(figure: Figure, handles: Sequence[Line2D]) -> None:
     """Put one legend for all panels on top, in as many columns as the width holds."""
     if handles:
-        columns = max(1, min(len(handles), int(figure.get_figwidth() / 1.75)))
+        # A mark and its gaps take about 0.55 inches beside the longest name.
+        width = 0.55 + max(text_width(str(handle.get_label()), 8) for handle in handles)
+        columns = max(1, min(len(handles), int(figure.get_figwidth() / width)))
         figure.legend(handles=list(handles), loc="outside upper left", ncols=columns)

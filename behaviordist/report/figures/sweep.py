@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from behaviordist.distances.drawing import INK, SOFT, figure_style
 from behaviordist.report.figures.style import ACCENT, LINE
+from behaviordist.report.formatting import count
 
 
 @figure_style()
@@ -38,7 +39,7 @@ def draw_tau_sweep(sweep: pd.DataFrame, chosen: float, unit: str) -> Figure:
     if "n_censored" in rows:
         for share, number in zip(rows["share"], rows["n_censored"], strict=True):
             axes.annotate(
-                f"{int(number):,}\ncensored" if number == number else "", (share, 1.0),
-                xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=7, color=SOFT,
+                f"{count(number)}\ncensored", (share, 1.0), xycoords=("data", "axes fraction"),
+                ha="center", va="bottom", fontsize=7, color=SOFT,
             )  # fmt: skip
     return figure
