@@ -7,7 +7,6 @@ of a source among those that are left is a running count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +20,6 @@ from behaviordist.hypothesis.ranks import (
     levels,
     subset_midranks,
 )
-
-CELLS_AT_ONCE = 400_000
 
 
 @dataclass(frozen=True)
@@ -150,10 +147,3 @@ def cost_table(cost: FloatArray) -> CostTable:
     return CostTable(
         np.where(mask, cost.T, 0.0), np.where(mask, rank - centre, 0.0), levels(cost).T, mask
     )
-
-
-def chunks(total: int, cells: int) -> Iterator[slice]:
-    """Split `total` so that one part times `cells` stays in fast memory."""
-    step = max(1, CELLS_AT_ONCE // max(cells, 1))
-    for start in range(0, total, step):
-        yield slice(start, min(start + step, total))

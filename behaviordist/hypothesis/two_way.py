@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from behaviordist.hypothesis.additive import Additive, Multiplied, Subsets
-from behaviordist.hypothesis.nearest_first import chunks
+from behaviordist.hypothesis.batches import batched
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray, ratio, whole_midranks
 from behaviordist.hypothesis.relabelling import Relabelling
 from behaviordist.hypothesis.within_target import MIN_SOURCES
@@ -43,14 +43,15 @@ class TwoWay:
             return _permuted_complete(predictors, cost, relabelling)
         if not bool((mask & ~known).any()) and bool((known == known[0]).all()):
             return _permuted_without_costs(predictors, cost, relabelling)
-        out = np.empty((len(predictors), len(relabelling)))
         ranks, cost_ranks = [_ranks(p) for p in predictors], _ranks(cost)
-        for part in chunks(len(relabelling), 4 * cost.size):
+
+        def compute(part: slice) -> FloatArray:
             rows, columns = relabelling.rows[part, :, None], relabelling.columns[part, None, :]
             y, valid = cost_ranks[rows, columns], mask[rows, columns]
-            for k, x in enumerate(ranks):
-                out[k, part] = _correlation(Subsets(valid & known[k]), x, y)
-        return out
+            designs = [Subsets(valid & own) for own in known]
+            return np.stack([_correlation(d, x, y) for d, x in zip(designs, ranks, strict=True)])
+
+        return batched(len(relabelling), cost.size, compute)
 
     def kept(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
@@ -105,10 +106,12 @@ def _permuted_complete(
     y = _residuals(_ranks(cost), mask)
     features = np.stack([_residuals(_ranks(p), mask).ravel() for p in predictors])
     length = np.sqrt((features**2).sum(axis=1) * (y**2).sum())
-    out = np.empty((len(predictors), len(relabelling)))
-    for part in chunks(len(relabelling), cost.size):
+
+    def compute(part: slice) -> FloatArray:
         rows, columns = relabelling.rows[part, :, None], relabelling.columns[part, None, :]
-        out[:, part] = features @ y[rows, columns].reshape(len(rows), -1).T
+        return np.asarray(features @ y[rows, columns].reshape(len(rows), -1).T)
+
+    out = batched(len(relabelling), cost.size, compute)
     return _ratio(out, np.broadcast_to(length[:, None], out.shape))
 
 
@@ -124,19 +127,23 @@ def _permuted_without_costs(
     mask = np.isfinite(cost)
     y = _residuals(_ranks(cost), mask)
     normal = np.linalg.pinv(_normal_equations(mask), hermitian=True)
-    out = np.empty((len(predictors), len(relabelling)))
-    for part in chunks(len(relabelling), cost.size):
+    ranks = [_ranks(p).ravel() for p in predictors]
+
+    def one(rank: FloatArray, cells: IntArray) -> FloatArray:
+        x = rank.take(cells) * mask.ravel()
+        grid = x.reshape(-1, *cost.shape)
+        sums = np.concatenate([grid.sum(axis=2), grid.sum(axis=1)], axis=1)
+        explained = np.einsum("bi,bi->b", sums @ normal, sums)
+        square = np.maximum(np.einsum("bi,bi->b", x, x) - explained, 0.0)
+        return _ratio(x @ y.ravel(), np.sqrt(square * (y**2).sum()))
+
+    def compute(part: slice) -> FloatArray:
         rows = np.argsort(relabelling.rows[part], axis=1)
         columns = np.argsort(relabelling.columns[part], axis=1)
         cells = (rows[:, :, None] * cost.shape[1] + columns[:, None, :]).reshape(len(rows), -1)
-        for k, predictor in enumerate(predictors):
-            x = _ranks(predictor).ravel().take(cells) * mask.ravel()
-            grid = x.reshape(-1, *cost.shape)
-            sums = np.concatenate([grid.sum(axis=2), grid.sum(axis=1)], axis=1)
-            explained = np.einsum("bi,bi->b", sums @ normal, sums)
-            square = np.maximum(np.einsum("bi,bi->b", x, x) - explained, 0.0)
-            out[k, part] = _ratio(x @ y.ravel(), np.sqrt(square * (y**2).sum()))
-    return out
+        return np.stack([one(rank, cells) for rank in ranks])
+
+    return batched(len(relabelling), cost.size, compute)
 
 
 def _normal_equations(mask: BoolArray) -> FloatArray:

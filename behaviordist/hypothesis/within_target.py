@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from behaviordist.hypothesis import measures
+from behaviordist.hypothesis.batches import batched
 from behaviordist.hypothesis.nearest_first import (
     NearestFirst,
     Sample,
-    chunks,
     cost_table,
     nearest_first,
 )
@@ -56,27 +56,25 @@ class WithinTarget:
         self, predictors: FloatArray, cost: FloatArray, relabelling: Relabelling
     ) -> FloatArray:
         """Return the statistic (K, B) of K predictors (K, S, T) under relabellings of the costs."""
-        table = cost_table(cost)
-        out = np.empty((len(predictors), len(relabelling)))
-        for k, predictor in enumerate(predictors):
-            order = nearest_first(predictor)
-            for part in chunks(len(relabelling), cost.size):
-                sample = table.relabelled(order, relabelling.rows[part], relabelling.columns[part])
-                out[k, part] = self._mean(order, sample)
-        return out
+        table, orders = cost_table(cost), [nearest_first(p) for p in predictors]
+
+        def compute(part: slice) -> FloatArray:
+            rows, columns = relabelling.rows[part], relabelling.columns[part]
+            return np.stack([self._mean(o, table.relabelled(o, rows, columns)) for o in orders])
+
+        return batched(len(relabelling), cost.size, compute)
 
     def kept(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
     ) -> FloatArray:
         """Return the statistic (K, B) of samples that keep only some `rows` and `columns` (0/1)."""
-        table = cost_table(cost)
-        out = np.empty((len(predictors), len(rows)))
-        for k, predictor in enumerate(predictors):
-            order = nearest_first(predictor)
-            for part in chunks(len(rows), cost.size):
-                sample = table.without(order, rows[part] > 0, columns[part] > 0)
-                out[k, part] = self._mean(order, sample)
-        return out
+        table, orders = cost_table(cost), [nearest_first(p) for p in predictors]
+
+        def compute(part: slice) -> FloatArray:
+            keep = rows[part] > 0, columns[part] > 0
+            return np.stack([self._mean(o, table.without(o, *keep)) for o in orders])
+
+        return batched(len(rows), cost.size, compute)
 
     def _mean(self, order: NearestFirst, sample: Sample) -> FloatArray:
         counts = sample.valid.sum(axis=-1) >= MIN_SOURCES
@@ -169,9 +167,11 @@ def _permuted_complete(
     used = np.isfinite(cost).sum(axis=0) >= MIN_SOURCES
     weights = standardised_columns(column_midranks(cost)) / max(int(used.sum()), 1)
     features = np.stack([standardised_columns(column_midranks(p)).ravel() for p in predictors])
-    out = np.empty((len(predictors), len(relabelling)))
-    for part in chunks(len(relabelling), cost.size):
+
+    def compute(part: slice) -> FloatArray:
         rows, columns = relabelling.rows[part], relabelling.columns[part]
         cells = rows[:, :, None] * cost.shape[1] + columns[:, None, :]
-        out[:, part] = features @ weights.ravel().take(cells.reshape(len(cells), -1)).T
-    return out
+        moved = weights.ravel().take(cells.reshape(len(cells), -1))
+        return np.asarray(features @ moved.T)
+
+    return batched(len(relabelling), cost.size, compute)
