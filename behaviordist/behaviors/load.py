@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from behaviordist.behaviors.adapters import base_of, is_adapter
+from behaviordist.behaviors.array_files import READERS, load_arrays
 from behaviordist.behaviors.behavior import Behavior
 from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab, runs_in_lab
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
@@ -24,7 +26,8 @@ def load(spec: str | Path, label: str | None = None) -> Behavior:
     spec
         `MODEL` or `MODEL@key=value,key=value` (see `InferenceSettings`). MODEL is a checkpoint
         folder (Hugging Face format; the lab's checkpoints run in JAX, others in `transformers`), a
-        `.gguf` file, or a hub id such as `HuggingFaceTB/SmolLM2-135M`.
+        PEFT adapter's folder, a `.gguf` file, log-probabilities in a file (see `array_files`), or a
+        hub id such as `HuggingFaceTB/SmolLM2-135M`.
     label
         What matrices call it. Default: the last part of the path, with its settings.
 
@@ -41,35 +44,47 @@ def load(spec: str | Path, label: str | None = None) -> Behavior:
     model, settings = parse_spec(str(spec))
     path = _find(model)
     name = label or _name(model, settings)
+    if path.suffix in READERS:
+        return load_arrays(path, name, settings)
     if path.is_dir() and runs_in_lab(settings) and is_lab_checkpoint(path):
         return load_lab(path, name, settings)
     from behaviordist.behaviors.transformers_backend import load_transformers
 
+    if path.is_dir() and is_adapter(path):
+        return load_transformers(_find(base_of(path)), name, settings, adapter=path)
     return load_transformers(path, name, settings)
 
 
 def load_all(specs: Sequence[str]) -> list[Behavior]:
     """Open several models under short labels that are unique among them.
 
-    A label is the last part of the path; where that is not unique, as many parts as are needed.
+    A label is the last part of the path, or as many parts as make it unique, and the settings; the
+    settings alone where all are settings of one model.
+
+    Raises
+    ------
+    InputError
+        If a behavior is named twice, or one cannot be opened.
     """
     parsed = [parse_spec(spec) for spec in specs]
-    depth = 1
-    while depth < 32:
+    for depth in range(1, 2 + max(len(Path(model).parts) for model, _ in parsed)):
         labels = [_name(model, settings, depth) for model, settings in parsed]
         if len(set(labels)) == len(labels):
             break
-        depth += 1
     for label in labels:
         if labels.count(label) > 1:
             raise InputError(f"'{label}' is named twice; name every behavior once")
+    if len({model for model, _ in parsed}) == 1 < len(parsed):
+        pairs = zip(parsed, labels, strict=True)
+        labels = [settings.canonical or label for (_, settings), label in pairs]
     return [load(spec, label) for spec, label in zip(specs, labels, strict=True)]
 
 
 def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:
     parts = [part for part in Path(model).parts if part not in ("/", ".", "..")]
     name = "/".join(parts[-depth:]) or Path(model).resolve().name
-    name = name.removesuffix(".gguf")
+    for suffix in (".gguf", *READERS):
+        name = name.removesuffix(suffix)
     return f"{name}@{settings.canonical}" if settings.canonical else name
 
 
@@ -78,10 +93,12 @@ def _find(model: str) -> Path:
     if path.is_dir():
         return path
     if path.is_file():
-        if path.suffix == ".gguf":
+        if path.suffix == ".gguf" or path.suffix in READERS:
             return path
-        raise InputError(f"{path} is a file, but no .gguf; give a checkpoint folder or a GGUF file")
-    if not HUB_ID.fullmatch(model) or model.startswith(".") or path.suffix == ".gguf":
+        kinds = ", ".join((".gguf", *READERS))
+        raise InputError(f"{path} is a file of another kind than {kinds}; give a model's folder")
+    is_file_name = path.suffix == ".gguf" or path.suffix in READERS
+    if not HUB_ID.fullmatch(model) or model.startswith(".") or is_file_name:
         raise InputError(f"no model at {path}; give a checkpoint folder, a .gguf file or a hub id")
     return _from_hub(model)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors import gguf_files, rounding
+from behaviordist.behaviors import adapters, gguf_files, rounding
 from behaviordist.behaviors.behavior import LogProbBlock, with_settings
 from behaviordist.behaviors.checkpoint_files import (
     checkpoint_digest,
@@ -41,7 +41,7 @@ BLOCK_BYTES = 128 * 2**20
 class TransformersBehavior:
     """A Hugging Face causal LM with settings. `load` makes it; weights are read in `forward`.
 
-    `path` is a checkpoint folder or a GGUF file.
+    `path` is a checkpoint folder or a GGUF file; `adapter` the folder of a PEFT adapter on it.
     """
 
     path: Path
@@ -53,6 +53,7 @@ class TransformersBehavior:
     vocabulary_size: int
     window: int | None
     notes: tuple[str, ...] = ()
+    adapter: Path | None = None
 
     def check(self, probes: ProbeSet) -> None:
         """Refuse probes that cannot be encoded whole."""
@@ -111,6 +112,8 @@ class TransformersBehavior:
         try:
             if self.settings.quant:
                 _round_linear_layers(model, self.settings.quant)
+            if self.adapter is not None:
+                model = adapters.attach(model, self.adapter)
             model.to("cuda" if torch.cuda.is_available() else "cpu")
             yield model.eval()
         finally:
@@ -118,7 +121,9 @@ class TransformersBehavior:
             gc.collect()
 
 
-def load_transformers(path: Path, label: str, settings: InferenceSettings) -> TransformersBehavior:
+def load_transformers(
+    path: Path, label: str, settings: InferenceSettings, adapter: Path | None = None
+) -> TransformersBehavior:
     """Describe a checkpoint folder or a GGUF file as a behavior, after checking its files.
 
     Raises
@@ -134,6 +139,8 @@ def load_transformers(path: Path, label: str, settings: InferenceSettings) -> Tr
     with _quiet():
         tokenizer, notes = _tokenizer(path)
     text_config = config.get_text_config()
+    if adapter is not None:
+        digest = digest_of([digest, checkpoint_digest(adapter, (adapter / adapters.WEIGHTS,))])
     if settings.quant:
         notes = (*notes, rounding.note(settings.quant))
     return TransformersBehavior(
@@ -146,6 +153,7 @@ def load_transformers(path: Path, label: str, settings: InferenceSettings) -> Tr
         vocabulary_size=int(text_config.vocab_size),
         window=getattr(text_config, "max_position_embeddings", None),
         notes=notes,
+        adapter=adapter,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from behaviordist.errors import InputError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from behaviordist.distances import DistanceMatrix
     from behaviordist.probes import ProbeSet
 
+MOST_SHOWN = 10
 LIBRARIES = ("behaviordist", "torch", "jax", "transformers", "tokenizers", "numpy")
 
 
@@ -208,18 +210,23 @@ def _write(out: Path, matrix: DistanceMatrix, record: dict[str, Any]) -> None:
 
 
 def _show(matrix: DistanceMatrix) -> None:
+    """Print the matrix; past ten behaviors the page and the CSV files serve better."""
     from rich.console import Console
     from rich.table import Table
 
-    title = f"{matrix.metadata['geometry']} distance ± standard error (≈: not told apart)"
-    table = Table("", *matrix.labels, title=title)
+    if len(matrix) > MOST_SHOWN:
+        return
+    title = f"{matrix.metadata['geometry']} distance ± standard error (≈: cannot be told apart)"
+    numbers = [str(i + 1) for i in range(len(matrix))]
+    table = Table("", "", *numbers, title=title, title_justify="left")
     for i, label in enumerate(matrix.labels):
-        cells = [
-            f"{'≈ ' if matrix.indistinguishable[i, j] else ''}"
-            f"{matrix.distances[i, j]:.3f} ± {matrix.standard_errors[i, j]:.3f}"
-            if i != j
-            else ""
-            for j in range(len(matrix))
-        ]
-        table.add_row(label, *cells)
+        cells = [_cell(matrix, i, j) for j in range(len(matrix))]
+        table.add_row(numbers[i], escape(label), *cells)
     Console().print(table)
+
+
+def _cell(matrix: DistanceMatrix, i: int, j: int) -> str:
+    if i == j:
+        return ""
+    mark = "≈ " if matrix.indistinguishable[i, j] else ""
+    return f"{mark}{matrix.distances[i, j]:.3f} ±{matrix.standard_errors[i, j]:.3f}"

@@ -38,7 +38,7 @@ def test_models_that_are_not_there(tmp_path, monkeypatch):
     assert "no model 'nobody/nothing'" in message
     assert "HF_HUB_OFFLINE is set" in message
     (tmp_path / "notes.txt").write_text("x")
-    assert "is a file, but no .gguf" in refusal(tmp_path / "notes.txt")
+    assert "is a file of another kind than .gguf, .npz" in refusal(tmp_path / "notes.txt")
 
 
 def test_folders_without_a_part(broken):
@@ -114,9 +114,12 @@ def test_labels_are_short_and_unique(llama, tmp_path):
     twin = tmp_path / "run2" / "tiny"
     shutil.copytree(llama, twin)
     labels = [b.label for b in load_all([f"{llama}", f"{llama}@temperature=0.7"])]
-    assert labels == ["tiny", "tiny@temperature=0.7"]
+    assert labels == ["tiny", "temperature=0.7"]
     labels = [b.label for b in load_all([f"{llama}", f"{twin}"])]
     assert labels == [f"{llama.parent.name}/tiny", "run2/tiny"]
+    labels = [b.label for b in load_all([f"{llama}", f"{llama}@top_k=5", f"{twin}@top_k=5"])]
+    parent = llama.parent.name
+    assert labels == [f"{parent}/tiny", f"{parent}/tiny@top_k=5", "run2/tiny@top_k=5"]
     with pytest.raises(InputError, match="is named twice"):
         load_all([f"{llama}", f"{llama}@temperature=1.0"])
     assert load(llama, label="mine").label == "mine"
