@@ -1,3 +1,65 @@
-"""behaviordist: distances between model behaviors, transfer cost, and a test of the two."""
+"""behaviordist: distances between model behaviors, the cost of tuning one into another, a test.
+
+The names below are the stable surface; the rest is reached through modules. Nothing heavy is
+imported until a name is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from behaviordist.behaviors import Behavior, InferenceSettings, load
+    from behaviordist.distances import DistanceMatrix, distances, regime_distances
+    from behaviordist.errors import BehaviordistError, InputError
+    from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
+    from behaviordist.probes import ProbeSet
+    from behaviordist.studies.run import run
+    from behaviordist.transfer.matrix import TransferMatrix
+
+_HOMES = {
+    "Behavior": "behaviors",
+    "InferenceSettings": "behaviors",
+    "load": "behaviors",
+    "DistanceMatrix": "distances",
+    "distances": "distances",
+    "regime_distances": "distances",
+    "BehaviordistError": "errors",
+    "InputError": "errors",
+    "TransferTest": "hypothesis",
+    "VerdictRule": "hypothesis",
+    "transfer_test": "hypothesis",
+    "ProbeSet": "probes",
+    "run": "studies.run",
+    "TransferMatrix": "transfer.matrix",
+}
+
+__all__ = [
+    "Behavior",
+    "BehaviordistError",
+    "DistanceMatrix",
+    "InferenceSettings",
+    "InputError",
+    "ProbeSet",
+    "TransferMatrix",
+    "TransferTest",
+    "VerdictRule",
+    "distances",
+    "load",
+    "regime_distances",
+    "run",
+    "transfer_test",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'behaviordist' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"behaviordist.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from behaviordist.behaviors import Behavior
 from behaviordist.distances.fingerprinting import Progress, fingerprint
@@ -100,3 +103,16 @@ __all__ = [
     "matrix_of",
     "regime_distances",
 ]
+
+
+class _Callable(ModuleType):
+    """This folder's name is also the promised function `behaviordist.distances`: let it be one.
+
+    Importing any module of the folder binds the folder to that name, over the function.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> DistanceMatrix:
+        return distances(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -15,9 +15,7 @@ from behaviordist.regimes.objective import Batch, Hyper
 
 def draw(regime: Regime, rng: np.random.Generator) -> Batch:
     """Draw documents over all the regime's functions; a share hides which one was applied."""
-    tokens = grammar.sample_documents(
-        rng, regime.batch_size, regime.functions, regime.hidden_share
-    )
+    tokens = grammar.sample_documents(rng, regime.batch_size, regime.functions, regime.hidden_share)
     return {"tokens": tokens}
 
 

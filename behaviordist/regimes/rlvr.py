@@ -29,8 +29,8 @@ def draw(regime: Regime, rng: np.random.Generator) -> Batch:
     strings = grammar.training_strings(rng, regime.batch_size // regime.group_size)
     documents = grammar.documents(regime.task, strings, hidden=True)
     return {
-        "prompts": documents[:, : -ANSWER_TOKENS],
-        "answers": documents[:, -ANSWER_TOKENS :],
+        "prompts": documents[:, :-ANSWER_TOKENS],
+        "answers": documents[:, -ANSWER_TOKENS:],
     }
 
 
@@ -56,7 +56,7 @@ def loss(
     rewards = exact_match(sampled, answers).reshape(-1, hyper.group_size)
     advantages = group_advantages(rewards).reshape(-1, 1)
     log_p = token_log_probs(params, config, jnp.concatenate([prompts, sampled], axis=1))
-    return -jnp.mean(advantages * log_p[:, -ANSWER_TOKENS :])
+    return -jnp.mean(advantages * log_p[:, -ANSWER_TOKENS:])
 
 
 def sampled_tokens(regime: Regime) -> int:

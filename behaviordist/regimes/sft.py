@@ -29,4 +29,4 @@ def loss(
     """Mean cross-entropy in nats over the tokens of the answer (its end marker included)."""
     del key, hyper
     log_p = token_log_probs(params, config, batch["tokens"])
-    return -jnp.mean(log_p[:, -ANSWER_TOKENS :])
+    return -jnp.mean(log_p[:, -ANSWER_TOKENS:])

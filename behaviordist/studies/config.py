@@ -40,8 +40,6 @@ class TransferSection(_Section):
     share: float = Field(gt=0, le=1)
     sweep: tuple[float, ...]
     budget: dict[str, int]
-    every: dict[str, int]
-    strings: int = Field(default=64, ge=8)
 
 
 class DistanceSection(_Section):
@@ -87,9 +85,8 @@ class Study(_Section):
     @model_validator(mode="after")
     def _complete(self) -> Study:
         for algorithm in self.post_training:
-            for key in ("budget", "every"):
-                if algorithm not in getattr(self.transfer, key):
-                    raise ValueError(f"transfer.{key} says nothing of '{algorithm}'")
+            if algorithm not in self.transfer.budget:
+                raise ValueError(f"transfer.budget says nothing of '{algorithm}'")
         if len(set(self.tasks)) < len(self.tasks):
             raise ValueError("tasks names one function twice")
         return self
@@ -107,14 +104,8 @@ class Study(_Section):
         ]
 
     def transfer_regime(self, target: Regime) -> Regime:
-        """Return the target's regime with the budget and evaluations of a transfer run."""
-        rule = target.convergence.model_copy(
-            update={
-                "every": self.transfer.every[target.algorithm],
-                "strings": self.transfer.strings,
-            }
-        )
-        update = {"budget": self.transfer.budget[target.algorithm], "convergence": rule}
+        """Return the target's regime with the budget of a transfer run."""
+        update = {"budget": self.transfer.budget[target.algorithm]}
         return Regime.model_validate({**target.model_dump(), **update})
 
     def resolved(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from behaviordist.errors import InputError
+from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.config import Study
 from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.progress import StageClock
@@ -58,8 +59,6 @@ def run_transfer_study(study: Study, settings: Settings, clock: StageClock) -> d
 
 def train_behaviors(runs: LabRuns, processes: int, clock: StageClock) -> None:
     """Pre-train the base, then post-train every regime from every seed."""
-    from behaviordist.store.jobs import run_jobs
-
     with clock.stage("pretrain", 1, "Pre-training the base") as done:
         run_jobs([runs.base_job()], 1, done)
     jobs = [*runs.random_jobs(), *runs.regime_jobs()]
@@ -69,7 +68,8 @@ def train_behaviors(runs: LabRuns, processes: int, clock: StageClock) -> None:
 
 def converged(runs: LabRuns) -> tuple[list[str], list[str]]:
     """Split the regimes' labels into those whose every seed converged, and the rest."""
-    good, bad = [], []
+    good: list[str] = []
+    bad: list[str] = []
     for regime in runs.study.regimes():
         records = [runs.provenance(regime.label, r) for r in range(runs.study.seeds)]
         (good if all(record["converged"] for record in records) else bad).append(regime.label)
@@ -101,6 +101,10 @@ def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) ->
     loaded = [load(str(folder), label=folder.name) for _, folder in names]
     reference = next(b for b, (label, _) in zip(loaded, names, strict=True) if label == BASE)
     geometries = (wanted.geometry, *wanted.also)
+
+    def finished(label: str, seen: int, total: int) -> None:
+        done(int(seen == total))
+
     with clock.stage("fingerprints", len(loaded), "Fingerprinting the checkpoints") as done:
         prints = fingerprint(
             loaded,
@@ -108,7 +112,7 @@ def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) ->
             geometries,
             folder=runs.folder / "fingerprints",
             reference=reference,
-            progress=lambda _: done(1),
+            progress=finished,
         )
     matrices = {}
     for geometry in geometries:
@@ -123,7 +127,6 @@ def run_transfers(
     runs: LabRuns, behaviors: list[str], processes: int, clock: StageClock
 ) -> pd.DataFrame:
     """Tune every source into every target; one row an evaluation."""
-    from behaviordist.store.jobs import run_jobs
     from behaviordist.transfer.runs import collect
 
     goals = fix_goals(runs, behaviors)

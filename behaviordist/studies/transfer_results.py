@@ -33,7 +33,7 @@ def write_results(
     clock: StageClock,
 ) -> dict[str, Any]:
     """Test the hypothesis and write every file of the run's folder; return ``run.json``."""
-    from behaviordist.report import write_report
+    from behaviordist.report.write import write_report
     from behaviordist.transfer.curves import summarise
     from behaviordist.transfer.matrix import TransferMatrix
     from behaviordist.transfer.runs import write_table
@@ -185,11 +185,20 @@ def _record(
             {"share": s, **tests.one(f"{s:g} of level", main, share=s)}
             for s in study.transfer.sweep
         ],
-        "notes": [
+        "notes": _base_note(runs)
+        + [
             f"{label} did not converge within its budget and is left out of distances and test"
             for label in failed
         ],
     }
+
+
+def _base_note(runs: LabRuns) -> list[str]:
+    base = runs.provenance(BASE)
+    if base["converged"]:
+        return []
+    rule = base["evidence"]["rule"]
+    return [f"the base did not meet its rule ({rule}) in {base['steps']} steps; it is used as is"]
 
 
 def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
@@ -285,4 +294,3 @@ def _random_rows(
             }
         )
     return result
-
