@@ -55,7 +55,8 @@ def distance(
     opened = time.perf_counter()
     from behaviordist.distances import distances
 
-    with _progress(behaviors, chosen) as update:
+    ran: set[str] = set()
+    with _progress(behaviors, chosen, ran) as update:
         matrix = distances(
             behaviors,
             chosen,
@@ -64,8 +65,10 @@ def distance(
             sketch=size,
             progress=update,
         )
-    times = {"open": opened - started, "fingerprints": time.perf_counter() - opened}
-    record = _record(models, behaviors, chosen, matrix, {k: round(v, 1) for k, v in times.items()})
+    times = {"opening": round(opened - started, 1)}
+    if len(ran) == len(behaviors):  # part of the work was found finished: its time is not known
+        times["fingerprints"] = round(time.perf_counter() - opened, 1)
+    record = _record(models, behaviors, chosen, matrix, times)
     _write(out, matrix, record)
     _show(matrix)
     typer.echo(f"Report: {out / 'index.html'}")
@@ -113,9 +116,9 @@ def _sketch(text: str) -> int | str | None:
 
 @contextmanager
 def _progress(
-    behaviors: Sequence[Behavior], probes: ProbeSet
+    behaviors: Sequence[Behavior], probes: ProbeSet, ran: set[str]
 ) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for every behavior, with the time that is left."""
+    """Show a bar for every behavior, with the time that is left; collect in `ran` who was run."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -138,6 +141,7 @@ def _progress(
         tasks = {b.label: bars.add_task(b.label, total=len(probes), start=False) for b in behaviors}
 
         def update(label: str, done: int, total: int) -> None:
+            ran.add(label)
             bars.start_task(tasks[label])
             bars.update(tasks[label], completed=done, total=total)
 
@@ -218,7 +222,9 @@ def _show(matrix: DistanceMatrix) -> None:
         return
     title = f"{matrix.metadata['geometry']} distance ± standard error (≈: cannot be told apart)"
     numbers = [str(i + 1) for i in range(len(matrix))]
-    table = Table("", "", *numbers, title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "", *numbers):
+        table.add_column(heading, no_wrap=not heading)
     for i, label in enumerate(matrix.labels):
         cells = [_cell(matrix, i, j) for j in range(len(matrix))]
         table.add_row(numbers[i], escape(label), *cells)
