@@ -10,7 +10,11 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 # An SVG above this size (bytes) is inlined as PNG instead: dense figures are smaller as pixels.
 SVG_INLINE_LIMIT = 400_000
@@ -176,6 +180,12 @@ class Page:
 
 def render(page: Page) -> str:
     """Return the page as one self-contained HTML document (no scripts, no external requests)."""
+    sections = [section for section in page.sections if section.blocks]
+    return str(_template().render(page=page, sections=sections))
+
+
+@cache
+def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -185,5 +195,4 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    sections = [section for section in page.sections if section.blocks]
-    return environment.get_template("page.html.j2").render(page=page, sections=sections)
+    return environment.get_template("page.html.j2")

@@ -46,12 +46,13 @@ def draw_cost_curves(
     figure, grid = small_multiples(len(panels.targets), PANEL)
     scale = Normalize(0, _reach(distances, kinds))
     top = float(transfers["score"].max()) or 1.0
+    every = mean_curves(transfers[transfers["target"].isin(panels.targets)])
     for axes, target in zip(grid, panels.targets, strict=True):
         runs = transfers[transfers["target"] == target]
-        for source, curves in runs.groupby("source", observed=True):
+        for source, curve in every[every["target"] == target].groupby("source", observed=True):
             kind = kind_of(str(source), kinds)
             distance = cell(distances, str(source), target)
-            _draw_curve(axes, curves, kind, _color(kind, distance, scale))
+            _draw_curve(axes, curve, kind, _color(kind, distance, scale))
         if "tau" in runs and runs["tau"].notna().any():
             axes.axhline(float(runs["tau"].iloc[0]), **TAU_LINE)
         axes.set_title(abbreviate([target], 26)[0], loc="left")
@@ -67,24 +68,27 @@ def draw_cost_curves(
     return figure
 
 
-def mean_curve(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return score over steps, averaged over seeds; a seed that has ended keeps its last score.
+def mean_curves(transfers: pd.DataFrame) -> pd.DataFrame:
+    """Return scores averaged over seeds; a seed that has ended keeps its last score.
 
     Parameters
     ----------
-    curves
-        Columns `seed`, `step`, `score` of one source and one target.
+    transfers
+        Columns `source`, `target`, `seed`, `step`, `score`, and `tau` where it is known.
+
+    Returns
+    -------
+    Columns `source`, `target`, `step`, `score`, and `stopped`: whether a seed of this source and
+    target never reached tau.
     """
-    wide = curves.pivot_table(index="step", columns="seed", values="score", aggfunc="mean")
-    return wide.sort_index().ffill().mean(axis=1).rename("score").reset_index()
-
-
-def never_arrives(curves: pd.DataFrame) -> bool:
-    """Return whether some seed of one source and target stayed below tau."""
-    if "tau" not in curves:
-        return False
-    best = curves.groupby("seed", observed=True)[["score", "tau"]].max()
-    return bool((best["score"] < best["tau"]).any())
+    pair = ["source", "target"]
+    wide = transfers.pivot_table(index=[*pair, "step"], columns="seed", values="score")
+    scores = wide.groupby(level=pair, observed=True).ffill().mean(axis=1).rename("score")
+    if "tau" not in transfers:
+        return scores.reset_index().assign(stopped=False)
+    best = transfers.groupby([*pair, "seed"], observed=True)[["score", "tau"]].max()
+    below = (best["score"] < best["tau"]).groupby(level=pair, observed=True).any()
+    return scores.reset_index().merge(below.rename("stopped").reset_index(), on=pair)
 
 
 def _palette() -> LinearSegmentedColormap:
@@ -106,15 +110,14 @@ def _color(kind: Kind, distance: float, scale: Normalize) -> ColorType:
     return tuple(_palette()(scale(distance))) if math.isfinite(distance) else SOFT
 
 
-def _draw_curve(axes: Axes, curves: pd.DataFrame, kind: Kind, color: ColorType) -> None:
-    mean = mean_curve(curves)
+def _draw_curve(axes: Axes, curve: pd.DataFrame, kind: Kind, color: ColorType) -> None:
     front = kind.is_reference
     axes.plot(
-        mean["step"], mean["score"], color=color, linestyle=DASHES.get(kind.role, "-"),
+        curve["step"], curve["score"], color=color, linestyle=DASHES.get(kind.role, "-"),
         linewidth=1.5 if front else 1.1, alpha=0.95, zorder=3 if front else 2,
     )  # fmt: skip
-    if never_arrives(curves):
-        end = mean.iloc[-1]
+    if curve["stopped"].any():
+        end = curve.iloc[-1]
         axes.plot(end["step"], end["score"], "x", color=color, markersize=5, zorder=4)
 
 

@@ -1,0 +1,145 @@
+"""What the figures are computed from: curves, points, panels, labels, cells."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from behaviordist.distances.cells import CellMark, Cells, draw_matrix
+from behaviordist.distances.drawing import abbreviate
+from behaviordist.distances.heatmap import draw_heatmap
+from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.report.figures.cost_against_distance import source_points
+from behaviordist.report.figures.cost_curves import mean_curves
+from behaviordist.report.figures.forest import Estimate, draw_forest
+from behaviordist.report.figures.labels import place_labels
+from behaviordist.report.figures.panels import choose_panels
+
+
+def test_a_seed_that_has_ended_keeps_its_last_score_in_the_mean():
+    rows = [
+        ("a", "t", 0, 0, 0.2), ("a", "t", 0, 5, 0.9),
+        ("a", "t", 1, 0, 0.0), ("a", "t", 1, 5, 0.3), ("a", "t", 1, 10, 0.5),
+        ("b", "t", 0, 0, 0.8),
+    ]  # fmt: skip
+    transfers = pd.DataFrame(rows, columns=["source", "target", "seed", "step", "score"])
+    curves = mean_curves(transfers.assign(tau=0.6)).set_index(["source", "step"])
+    assert curves.loc["a", "score"].tolist() == pytest.approx([0.1, 0.6, 0.7])
+    assert curves.loc["b", "score"].tolist() == [0.8]
+    # Seed 1 of `a` ended below tau; `b` did not.
+    assert curves["stopped"].groupby(level=0).any().to_dict() == {"a": True, "b": False}
+
+
+def test_points_are_sources_with_both_numbers_nearest_first():
+    labels = ["t", "a", "b", "c"]
+    distances = pd.DataFrame(0.0, index=labels, columns=labels)
+    distances["t"] = [0.0, 3.0, 1.0, np.nan]
+    costs = pd.DataFrame({"t": [np.nan, 30.0, 10.0, 20.0]}, index=labels)
+    points = source_points(distances, costs, costs * 0, "t")
+    assert points.index.tolist() == ["b", "a"]
+    assert points["cost"].tolist() == [10.0, 30.0]
+
+
+@given(st.integers(1, 60), st.integers(0, 60))
+def test_panels_are_all_targets_or_twelve_different_ones(n, unknown):
+    targets = [f"t{i}" for i in range(n)]
+    rho = {t: i / n for i, t in enumerate(targets[unknown:])}
+    panels = choose_panels(targets, rho)
+    assert len(set(panels.targets)) == len(panels.targets) == (n if n <= 20 else 12)
+    assert (panels.note == "") == (n <= 20)
+    if n > 20 and unknown == 0:
+        assert panels.targets[0] == targets[-1]
+        assert panels.targets[-1] == targets[0]
+
+
+@given(st.lists(st.text(max_size=60), unique=True, max_size=12), st.integers(5, 30))
+def test_abbreviated_labels_are_short_and_whole_ones_kept(labels, limit):
+    short = abbreviate(labels, limit)
+    assert len(short) == len(labels)
+    for label, text in zip(labels, short, strict=True):
+        assert 0 < len(text) <= limit + 5
+        if label.isalnum() and len(label) <= limit and short.count(label) == 1:
+            assert label in short
+        assert text.isprintable() or not label.isprintable()
+
+
+@given(st.lists(st.text("abcdef", min_size=1, max_size=60), unique=True, min_size=2, max_size=30))
+def test_abbreviated_labels_stay_different(labels):
+    short = abbreviate(labels, 12)
+    assert len(set(short)) == len(short)
+
+
+def test_names_cover_neither_points_nor_each_other():
+    rng = np.random.default_rng(0)
+    points = rng.random((30, 2))
+    axes = Figure(figsize=(5, 4)).add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    names = [f"name {i}" for i in range(30)]
+    crowded = place_labels(axes, names, points, (5.0, 4.0))
+    FigureCanvasAgg(axes.figure).draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 30 - len(crowded) > 10
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    at = axes.transData.transform(points)
+    assert not any(box.contains(x, y) for box in boxes for x, y in at)
+    assert all(axes.bbox.containsx(b.x0) and axes.bbox.containsx(b.x1) for b in boxes)
+
+
+def test_dollar_signs_in_labels_are_no_mathematics():
+    frame = pd.DataFrame(
+        [[0.0, 1.0], [1.0, 0.0]], index=["$\\frac{", "b"], columns=["$\\frac{", "b"]
+    )
+    figure = draw_matrix(Cells(frame, np.array([["", "1"], ["1", ""]]), "mako_r", "d"))
+    FigureCanvasAgg(figure).draw()
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "$\\frac{"
+
+
+def test_marked_missing_and_equal_cells_differ_in_the_image():
+    labels = ["a", "b", "c"]
+    frame = pd.DataFrame([[0, 1, np.nan], [1, 0, 1], [np.nan, 1, 0]], index=labels, columns=labels)
+    marked = np.zeros((3, 3), dtype=bool)
+    marked[0, 1] = True
+    text = np.full((3, 3), "")
+    figure = draw_matrix(
+        Cells(frame, text, "mako_r", "d", (CellMark(marked, "ring", "same"),)), title="T"
+    )
+    FigureCanvasAgg(figure).draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    axes = figure.axes[0]
+
+    def color(row, column):
+        x, y = axes.transData.transform((column + 0.5, row + 0.5))
+        return tuple(int(v) for v in pixels[pixels.shape[0] - 1 - int(y), int(x)])
+
+    assert color(0, 0) == color(1, 1) == (255, 255, 255)
+    assert color(0, 2) == color(2, 0) == (0xDC, 0xDC, 0xDC)
+    assert color(0, 1) == color(1, 2) == color(2, 1) != (0xDC, 0xDC, 0xDC)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["same", "missing"]
+    assert len(axes.collections[-1].get_offsets()) == 1
+
+
+@pytest.mark.parametrize("own_axes", [False, True])
+def test_the_heatmap_of_a_matrix_shows_every_behavior_in_clustered_order(own_axes):
+    points = np.array([0.0, 5.0, 0.1, 5.1])
+    squared = (points[:, None] - points[None]) ** 2
+    matrix = DistanceMatrix(("a", "b", "c", "d"), squared, np.full((4, 4), 1e-4))
+    ax = Figure(figsize=(6, 5)).subplots() if own_axes else None
+    figure = draw_heatmap(matrix, ax=ax, title="T")
+    shown = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert set(shown[:2]) in ({"a", "c"}, {"b", "d"})
+    assert sorted(shown) == ["a", "b", "c", "d"]
+    assert (figure is ax.figure) if own_axes else len(figure.axes) == 3
+
+
+def test_a_forest_is_sorted_inside_its_groups_and_skips_what_is_missing():
+    groups = [
+        ("one", [Estimate("low", 0.1, 0.0, 0.2), Estimate("high", 0.5), Estimate("none", np.nan)]),
+        ("empty", [Estimate("none", np.nan)]),
+    ]
+    axes = draw_forest(groups, "rho", ceiling=0.8).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["one", "high", "low"]
+    assert any("0.80" in text.get_text() for text in axes.texts)

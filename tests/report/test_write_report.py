@@ -1,0 +1,223 @@
+"""The whole way: from a run's folder to its page, its figures, and its complaints."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from behaviordist.errors import InputError
+from behaviordist.report import write_report
+from tests.report.run_folders import HOSTILE, write_distance_run, write_transfer_run
+
+FIGURES = (
+    "predictors",
+    "tau-sweep",
+    "distances",
+    "ordination",
+    "costs",
+    "cost-against-distance",
+    "cost-curves",
+)
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would: elements with attributes, and the text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.text, self.open = [], "", []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+
+def read(folder):
+    return Reader((folder / "index.html").read_text())
+
+
+def test_the_page_is_well_formed_and_has_every_section(transfer_run):
+    page = read(transfer_run)
+    assert page.open == []
+    headings = re.findall(r"<h2>(.*?)</h2>", (transfer_run / "index.html").read_text())
+    assert headings == [
+        "The test", "Distances", "Costs", "Target by target", "Behaviors and regimes", "Notes",
+        "How to reproduce it",
+    ]  # fmt: skip
+
+
+def test_the_page_states_every_number_it_owes(transfer_run):
+    text = read(transfer_run).text
+    test = json.loads((transfer_run / "test.json").read_text())
+    statistic = test["statistic"]
+    assert (
+        f"{statistic['value']:.2f} [{statistic['ci_low']:.2f}, {statistic['ci_high']:.2f}]" in text
+    )
+    for owed in (
+        "≤\N{NO-BREAK SPACE}0.0001",  # p, the least that 10,000 relabellings can show
+        "0.21",  # smallest visible effect
+        "0.84",  # noise ceiling, split half
+        "score at step 0", "weight-space distance", "source quality",
+        "aitchison", "euclidean", "hellinger", "aulc",
+        "From random weights, rlvr: 6 of 6 runs censored",
+        "every run was censored",
+        "1 pair without a cost",
+        "behaviordist run transfer --seed 0",
+        "ab" * 32,
+    ):  # fmt: skip
+        assert owed in text, owed
+
+
+def test_nothing_is_fetched_and_nothing_runs(transfer_run, hostile_run):
+    for folder in (transfer_run, hostile_run):
+        for tag, attributes in read(folder).elements:
+            assert tag not in ("script", "iframe", "object", "embed", "form")
+            assert not [name for name in attributes if name.startswith("on")]
+            for name in ("src", "href"):
+                assert attributes.get(name, "data:").startswith(("data:", "#")), attributes
+        style = re.search(r"<style>(.*?)</style>", (folder / "index.html").read_text(), re.DOTALL)
+        assert "url(" not in style[1]
+        assert "@import" not in style[1]
+
+
+def test_inlined_figures_hold_no_scripts_and_fetch_nothing(hostile_run):
+    images = [a["src"] for t, a in read(hostile_run).elements if t == "img"]
+    assert len(images) == 2
+    for source in images:
+        kind, data = source.split(";base64,")
+        content = base64.b64decode(data, validate=True)
+        if kind == "data:image/svg+xml":
+            assert b"<script" not in content
+            assert not re.search(rb'href="(?!#|data:)', content)
+
+
+def test_labels_from_outside_are_text(hostile_run):
+    html = (hostile_run / "index.html").read_text()
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    text = read(hostile_run).text
+    for label in HOSTILE:
+        assert label in text
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_files_with_something_on_them(transfer_run, name):
+    with Image.open(transfer_run / "figures" / f"{name}.png") as image:
+        pixels = np.asarray(image.convert("L"), dtype=float)
+    assert min(pixels.shape) > 250
+    assert (pixels < 200).mean() > 0.004, "blank"
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    assert (edge > 250).all(), "something is cut off"
+    assert (transfer_run / "figures" / f"{name}.svg").read_text().startswith("<?xml")
+
+
+def test_heatmap_png_is_the_distance_figure(transfer_run):
+    heatmap = (transfer_run / "heatmap.png").read_bytes()
+    assert heatmap == (transfer_run / "figures" / "distances.png").read_bytes()
+
+
+def test_the_same_folder_gives_the_same_bytes(hostile_run):
+    names = ["index.html", "heatmap.png", "figures/ordination.svg"]
+    before = [(hostile_run / name).read_bytes() for name in names]
+    write_report(hostile_run)
+    assert [(hostile_run / name).read_bytes() for name in names] == before
+
+
+def test_no_temporary_file_is_left(transfer_run):
+    assert not [p for p in transfer_run.rglob("*") if p.name.endswith(".tmp")]
+
+
+def test_forty_models_fit_a_page(tmp_path):
+    folder = write_distance_run(tmp_path, n=40)
+    write_report(folder)
+    assert (folder / "index.html").stat().st_size < 2_500_000
+    assert "Distances between 40 behaviors" in read(folder).text
+
+
+@pytest.mark.parametrize(
+    "absent",
+    [
+        ("test.json", "transfers.parquet"),
+        ("distances.csv", "standard_errors.csv", "indistinguishable.csv", "censored.csv"),
+        ("costs.csv", "censored.csv", "transfers.parquet"),
+    ],
+)
+def test_optional_files_may_be_absent(tmp_path, absent):
+    folder = write_transfer_run(tmp_path, n=4)
+    for name in absent:
+        (folder / name).unlink()
+    assert write_report(folder).is_file()
+
+
+@pytest.mark.parametrize("kind", ["transfer", "distance"])
+def test_a_record_alone_makes_a_page(tmp_path, kind):
+    (tmp_path / "run.json").write_text(json.dumps({"schema": 1, "kind": kind}))
+    write_report(tmp_path)
+    assert read(tmp_path).open == []
+
+
+def test_every_key_of_the_record_may_be_absent(tmp_path):
+    folder = write_transfer_run(tmp_path, n=4)
+    record = json.loads((folder / "run.json").read_text())
+    # Only tables are asked here: what is drawn costs seconds, and is left out other tests.
+    for name in ("distances.csv", "costs.csv", "transfers.parquet", "test.json"):
+        (folder / name).unlink()
+    drawn = {"geometries", "cost_measures", "tau_sweep"}
+    for key in record.keys() - {"schema", "kind"} - drawn:
+        rest = {k: v for k, v in record.items() if k not in drawn | {key}}
+        (folder / "run.json").write_text(json.dumps(rest))
+        write_report(folder)
+        assert read(folder).open == [], key
+
+
+def test_missing_values_are_dashes_and_counted(tmp_path):
+    folder = write_distance_run(tmp_path, n=5)
+    frame = pd.read_csv(folder / "distances.csv", index_col=0)
+    frame.iloc[1, 3] = frame.iloc[3, 1] = np.nan
+    frame.to_csv(folder / "distances.csv")
+    write_report(folder)
+    text = read(folder).text
+    assert "1 pair missing (grey)" in text
+    assert "missing pairs" in text
+    assert "–" in text
+    assert "nan" not in text.replace("indistinguishable", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("distances.csv", ",a,b\na,0,x\nb,1,0\n"),
+        ("distances.csv", ",a,b\na,0,1\nb,2,0\n"),
+        ("costs.csv", ",a,b\na,0\n"),
+        ("transfers.parquet", "not parquet"),
+        ("test.json", "{"),
+        ("run.json", "[]"),
+    ],
+)
+def test_a_damaged_file_is_named_and_nothing_written(tmp_path, name, content):
+    (tmp_path / "run.json").write_text('{"schema": 1, "kind": "transfer"}')
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=re.escape(str(tmp_path / name))):
+        write_report(tmp_path)
+    assert not (tmp_path / "index.html").exists()
+    assert not (tmp_path / "figures").exists()
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path):
+    (tmp_path / "run.json").write_text('{"schema": 1, "kind": "transfers"}')
+    with pytest.raises(InputError, match="did you mean 'transfer'"):
+        write_report(tmp_path)
