@@ -68,17 +68,25 @@ def _quantiles(sample: FloatArray, at: tuple[float, float]) -> FloatArray:
     return np.asarray(np.quantile(finite, at))
 
 
-def _jackknife(statistic: Statistic, pairs: Pairs, values: FloatArray, level: float) -> FloatArray:
+def left_out_values(statistic: Statistic, pairs: Pairs) -> FloatArray:
+    """Return (K, N) values of the statistic without each behavior in turn."""
     rows, columns = leave_one_out(pairs.sources, pairs.targets)
-    n = len(rows)
-    without = statistic.kept(pairs.predictors, pairs.cost, rows, columns)
-    error = np.sqrt(
-        (n - 1) / n * ((without - without.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    )
-    t = float(stats.t.ppf((1 + level) / 2, n - 1))
+    return statistic.kept(pairs.predictors, pairs.cost, rows, columns)
+
+
+def jackknife_half_width(without: FloatArray, level: float = 0.95) -> FloatArray:
+    """Half width (K,) of Student's t interval from values (K, N) without each behavior."""
+    n = without.shape[-1]
+    centred = without - without.mean(axis=-1, keepdims=True)
+    error = np.sqrt((n - 1) / n * (centred**2).sum(axis=-1))
+    return np.asarray(stats.t.ppf((1 + level) / 2, n - 1) * error)
+
+
+def _jackknife(statistic: Statistic, pairs: Pairs, values: FloatArray, level: float) -> FloatArray:
+    half = jackknife_half_width(left_out_values(statistic, pairs), level)
     if not statistic.correlation:
-        return np.stack([values - t * error, values + t * error], axis=1)
-    return np.array([_on_z_scale(v, t * e) for v, e in zip(values, error, strict=True)])
+        return np.stack([values - half, values + half], axis=1)
+    return np.array([_on_z_scale(v, h) for v, h in zip(values, half, strict=True)])
 
 
 def _on_z_scale(value: float, half_width: float) -> tuple[float, float]:

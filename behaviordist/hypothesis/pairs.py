@@ -120,13 +120,16 @@ def make_pairs(
     predictors: Mapping[str, pd.DataFrame],
     censored: pd.DataFrame | None = None,
     gains: bool = False,
+    invalid: Mapping[str, Sequence[str]] | None = None,
+    name: str = "distance",
 ) -> Pairs:
     """Align matrices by label and set aside what cannot be ranked.
 
     Parameters
     ----------
     distances
-        (N, N) square, not negative, diagonal zero or NaN; it becomes predictor "distance".
+        Not negative, 0 or NaN from a behavior to itself; square, or covering the sources and
+        targets of rectangular costs. It becomes the first predictor.
     costs
         (N, N) or rectangular, rows = source, columns = target. In a square table a label whose
         column is empty was never a target: it is a reference and is left out altogether.
@@ -136,20 +139,25 @@ def make_pairs(
         Share of runs censored, labelled like `costs`.
     gains
         Whether larger costs are better.
+    invalid
+        Sources that must not count, for each target.
+    name
+        What the distance is called among the predictors.
 
     Raises
     ------
     InputError
         Labels that differ, fewer than four behaviors, bad distances, nothing left to rank.
     """
-    _check_distances(distances)
     _check_labels(distances, costs)
+    _check_distances(distances)
     sources, targets, references = _sides(costs)
     _check_size(sources, targets)
     cost = _cells(costs, sources, targets, "costs") * (-1.0 if gains else 1.0)
     share = np.zeros_like(cost)
     if censored is not None:
         share = np.nan_to_num(_cells(censored, sources, targets, "censored"))
+    dropped = _set_invalid(cost, sources, targets, invalid or {})
     stack = [_cells(distances, sources, targets, "distances")]
     stack += [_cells(frame, sources, targets, f"baseline '{n}'") for n, frame in predictors.items()]
     left_out = _unrankable(cost, stack[0], share, targets)
@@ -160,13 +168,13 @@ def make_pairs(
             f"costs: no target can be ranked ({left_out[0][1]}); raise the budget or add sources"
         )
     own = np.array(sources)[:, None] == np.array(targets)[None, :]
-    wanted = ~own & ~skip[None, :]
+    wanted = ~own & ~skip[None, :] & ~dropped
     known = np.isfinite(cost) & np.isfinite(stack[0])
     return Pairs(
         sources=tuple(sources),
         targets=tuple(targets),
         cost=cost,
-        names=("distance", *predictors),
+        names=(name, *predictors),
         predictors=np.stack(stack),
         left_out=tuple(left_out),
         references=tuple(references),
@@ -199,30 +207,47 @@ def _check_size(sources: Sequence[str], targets: Sequence[str]) -> None:
         )
 
 
-def _check_distances(distances: pd.DataFrame) -> None:
+def _check_labels(distances: pd.DataFrame, costs: pd.DataFrame) -> None:
+    """Square costs need square distances of the same labels; rectangular ones need enough."""
+    if set(costs.index) != set(costs.columns):
+        return
     if set(distances.index) != set(distances.columns):
         odd = sorted(set(distances.index) ^ set(distances.columns))
         raise InputError(f"distances: not square; '{odd[0]}' is only a row or only a column")
-    values = distances.loc[:, list(distances.index)].to_numpy()
+    require_same_labels(list(distances.index), list(costs.index), "distances", "costs")
+
+
+def _check_distances(distances: pd.DataFrame) -> None:
+    values = distances.to_numpy()
     negative = np.argwhere(values < 0)
     if len(negative):
         i, j = negative[0]
         raise InputError(
-            f"distances: row '{distances.index[i]}', column '{distances.index[j]}' is"
+            f"distances: row '{distances.index[i]}', column '{distances.columns[j]}' is"
             f" {values[i, j]:.6g}; a distance is not negative"
         )
-    diagonal = np.nan_to_num(np.diag(values))
-    if (diagonal > SLACK).any():
-        label = distances.index[int(np.argmax(diagonal))]
-        raise InputError(
-            f"distances: '{label}' is at {diagonal.max():.6g} from itself; the diagonal is 0"
-        )
+    column = {label: j for j, label in enumerate(distances.columns)}
+    for i, label in enumerate(distances.index):
+        own = values[i, column[label]] if label in column else 0.0
+        if own > SLACK:
+            raise InputError(f"distances: '{label}' is at {own:.6g} from itself; the diagonal is 0")
 
 
-def _check_labels(distances: pd.DataFrame, costs: pd.DataFrame) -> None:
-    if set(costs.index) == set(costs.columns):
-        require_same_labels(list(distances.index), list(costs.index), "distances", "costs")
-    # Rectangular costs: the distances may know more behaviors than the costs do.
+def _set_invalid(
+    cost: FloatArray,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    invalid: Mapping[str, Sequence[str]],
+) -> BoolArray:
+    """Take the costs of invalid pairs out; return which (S, T) they were."""
+    dropped = np.zeros(cost.shape, dtype=bool)
+    for target, barred in invalid.items():
+        unknown = sorted({target} - set(targets)) + sorted(set(barred) - set(sources))
+        if unknown:
+            raise InputError(f"invalid sources: '{unknown[0]}' is not in the costs")
+        dropped[np.isin(sources, list(barred)), targets.index(target)] = True
+    cost[dropped] = np.nan
+    return dropped
 
 
 def _cells(

@@ -16,7 +16,7 @@ from behaviordist.hypothesis.relabelling import Relabelling, relabellings
 from behaviordist.hypothesis.reliability import noise_ceiling, split_half
 from behaviordist.hypothesis.result import Estimate, TargetResult, TransferTest
 from behaviordist.hypothesis.statistic import Statistic, statistic_named
-from behaviordist.hypothesis.verdict import VerdictRule
+from behaviordist.hypothesis.verdict import Verdict, VerdictRule
 
 SOURCE_QUALITY = "source quality"
 RANDOM = "random"
@@ -37,6 +37,8 @@ def transfer_test(
     seed: int = 0,
     censored: Matrix | None = None,
     halves: Sequence[tuple[Matrix, Matrix]] | None = None,
+    invalid: Mapping[str, Sequence[str]] | None = None,
+    strata: Mapping[str, str] | None = None,
     rule: VerdictRule | None = None,
 ) -> TransferTest:
     """Test whether behaviors at a smaller distance are cheaper to reach.
@@ -71,6 +73,10 @@ def transfer_test(
         Share of the runs of each pair that were censored, labelled like `costs`.
     halves
         Pairs of cost matrices, each from one half of the seeds, for the noise ceiling.
+    invalid
+        For each target, the sources that must not count (trained on the target's data, say).
+    strata
+        Stratum of each label; behaviors swap names only inside a stratum.
     rule
         How the verdict follows; default `VerdictRule()`.
 
@@ -106,17 +112,19 @@ def transfer_test(
         named,
         None if censored is None else frame_of(censored, "censored"),
         gains,
+        invalid,
     )
-    pairs = _with_own_baselines(pairs, method, rng)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng)
+    pairs = with_own_baselines(pairs, method, rng)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     null = method.permuted(pairs.predictors, pairs.cost, drawn)
     limits = intervals(method, pairs, null[:, 0], interval, bootstrap, rng=rng)
-    estimates = _estimates(pairs, null, limits, drawn)
+    estimates = estimates_of(pairs, null, limits)
     half = _split_half(method, pairs, halves)
     return _result(method, pairs, estimates, null[0], drawn, interval, half, rule)
 
 
-def _with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator) -> Pairs:
+def with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator) -> Pairs:
+    """Add source quality (unless the statistic is blind to it) and a random predictor."""
     if np.nanstd(pairs.predictors[0]) == 0:
         raise InputError("distances: all are equal; there is nothing to rank")
     own = {RANDOM: random_distances(pairs.sources, pairs.targets, rng)}
@@ -128,12 +136,10 @@ def _with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generato
     return pairs.with_predictors({n: np.where(unknown, np.nan, m) for n, m in own.items()})
 
 
-def _estimates(
-    pairs: Pairs, null: FloatArray, limits: FloatArray, drawn: Relabelling
-) -> list[Estimate]:
-    reached = (null >= null[:, :1] - ROUNDING).sum(axis=1)
+def estimates_of(pairs: Pairs, null: FloatArray, limits: FloatArray) -> list[Estimate]:
+    """Put values (K,), limits (K, 2) and p-values from the null (K, B) together."""
     # The identity is the first of the batch, and is the 1 in both (1 + #) and (1 + B).
-    p_values = reached / len(drawn)
+    p_values = (null >= null[:, :1] - ROUNDING).mean(axis=1)
     return [
         Estimate(name, float(value), float(low), float(high), float(p))
         for name, value, (low, high), p in zip(
@@ -193,11 +199,29 @@ def _result(
         noise_ceiling=None if half is None else noise_ceiling(half),
         split_half=half,
         minimum_detectable=float(detectable),
-        verdict=rule.decide(main.value, main.ci_low, main.ci_high, main.p_value, quality),
+        verdict=_verdict(method, main, quality, spread, rule),
         rule=rule,
         left_out=pairs.left_out,
         references=pairs.references,
         notes=tuple(_notes(pairs, main)),
+    )
+
+
+def _verdict(
+    method: Statistic,
+    main: Estimate,
+    quality: float | None,
+    null: FloatArray,
+    rule: VerdictRule,
+) -> Verdict:
+    """Apply the rule to what exceeds chance: 0 for correlations, else the mean of the null."""
+    chance = 0.0 if method.correlation else float(null.mean())
+    return rule.decide(
+        main.value - chance,
+        main.ci_low - chance,
+        main.ci_high - chance,
+        main.p_value,
+        None if quality is None else quality - chance,
     )
 
 

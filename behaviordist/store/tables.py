@@ -47,12 +47,17 @@ def read_square(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
         Missing or empty file, not UTF-8, not square, duplicate or unequal labels, a cell that is
         not a number of the kind; the message names file, row and column.
     """
-    return _read(Path(path), kind)[0]
+    return _read(Path(path), kind, square=True)[0]
 
 
-def read_costs(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_matrix(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
+    """Read a labelled CSV as `read_square` does, where rows and columns may differ."""
+    return _read(Path(path), kind, square=False)[0]
+
+
+def read_costs(path: str | Path, square: bool = True) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read a table of costs and, of the same shape, where it is censored (1.0) or not (0.0)."""
-    return _read(Path(path), "costs")
+    return _read(Path(path), "costs", square)
 
 
 def write_square(path: str | Path, frame: pd.DataFrame) -> None:
@@ -79,11 +84,13 @@ def require_same_labels(
     raise InputError(f"{first_name} and {second_name} have different labels ({'; '.join(parts)})")
 
 
-def _read(path: Path, kind: TableKind) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _read(path: Path, kind: TableKind, square: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = _rows(path)
     columns = [cell.strip() for cell in rows[0][1:]]
     labels = [row[0].strip() for row in rows[1:]]
-    _check_shape(path, rows, labels, columns)
+    _check_labels(path, rows, labels, columns)
+    if square:
+        _check_square(path, labels, columns)
     values = np.full((len(labels), len(columns)), math.nan)
     censored = np.zeros_like(values)
     for i, row in enumerate(rows[1:]):
@@ -95,8 +102,9 @@ def _read(path: Path, kind: TableKind) -> tuple[pd.DataFrame, pd.DataFrame]:
             values[i, j], censored[i, j] = _number(cell.strip(), kind, where)
             if kind == "distances" and same:
                 values[i, j] = _zero(values[i, j], where)
-    frame = pd.DataFrame(values, index=labels, columns=columns)[labels]
-    return frame, pd.DataFrame(censored, index=labels, columns=columns)[labels]
+    order = labels if set(labels) == set(columns) else columns
+    frame = pd.DataFrame(values, index=labels, columns=columns)[order]
+    return frame, pd.DataFrame(censored, index=labels, columns=columns)[order]
 
 
 def _rows(path: Path) -> list[list[str]]:
@@ -114,22 +122,25 @@ def _rows(path: Path) -> list[list[str]]:
     return rows
 
 
-def _check_shape(path: Path, rows: list[list[str]], labels: list[str], columns: list[str]) -> None:
+def _check_labels(path: Path, rows: list[list[str]], labels: list[str], columns: list[str]) -> None:
     for names, place in ((labels, "first column"), (columns, "header")):
         if "" in names:
             raise InputError(f"{path}: an empty label in the {place}; name every behavior")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(f"{path}: label '{twice[0]}' appears twice in the {place}")
-    if len(labels) != len(columns):
-        raise InputError(
-            f"{path}: not square: {len(labels)} rows and {len(columns)} columns of numbers"
-        )
     for label, row in zip(labels, rows[1:], strict=True):
         if len(row) != len(rows[0]):
             raise InputError(
                 f"{path}, row '{label}': {len(row) - 1} cells where the header has {len(columns)}"
             )
+
+
+def _check_square(path: Path, labels: list[str], columns: list[str]) -> None:
+    if len(labels) != len(columns):
+        raise InputError(
+            f"{path}: not square: {len(labels)} rows and {len(columns)} columns of numbers"
+        )
     require_same_labels(labels, columns, f"{path} (rows)", f"{path} (header)")
 
 

@@ -1,0 +1,278 @@
+"""Any number of predictors of transfer cost, side by side on the same pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.errors import InputError
+from behaviordist.hypothesis.intervals import intervals as confidence_intervals
+from behaviordist.hypothesis.intervals import jackknife_half_width, left_out_values
+from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
+from behaviordist.hypothesis.ranks import FloatArray
+from behaviordist.hypothesis.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.reliability import noise_ceiling, split_half
+from behaviordist.hypothesis.statistic import Statistic, statistic_named
+from behaviordist.hypothesis.transfer_test import estimates_of, with_own_baselines
+from behaviordist.store import write_json
+
+REGRET = statistic_named("saving@1")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One predictor.
+
+    Attributes
+    ----------
+    name, baseline
+        Its name, and whether it stands there as a baseline.
+    value, ci_low, ci_high
+        The statistic and its 95 % interval over behaviors; positive: closer is cheaper.
+    p_value, p_adjusted
+        One-sided permutation p, and the same adjusted over all predictors (step-down max-T).
+    difference, difference_low, difference_high
+        Value minus that of the best baseline, with the paired 95 % interval; NaN for baselines.
+    regret, regret_low, regret_high
+        regret@1: the share of what the best source saves over an average one that is lost by
+        starting from the nearest. 0 is the best choice, 1 a random one on average.
+    corrected
+        Value divided by the noise ceiling; NaN without several seeds.
+    seconds
+        What computing the predictor cost; NaN where it was not said.
+    """
+
+    name: str
+    baseline: bool
+    value: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    p_adjusted: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    regret: float
+    regret_low: float
+    regret_high: float
+    corrected: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Rows from the best predictor to the worst, and what they were computed on."""
+
+    statistic: str
+    rows: tuple[Row, ...]
+    best_baseline: str
+    n_behaviors: int
+    n_targets: int
+    n_pairs: int
+    permutations: int
+    noise_ceiling: float | None
+    notes: tuple[str, ...]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row a predictor, columns the fields of `Row`."""
+        return pd.DataFrame([vars(row) for row in self.rows])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-able record; NaN becomes null."""
+        return {
+            "schema": 1,
+            **{k: v for k, v in vars(self).items() if k not in ("rows", "notes")},
+            "notes": list(self.notes),
+            "rows": [{k: _plain(v) for k, v in vars(row).items()} for row in self.rows],
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_json` to `path`, atomically."""
+        write_json(Path(path), self.to_json())
+
+
+def leaderboard(
+    distances: Mapping[str, Matrix],
+    costs: Matrix,
+    *,
+    baselines: Mapping[str, Matrix] | None = None,
+    gains: bool = False,
+    statistic: str = "within-target",
+    permutations: int = 10_000,
+    seed: int = 0,
+    censored: Matrix | None = None,
+    halves: Sequence[tuple[Matrix, Matrix]] | None = None,
+    invalid: Mapping[str, Sequence[str]] | None = None,
+    strata: Mapping[str, str] | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> Leaderboard:
+    """Compare predictors of transfer cost on the same pairs, under the same relabellings.
+
+    Parameters
+    ----------
+    distances
+        Predictors by name; not negative, labelled like the costs.
+    costs, gains, statistic, permutations, seed, censored, halves, invalid, strata
+        As in `transfer_test`.
+    baselines
+        Simpler predictors by name, larger = expected dearer. "source quality" and "random" are
+        added.
+    seconds
+        What computing each predictor took.
+
+    Raises
+    ------
+    InputError
+        As `transfer_test`; no predictor; one name twice.
+
+    Notes
+    -----
+    ``p_adjusted`` controls the chance of any false finding among all predictors: step-down max-T
+    over the joint relabellings (Westfall & Young 1993), which knows how predictors depend on each
+    other. The best baseline is picked on the same data, which flatters it, not the distances.
+    """
+    method = statistic_named(statistic)
+    rng = np.random.default_rng(seed)
+    pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
+    pairs = with_own_baselines(pairs, method, rng)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
+    null = method.permuted(pairs.predictors, pairs.cost, drawn)
+    limits = confidence_intervals(method, pairs, null[:, 0])
+    half = _half(method, pairs, halves)
+    rows = _rows(method, pairs, null, limits, len(distances), half, seconds or {})
+    best = max((row for row in rows if row.baseline), key=lambda row: row.value)
+    return Leaderboard(
+        statistic=method.name,
+        rows=tuple(sorted(rows, key=lambda row: -row.value)),
+        best_baseline=best.name,
+        n_behaviors=len(set(pairs.sources) | set(pairs.targets)),
+        n_targets=int(pairs.counted.sum()),
+        n_pairs=pairs.n_pairs,
+        permutations=len(drawn) - (0 if drawn.exact else 1),
+        noise_ceiling=None if half is None else noise_ceiling(half),
+        notes=tuple(_notes(pairs)),
+    )
+
+
+def max_t(null: FloatArray) -> FloatArray:
+    """Step-down max-T adjusted p-values (K,) from values (K, B), the observed ones first.
+
+    Each predictor is measured in standard deviations of its own null distribution.
+    """
+    spread = null.std(axis=1, keepdims=True)
+    scaled = np.divide(
+        null - null.mean(axis=1, keepdims=True), spread, out=np.zeros_like(null), where=spread > 0
+    )
+    order = np.argsort(-scaled[:, 0], kind="stable")
+    # The largest among a predictor and all that rank below it, under each relabelling.
+    running = np.maximum.accumulate(scaled[order][::-1], axis=0)[::-1]
+    p = (running >= scaled[order, :1] - 1e-12).mean(axis=1)
+    adjusted = np.empty(len(null))
+    adjusted[order] = np.maximum.accumulate(p)
+    return adjusted
+
+
+def _pairs(
+    distances: Mapping[str, Matrix],
+    costs: Matrix,
+    baselines: Mapping[str, Matrix],
+    censored: Matrix | None,
+    gains: bool,
+    invalid: Mapping[str, Sequence[str]] | None,
+) -> Pairs:
+    if not distances:
+        raise InputError("no predictor: give at least one distance")
+    twice = set(distances) & set(baselines)
+    if twice:
+        raise InputError(f"'{sorted(twice)[0]}' is given as a distance and as a baseline")
+    frames = {name: frame_of(m, f"'{name}'") for name, m in {**distances, **baselines}.items()}
+    first = next(iter(distances))
+    for name in distances:
+        if bool((frames[name].to_numpy() < 0).any()):
+            raise InputError(f"'{name}' has negative distances; give it as a baseline")
+    share = None if censored is None else frame_of(censored, "censored")
+    cost = frame_of(costs, "costs")
+    others = {name: frame for name, frame in frames.items() if name != first}
+    return make_pairs(frames[first], cost, others, share, gains, invalid, name=first)
+
+
+def _rows(
+    method: Statistic,
+    pairs: Pairs,
+    null: FloatArray,
+    limits: FloatArray,
+    n_distances: int,
+    half: float | None,
+    seconds: Mapping[str, float],
+) -> list[Row]:
+    estimates = estimates_of(pairs, null, limits)
+    adjusted = max_t(null)
+    baseline = np.arange(len(estimates)) >= n_distances
+    best = int(np.argmax(np.where(baseline, null[:, 0], -np.inf)))
+    without = left_out_values(method, pairs)
+    difference = null[:, 0] - null[best, 0]
+    margin = jackknife_half_width(without - without[best])
+    regret, regret_margin = _regret(pairs)
+    ceiling = math.nan if half is None else noise_ceiling(half)
+    rows = []
+    for k, e in enumerate(estimates):
+        apart = (difference[k], margin[k]) if not baseline[k] else (math.nan, math.nan)
+        rows.append(
+            Row(
+                name=e.name,
+                baseline=bool(baseline[k]),
+                value=e.value,
+                ci_low=e.ci_low,
+                ci_high=e.ci_high,
+                p_value=e.p_value,
+                p_adjusted=float(adjusted[k]),
+                difference=float(apart[0]),
+                difference_low=float(apart[0] - apart[1]),
+                difference_high=float(apart[0] + apart[1]),
+                regret=float(regret[k]),
+                regret_low=float(regret[k] - regret_margin[k]),
+                regret_high=float(regret[k] + regret_margin[k]),
+                corrected=e.value / ceiling if ceiling else math.nan,
+                seconds=float(seconds.get(e.name, math.nan)),
+            )
+        )
+    return rows
+
+
+def _regret(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
+    """Return regret@1 (K,) and the half width of its interval."""
+    rows, columns = pairs.cost.shape
+    identity = Relabelling(np.arange(rows)[None], np.arange(columns)[None])
+    saving = REGRET.permuted(pairs.predictors, pairs.cost, identity)[:, 0]
+    return 1 - saving, jackknife_half_width(left_out_values(REGRET, pairs))
+
+
+def _half(
+    method: Statistic, pairs: Pairs, halves: Sequence[tuple[Matrix, Matrix]] | None
+) -> float | None:
+    if not halves:
+        return None
+    frames = [(frame_of(a, "halves"), frame_of(b, "halves")) for a, b in halves]
+    return split_half(method, [(pairs.like_cost(a), pairs.like_cost(b)) for a, b in frames])
+
+
+def _notes(pairs: Pairs) -> list[str]:
+    notes = [f"target '{target}' left out: {reason}" for target, reason in pairs.left_out]
+    if pairs.references:
+        notes.append(f"reference sources left out: {', '.join(pairs.references)}")
+    mask = np.isfinite(pairs.cost)
+    for name, predictor in zip(pairs.names, pairs.predictors, strict=True):
+        gaps = int((mask & ~np.isfinite(predictor)).sum())
+        if gaps:
+            notes.append(f"'{name}' is missing for {gaps} pair(s); it is judged on the others")
+    return notes
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,224 @@
+"""Costs and distances as people have them: square or rectangular or long, CSV or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.errors import InputError, did_you_mean
+from behaviordist.hypothesis.survival import restricted_mean
+from behaviordist.store.tables import TableKind, read_costs, read_matrix
+
+KEYS = ("source", "target")
+COST_COLUMNS = ("cost", "steps", "tokens", "flops", "value", "gain", "score")
+RUN_COLUMNS = ("seed", "censored", "budget", "unit")
+
+
+@dataclass(frozen=True)
+class CostData:
+    """Costs of pairs, and what is known about the runs behind them.
+
+    Attributes
+    ----------
+    costs
+        (S, T) mean cost over seeds, restricted to the common horizon where runs are censored.
+    censored
+        (S, T) share of runs censored.
+    halves
+        Mean costs of the even and of the odd seeds; None with one seed.
+    runs
+        One row a run: source, target, seed, cost, censored. None for a matrix.
+    """
+
+    costs: pd.DataFrame
+    censored: pd.DataFrame
+    halves: tuple[pd.DataFrame, pd.DataFrame] | None = None
+    runs: pd.DataFrame | None = None
+
+
+def read_cost_data(path: str | Path, column: str | None = None) -> CostData:
+    """Read costs from CSV or Parquet, a labelled matrix or long with one row a run.
+
+    Parameters
+    ----------
+    path
+        A matrix as in `behaviordist.store.tables.read_matrix`, or a long table with columns
+        ``source``, ``target``, a cost and optionally ``seed``, ``censored`` (0/1), ``budget`` (of
+        the run), ``unit``.
+    column
+        The cost column of a long table; default the first of cost, steps, tokens, flops, ...
+
+    Raises
+    ------
+    InputError
+        Negative or infinite costs, censored runs without a budget, several units in one column,
+        the same run twice, unknown column.
+    """
+    path = Path(path)
+    frame = _frame(path)
+    if frame is None:
+        return CostData(*read_costs(path, square=False))
+    if not set(KEYS) <= set(frame.columns):
+        matrix = _labelled(path, frame)
+        return CostData(matrix, matrix * 0.0)
+    runs = _runs(path, frame, column)
+    costs, censored = _matrices(runs)
+    return CostData(costs, censored, _halves(runs), runs)
+
+
+def read_predictor(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
+    """Read a predictor of cost: a labelled matrix, or long with ``source,target,<value>``."""
+    path = Path(path)
+    frame = _frame(path)
+    if frame is None:
+        return read_matrix(path, kind)
+    if not set(KEYS) <= set(frame.columns):
+        return _labelled(path, frame)
+    values = [c for c in frame.columns if c not in KEYS]
+    if len(values) != 1:
+        raise InputError(f"{path}: expected one column beside source and target, got {values}")
+    number = _numbers(path, frame, values[0])
+    return _pivot(frame.assign(cost=number), "cost")
+
+
+def _frame(path: Path) -> pd.DataFrame | None:
+    """Return a long or Parquet table; None where the file is a CSV matrix (or is not there)."""
+    if path.suffix == ".parquet":
+        try:
+            return pd.read_parquet(path)
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: not a Parquet table ({error})") from None
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            header = [cell.strip() for cell in stream.readline().split(",")]
+    except (OSError, UnicodeDecodeError):
+        return None
+    if not set(KEYS) <= set(header):
+        return None
+    frame = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, dtype=object)
+    return frame.rename(columns=str.strip)
+
+
+def _labelled(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a Parquet matrix: labels in the index, or in the first column if that is text."""
+    if isinstance(frame.index, pd.RangeIndex):
+        frame = frame.set_index(frame.columns[0])
+    try:
+        return frame.astype(np.float64).rename(index=str, columns=str)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: not all cells are numbers ({error})") from None
+
+
+def _runs(path: Path, frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
+    known = [c for c in frame.columns if c not in (*KEYS, *RUN_COLUMNS)]
+    column = column or next((c for c in COST_COLUMNS if c in known), None)
+    if column is None or column not in known:
+        asked = column or "cost"
+        raise InputError(f"{path}: no cost column '{asked}'; {did_you_mean(asked, known)}")
+    if "unit" in frame and frame["unit"].nunique() > 1:
+        units = ", ".join(sorted(map(str, frame["unit"].unique())))
+        raise InputError(f"{path}: costs in several units ({units}); use one file for each")
+    cost = _numbers(path, frame, column)
+    if column in ("steps", "tokens", "flops") and bool((cost < 0).any()):
+        row = int(np.flatnonzero(cost < 0)[0])
+        raise InputError(f"{path}, line {row + 2}: {column} {cost[row]:g} is negative")
+    runs = pd.DataFrame({key: frame[key].astype(str).str.strip() for key in KEYS})
+    runs["seed"] = frame["seed"].astype(str) if "seed" in frame else "0"
+    runs["cost"] = cost
+    runs["censored"] = _censored(path, frame, runs)
+    twice = runs.duplicated([*KEYS, "seed"])
+    if twice.any():
+        source, target, seed = runs.loc[twice, [*KEYS, "seed"]].iloc[0]
+        raise InputError(f"{path}: '{source}' to '{target}', seed {seed}, is there twice")
+    return runs.dropna(subset="cost")
+
+
+def _censored(path: Path, frame: pd.DataFrame, runs: pd.DataFrame) -> pd.Series[bool]:
+    """Read the flags; a censored run costs at least its budget, which is written into `runs`."""
+    if "censored" not in frame:
+        return pd.Series(False, index=frame.index)
+    flags = frame["censored"].astype(str).str.strip().str.lower().isin(("1", "true", "1.0", "yes"))
+    if flags.any() and "budget" in frame:
+        budget = pd.Series(_numbers(path, frame, "budget"), frame.index)
+        runs.loc[flags & runs["cost"].isna(), "cost"] = budget
+    if bool(runs.loc[flags, "cost"].isna().any()):
+        row = int(np.flatnonzero(flags & runs["cost"].isna())[0])
+        raise InputError(
+            f"{path}, line {row + 2}: censored, but neither a cost nor a budget says at what"
+        )
+    return flags
+
+
+def _numbers(path: Path, frame: pd.DataFrame, column: str) -> np.ndarray:
+    number = pd.to_numeric(frame[column], errors="coerce")
+    empty = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
+    bad = np.flatnonzero((number.isna() & ~empty) | np.isinf(number.fillna(0)))
+    if len(bad):
+        cell = frame[column].iloc[bad[0]]
+        raise InputError(f"{path}, line {bad[0] + 2}: {column} '{cell}' is not a finite number")
+    return number.to_numpy(dtype=np.float64)
+
+
+def _matrices(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Mean cost, or the restricted mean where runs of a target stop at different budgets."""
+    censored = _pivot(runs.assign(censored=runs["censored"].astype(float)), "censored")
+    horizon = runs[runs["censored"]].groupby("target")["cost"].min()
+    cells = runs.groupby(list(KEYS))[["cost", "censored"]].apply(
+        lambda cell: restricted_mean(
+            cell["cost"].to_numpy(),
+            ~cell["censored"].to_numpy(dtype=bool),
+            float(horizon.get(cell.name[1], np.inf)),
+        )
+    )
+    costs = cells.rename("cost").reset_index()
+    return _pivot(costs, "cost"), censored
+
+
+def _halves(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    seeds = sorted(runs["seed"].unique())
+    if len(seeds) < 2:
+        return None
+    first, second = (
+        _matrices(runs[runs["seed"].isin(half)])[0] for half in (seeds[::2], seeds[1::2])
+    )
+    return first, second.reindex(index=first.index, columns=first.columns)
+
+
+def _pivot(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Mean over seeds; square over all labels where every source is a target or the reverse."""
+    matrix = table.pivot_table(index="source", columns="target", values=column, aggfunc="mean")
+    matrix = matrix.rename_axis(index=None, columns=None).rename(index=str, columns=str)
+    return matrix.astype(np.float64)
+
+
+def read_invalid(path: str | Path) -> dict[str, list[str]]:
+    """Read ``target,source`` pairs that must not count (a source trained on the target's data)."""
+    path = Path(path)
+    frame = _frame(path)
+    if frame is None:
+        raise InputError(f"{path}: expected a CSV with columns target and source")
+    pairs: dict[str, list[str]] = {}
+    for source, target in zip(frame["source"], frame["target"], strict=True):
+        pairs.setdefault(str(target).strip(), []).append(str(source).strip())
+    return pairs
+
+
+def read_strata(path: str | Path, labels: Sequence[str]) -> dict[str, str]:
+    """Read ``label,stratum`` lines; sources swap names only inside a stratum."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    if not {"label", "stratum"} <= set(frame.columns):
+        raise InputError(f"{path}: expected columns label and stratum")
+    strata = dict(zip(frame["label"].str.strip(), frame["stratum"], strict=True))
+    missing = sorted(set(labels) - set(strata))
+    if missing:
+        raise InputError(f"{path}: no stratum for {', '.join(missing[:8])}")
+    return strata
