@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from behaviordist.distances.drawing import abbreviate
 from behaviordist.distances.heatmap import draw_heatmap
 from behaviordist.distances.ordination import principal_coordinates
 from behaviordist.report.figures.ordination import draw_ordination
 from behaviordist.report.figures.render import render_figure
 from behaviordist.report.folder import RunFolder
-from behaviordist.report.formatting import MISSING, cell, count, decimal, plural
+from behaviordist.report.formatting import MISSING, cell, count, decimal, digits_for, plural
 from behaviordist.report.kinds import Kinds, kinds_of
 from behaviordist.report.page import (
     Block,
@@ -100,8 +101,8 @@ def with_error(run: RunFolder, row: str, column: str) -> str:
     error = cell(run.standard_errors, row, column)
     if not (math.isfinite(value) and math.isfinite(error)):
         return decimal(value, 3)
-    low, high = max(0.0, value - Z95 * error), value + Z95 * error
-    return f"{decimal(value, 3)} [{decimal(low, 3)}, {decimal(high, 3)}]"
+    low, high, digits = max(0.0, value - Z95 * error), value + Z95 * error, digits_for(error)
+    return f"{decimal(value, digits)} [{decimal(low, digits)}, {decimal(high, digits)}]"
 
 
 def _summary(run: RunFolder) -> Summary:
@@ -219,7 +220,7 @@ def _all_distances(run: RunFolder) -> Table:
         rows.append((row, *cells))
     return Table(
         "All distances, ± standard error",
-        ("", *labels),
+        ("", *abbreviate(labels, 20)),
         tuple(rows),
         "l" + "r" * len(labels),
         "≈ marks pairs that cannot be told apart." if flags.any() else "",
@@ -228,7 +229,9 @@ def _all_distances(run: RunFolder) -> Table:
 
 def _plus_minus(run: RunFolder, row: str, column: str, same: bool) -> str:
     value, error = cell(run.distances, row, column), cell(run.standard_errors, row, column)
-    text = decimal(value, 3) + (f" ± {decimal(error, 3)}" if math.isfinite(error) else "")
+    digits = digits_for(error)
+    known = math.isfinite(value) and math.isfinite(error)
+    text = decimal(value, digits) + (f" ± {decimal(error, digits)}" if known else "")
     return f"≈ {text}" if same else text
 
 

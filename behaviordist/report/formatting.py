@@ -37,6 +37,13 @@ def decimal(value: Any, digits: int = 2) -> str:
     return text.replace("-", "−")
 
 
+def digits_for(error: float) -> int:
+    """Return how many decimals show two digits of a standard error; three where it is unknown."""
+    if not (math.isfinite(error) and error > 0):
+        return 3
+    return min(6, max(2, 1 - math.floor(math.log10(error))))
+
+
 def significant(value: Any, digits: int = 3) -> str:
     """Return `value` with that many significant digits, thousands separated."""
     number = as_float(value)

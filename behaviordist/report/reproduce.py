@@ -14,8 +14,11 @@ def reproduce_section(run: RunFolder) -> Section:
     if command:
         blocks.append(Paragraph("The command that wrote this folder; run again, it continues."))
         blocks.append(Code(str(command)))
+    kinds = (".csv", ".parquet", ".json", ".npz")
     files = [
-        p.name for p in sorted(run.path.iterdir()) if p.suffix in (".csv", ".parquet", ".json")
+        path.name
+        for path in sorted(run.path.iterdir())
+        if path.suffix in kinds and not path.name.endswith(".manifest.json")
     ]
     blocks.append(Paragraph("Every number of this page is beside it: " + ", ".join(files) + "."))
     facts = _facts(run)

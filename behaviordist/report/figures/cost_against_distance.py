@@ -88,7 +88,7 @@ def source_points(
 
 
 def _set_axes(axes: Axes, points: pd.DataFrame, target: str, rho: float) -> None:
-    name = abbreviate([target], 24)[0]
+    name = abbreviate([target], 18)[0]
     axes.set_title(f"{name}   ρ = {decimal(rho)}" if math.isfinite(rho) else name, loc="left")
     if points.empty:
         axes.annotate("no source with both", (0.5, 0.5), xycoords="axes fraction", ha="center")
