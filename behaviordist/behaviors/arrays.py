@@ -87,6 +87,10 @@ class ArrayBehavior:
                 f" '{probes.name}' has {len(probes)}"
             )
 
+    def token_text(self, token: int) -> str:
+        """Return the token's number: arrays know no texts."""
+        return f"#{token}"
+
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield the given log-probabilities in one block."""
         self.check(probes)

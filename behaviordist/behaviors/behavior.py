@@ -75,6 +75,10 @@ class Behavior(Protocol):
         """Raise the InputError that `forward` would raise for these probes, without running."""
         ...
 
+    def token_text(self, token: int) -> str:
+        """Return a token as text, for people."""
+        ...
+
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield log-probabilities before the logit-level settings; then free the model."""
         ...

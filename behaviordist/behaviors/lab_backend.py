@@ -62,6 +62,12 @@ class LabBehavior:
             label=self.label,
         )
 
+    def token_text(self, token: int) -> str:
+        """Return the word that the token is."""
+        from behaviordist.lab.grammar import VOCABULARY
+
+        return VOCABULARY[token]
+
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield log-probabilities before the logit-level settings."""
         from behaviordist.lab import checkpoint

@@ -59,6 +59,10 @@ class TransformersBehavior:
         """Refuse probes that cannot be encoded whole."""
         self.encoder()(probes)
 
+    def token_text(self, token: int) -> str:
+        """Return the text that the token decodes to."""
+        return str(_tokenizer(self.path)[0].decode([token]))
+
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield log-probabilities before the logit-level settings."""
         encoded = self.encoder()(probes)

@@ -10,7 +10,9 @@ import sys
 
 import typer
 
+from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.distance import distance
+from behaviordist.cli.leaderboard import leaderboard
 from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
 from behaviordist.cli.test import test
@@ -30,7 +32,10 @@ def _commands() -> None:
     """Keep command names on the command line, however few commands there are."""
 
 
+app.command("compare")(compare)
 app.command("distance")(distance)
+app.command("gate")(gate)
+app.command("leaderboard")(leaderboard)
 app.command("report")(report)
 app.command("run")(run)
 app.command("test")(test)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import platform
-import shlex
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from behaviordist.cli.inputs import command_line, open_inputs, progress, versions
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +19,6 @@ if TYPE_CHECKING:
     from behaviordist.probes import ProbeSet
 
 MOST_SHOWN = 10
-LIBRARIES = ("behaviordist", "torch", "jax", "transformers", "tokenizers", "numpy")
 
 
 def distance(
@@ -51,12 +46,19 @@ def distance(
     """Measure the distances between models; run the same command again to continue it."""
     started = time.perf_counter()
     size = _sketch(sketch)
-    behaviors, chosen = _inputs(models, probes, probes_limit, geometry)
+    if len(models) < 2:
+        raise InputError(
+            "a distance is between two: name at least two models, or one twice with other settings"
+            " (MODEL MODEL@temperature=0.7)"
+        )
+    _check_geometry(geometry, ())
+    behaviors, chosen = open_inputs(models, probes, probes_limit)
+    _check_geometry(geometry, behaviors)
     opened = time.perf_counter()
     from behaviordist.distances import distances
 
     ran: set[str] = set()
-    with _progress(behaviors, chosen, ran) as update:
+    with progress(behaviors, chosen, ran) as update:
         matrix = distances(
             behaviors,
             chosen,
@@ -74,36 +76,17 @@ def distance(
     typer.echo(f"Report: {out / 'index.html'}")
 
 
-def _inputs(
-    models: Sequence[str], probes: str | None, limit: int | None, geometry: str
-) -> tuple[list[Behavior], ProbeSet]:
-    """Open everything that is named; whatever is wrong with it is said before anything is run."""
-    from behaviordist.behaviors import check_comparable, load_all, speaks_lab
+def _check_geometry(geometry: str, behaviors: Sequence[Behavior]) -> None:
+    """Refuse an unknown geometry, or one that a behavior has no features in."""
     from behaviordist.innerproduct.geometries import get_geometry, without_full_support
-    from behaviordist.probes import ProbeSet
 
-    if len(models) < 2:
-        raise InputError(
-            "a distance is between two: name at least two models, or one twice with"
-            " other settings (MODEL MODEL@temperature=0.7)"
-        )
     chosen = get_geometry(geometry)
-    named = ProbeSet.load(probes) if probes else None
-    behaviors = load_all(models)
-    check_comparable(behaviors)
     for behavior in behaviors:
         if chosen.full_support and not behavior.settings.keeps_support:
             raise InputError(
                 f"'{behavior.label}' gives some tokens probability zero, and log p does not exist"
                 f" in the {geometry} geometry; use {' or '.join(without_full_support())}"
             )
-    if named is None:
-        named = ProbeSet.load("lab" if speaks_lab(behaviors[0]) else "general")
-    if limit is not None:
-        named = named.subset(limit)
-    for behavior in behaviors:
-        behavior.check(named)
-    return behaviors, named
 
 
 def _sketch(text: str) -> int | str | None:
@@ -112,43 +95,6 @@ def _sketch(text: str) -> int | str | None:
     if not text.isdigit() or int(text) < 1:
         raise InputError(f"--sketch is auto, exact or a whole number above 0, not '{text}'")
     return int(text)
-
-
-@contextmanager
-def _progress(
-    behaviors: Sequence[Behavior], probes: ProbeSet, ran: set[str]
-) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for every behavior, with the time that is left; collect in `ran` who was run."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("probes"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks = {b.label: bars.add_task(b.label, total=len(probes), start=False) for b in behaviors}
-
-        def update(label: str, done: int, total: int) -> None:
-            ran.add(label)
-            bars.start_task(tasks[label])
-            bars.update(tasks[label], completed=done, total=total)
-
-        yield update
-        for task in tasks.values():
-            bars.start_task(task)
-            bars.update(task, completed=len(probes))
 
 
 def _record(
@@ -165,12 +111,11 @@ def _record(
             f"features are kept as {matrix.metadata['sketch']} at every position; the intervals"
             " contain the error of the sketch"
         )
-    arguments = [_portable(argument, models) for argument in sys.argv[1:]]
     return {
         "schema": 1,
         "kind": "distance",
-        "command": shlex.join(["behaviordist", *arguments]),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "command": command_line(models),
+        "versions": versions(),
         "digests": {"probes": probes.digest},
         "geometry": matrix.metadata["geometry"],
         "probes": {"name": probes.name, "n": len(probes), "digest": probes.digest},
@@ -181,27 +126,6 @@ def _record(
         "times_s": times,
         "notes": notes,
     }
-
-
-def _portable(argument: str, models: Sequence[str]) -> str:
-    """Cut the folders off a model's path, a file's path, an output folder."""
-    from behaviordist.behaviors import parse_spec
-
-    if argument in models:
-        model, settings = parse_spec(argument)
-        name = Path(model).name if Path(model).expanduser().exists() else model
-        return f"{name}@{settings.canonical}" if settings.canonical else name
-    return Path(argument).name if Path(argument).is_absolute() else argument
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _write(out: Path, matrix: DistanceMatrix, record: dict[str, Any]) -> None:

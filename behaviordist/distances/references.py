@@ -41,8 +41,12 @@ class ReferenceTable:
         return table
 
 
-def reference_table(reference: Behavior, probes: ProbeSet) -> ReferenceTable:
+def reference_table(
+    reference: Behavior, probes: ProbeSet, *, zeros: bool = False
+) -> ReferenceTable:
     """Walk the reference once. Past 512 MiB the rows lie in an unnamed temporary file.
+
+    `zeros` allows probabilities of zero.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def reference_table(reference: Behavior, probes: ProbeSet) -> ReferenceTable:
     held = 0
     for block in reference.log_probs(probes):
         check_block(block, reference.label, probes)
-        if not np.isfinite(block.log_p).all():
+        if not zeros and not np.isfinite(block.log_p).all():
             raise InputError(
                 f"reference '{reference.label}' gives tokens probability zero (top-k, top-p or"
                 " min-p); use one with full support"

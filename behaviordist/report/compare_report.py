@@ -39,8 +39,8 @@ def _summary(found: Comparison, floor: Comparison | None) -> Summary:
     if floor is not None:
         above = found.overall["squared"].bound(0.975, -1) > floor.overall["squared"].value
         sentences.append(
-            f"The reference made again lies {floor.cells(floor.overall)[0]} from itself: the candidate"
-            f" is {'farther than that' if above else 'not told from that noise'}."
+            f"The reference made again lies {floor.cells(floor.overall)[0]} from itself: the"
+            f" candidate is {'farther than that' if above else 'not told from that noise'}."
         )
     facts = (
         Fact("probes", str(found.n_probes), found.probes),

@@ -1,0 +1,130 @@
+"""`behaviordist compare` and `behaviordist gate`: two models, closely, and a decision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from behaviordist.cli.inputs import command_line, open_inputs, progress, versions
+
+if TYPE_CHECKING:
+    from behaviordist.distances.comparison import Comparison
+
+Reference = Annotated[
+    str, typer.Argument(metavar="REFERENCE", help="As for `distance`.", show_default=False)
+]
+Candidate = Annotated[str, typer.Argument(metavar="CANDIDATE", show_default=False)]
+Probes = Annotated[
+    str | None, typer.Option(help="A shipped set's name or a .jsonl file.", show_default="general")
+]
+Limit = Annotated[int | None, typer.Option(help="Draw so many of the probes.", show_default="all")]
+
+
+def compare(
+    reference: Reference,
+    candidate: Candidate,
+    probes: Probes = None,
+    probes_limit: Limit = None,
+    replicate: Annotated[
+        str | None,
+        typer.Option(help="The reference, made again (another seed): its distance is the floor."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/compare"),
+) -> None:
+    """Say how two models differ, on which probes, and which tokens moved."""
+    from behaviordist.report.compare_report import compare_page
+    from behaviordist.report.page import render
+    from behaviordist.store import write_json, write_text
+
+    models = [reference, candidate, *([replicate] if replicate else [])]
+    found, floor, record = _run(models, probes, probes_limit)
+    write_json(out / "comparison.json", record)
+    write_text(out / "index.html", render(compare_page(found, floor, record)))
+    _show(found, floor)
+    typer.echo(f"Report: {out / 'index.html'}")
+
+
+def gate(
+    reference: Reference,
+    candidate: Candidate,
+    margin: Annotated[
+        float, typer.Option(help="Largest difference that does not matter.", show_default=False)
+    ],
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="distance (Hellinger), kl (nats a token) or agreement (share of tokens)."
+        ),
+    ] = "distance",
+    alpha: Annotated[float, typer.Option(help="Risk of passing a model at the margin.")] = 0.05,
+    probes: Probes = None,
+    probes_limit: Limit = None,
+    out: Annotated[Path | None, typer.Option(help="File for the JSON, beside stdout.")] = None,
+) -> None:
+    """Pass the candidate (exit 0) only if it is shown to be within the margin; else exit 1."""
+    from behaviordist.distances.comparison import check_gate
+    from behaviordist.distances.comparison import gate as decide
+    from behaviordist.store import write_json
+
+    check_gate(margin, metric, alpha)
+    found, _, record = _run([reference, candidate], probes, probes_limit)
+    result = decide(found, margin, metric, alpha)
+    record = {**record, "kind": "gate", "gate": result.to_json()}
+    if out is not None:
+        write_json(out, record)
+    typer.echo(json.dumps(record, indent=1))
+    typer.echo(result.sentence(), err=True)
+    raise typer.Exit(0 if result.equivalent else 1)
+
+
+def _run(
+    models: list[str], probes: str | None, limit: int | None
+) -> tuple[Comparison, Comparison | None, dict[str, Any]]:
+    """Compare the first model with the second, and with the third if there is one."""
+    from behaviordist.distances.comparison import compare as run
+
+    behaviors, chosen = open_inputs(models, probes, limit)
+    with progress(behaviors[1:], chosen, set()) as update:
+        found, *floor = [run(behaviors[0], b, chosen, progress=update) for b in behaviors[1:]]
+    record = {
+        "schema": 1,
+        "kind": "compare",
+        "command": command_line(models),
+        "versions": versions(),
+        "probes": {"name": chosen.name, "n": len(chosen), "digest": chosen.digest},
+        "behaviors": [
+            {"label": b.label, "settings": b.settings.canonical or "none", "identity": b.identity}
+            for b in behaviors
+        ],
+        "notes": [f"{b.label}: {note}" for b in behaviors for note in b.notes],
+        "comparison": found.to_json(),
+        "floor": floor[0].to_json() if floor else None,
+    }
+    return found, floor[0] if floor else None, record
+
+
+def _show(found: Comparison, floor: Comparison | None) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    title = f"{found.candidate} against {found.reference}: {found.probes}, {found.n_probes} probes"
+    table = Table(title=escape(title), title_justify="left")
+    for heading in ("", "probes", "distance", "KL(ref‖cand)", "KL(cand‖ref)", "same first token"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_row("all", str(found.n_probes), *found.cells(found.overall))
+    if floor is not None:
+        table.add_row("noise floor", str(floor.n_probes), *floor.cells(floor.overall))
+    for tag, estimates in found.by_tag.items():
+        table.add_row(escape(tag), str(found.n_by_tag[tag]), *found.cells(estimates))
+    console.print(table)
+    for difference in found.differences:
+        moved = ", ".join(
+            f"{m.token!r} {m.reference:.3f} → {m.candidate:.3f}" for m in difference.moved[:3]
+        )
+        line = f"{difference.squared**0.5:.3f}  {difference.probe}  {moved}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

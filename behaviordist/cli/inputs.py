@@ -1,0 +1,109 @@
+"""What the commands that run models share: opening what is named, progress, what a record says."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from behaviordist.behaviors import Behavior
+    from behaviordist.probes import ProbeSet
+
+LIBRARIES = ("behaviordist", "torch", "jax", "transformers", "tokenizers", "numpy")
+
+
+def open_inputs(
+    models: Sequence[str], probes: str | None, limit: int | None
+) -> tuple[list[Behavior], ProbeSet]:
+    """Open everything that is named; whatever is wrong with it is said before anything is run.
+
+    Without a name, the probe set is `lab` for models of the lab and `general` for all others.
+
+    Raises
+    ------
+    InputError
+        If a model or probe set cannot be opened, they do not go together, or vocabularies differ.
+    """
+    from behaviordist.behaviors import check_comparable, load_all, speaks_lab
+    from behaviordist.probes import ProbeSet
+
+    named = ProbeSet.load(probes) if probes else None
+    behaviors = load_all(models)
+    check_comparable(behaviors)
+    if named is None:
+        named = ProbeSet.load("lab" if speaks_lab(behaviors[0]) else "general")
+    if limit is not None:
+        named = named.subset(limit)
+    for behavior in behaviors:
+        behavior.check(named)
+    return behaviors, named
+
+
+@contextmanager
+def progress(
+    behaviors: Sequence[Behavior], probes: ProbeSet, ran: set[str]
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for every behavior, with the time that is left; collect in `ran` who was run."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("probes"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks = {b.label: bars.add_task(b.label, total=len(probes), start=False) for b in behaviors}
+
+        def update(label: str, done: int, total: int) -> None:
+            ran.add(label)
+            bars.start_task(tasks[label])
+            bars.update(tasks[label], completed=done, total=total)
+
+        yield update
+        for task in tasks.values():
+            bars.start_task(task)
+            bars.update(task, completed=len(probes))
+
+
+def command_line(models: Sequence[str]) -> str:
+    """Return the command that is running, with names in the place of this machine's folders."""
+    return shlex.join(["behaviordist", *(_portable(a, models) for a in sys.argv[1:])])
+
+
+def _portable(argument: str, models: Sequence[str]) -> str:
+    """Cut the folders off a model's path, a file's path, an output folder."""
+    from behaviordist.behaviors import parse_spec
+
+    if argument in models:
+        model, settings = parse_spec(argument)
+        name = Path(model).name if Path(model).expanduser().exists() else model
+        return f"{name}@{settings.canonical}" if settings.canonical else name
+    return Path(argument).name if Path(argument).is_absolute() else argument
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,94 @@
+"""`behaviordist compare` and `behaviordist gate`, from the command line."""
+
+import json
+import sys
+
+import pytest
+
+from behaviordist.cli.app import main
+from behaviordist.probes import Probe, ProbeSet
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A checkpoint of the lab's model with random weights."""
+    from behaviordist.lab import checkpoint
+    from behaviordist.lab.grammar import VOCABULARY
+    from behaviordist.lab.llama import LlamaConfig, init
+
+    folder = tmp_path_factory.mktemp("models") / "random"
+    config = LlamaConfig(vocab_size=len(VOCABULARY))
+    checkpoint.save(folder, init(config, 0), config, {"regime": "random"})
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def probes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("probes") / "few.jsonl"
+    letters = "abcdefghij"
+    made = [
+        Probe(f"<script>{i}", f"? {letters[i]} b =", " c b", ("<i>first" if i < 5 else "last",))
+        for i in range(10)
+    ]
+    ProbeSet("few", tuple(made)).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["behaviordist", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return (caught.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+def test_compare_writes_a_page_in_which_probes_are_text(model, probes, tmp_path, run):
+    warm = f"{model}@temperature=0.5"
+    code, stdout, _ = run(
+        "compare", model, warm, "--replicate", f"{model}@quant=int8", "--probes", probes,
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0
+    assert "noise floor" in stdout
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;9" in page
+    assert "&lt;i&gt;first" in page
+    record = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert record["comparison"]["n_positions"] == 20
+    assert set(record["comparison"]["by_tag"]) == {"<i>first", "last"}
+    assert len(record["comparison"]["differences"]) == 10
+    far, floor = (record[k]["overall"]["squared"]["value"] for k in ("comparison", "floor"))
+    assert 0 < floor < far
+    assert str(tmp_path) not in page
+
+
+def test_the_gate_answers_by_exit_code_and_json(model, probes, tmp_path, run):
+    rounded = f"{model}@quant=int8"
+    code, stdout, stderr = run("gate", model, rounded, "--margin", 0.2, "--probes", probes)
+    assert code == 0
+    assert json.loads(stdout)["gate"]["equivalent"] is True
+    assert "equivalent: distance" in stderr
+    strict = ("gate", model, rounded, "--margin", 1e-6, "--probes", probes)
+    code, stdout, stderr = run(*strict, "--out", tmp_path / "gate.json")
+    assert code == 1
+    assert "not shown to be equivalent" in stderr
+    assert json.loads(stdout) == json.loads((tmp_path / "gate.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--margin", "-1"),
+        ("--margin", "1", "--metric", "kll"),
+        ("--margin", "1", "--probes", "x.jsonl"),
+        (),
+    ],
+)
+def test_bad_gates_exit_with_two(model, run, arguments):
+    code, stdout, _ = run("gate", model, f"{model}@temperature=2", *arguments)
+    assert code == 2
+    assert stdout == ""
