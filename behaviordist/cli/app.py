@@ -13,6 +13,7 @@ import typer
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.distance import distance
 from behaviordist.cli.leaderboard import leaderboard
+from behaviordist.cli.probes import app as probes
 from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
 from behaviordist.cli.test import test
@@ -36,6 +37,7 @@ app.command("compare")(compare)
 app.command("distance")(distance)
 app.command("gate")(gate)
 app.command("leaderboard")(leaderboard)
+app.add_typer(probes)
 app.command("report")(report)
 app.command("run")(run)
 app.command("test")(test)
