@@ -12,19 +12,21 @@ from behaviordist.innerproduct.batches import Batches
 from behaviordist.innerproduct.fingerprint import Fingerprint
 
 FloatArray = NDArray[np.floating[Any]]
+Float32Array = NDArray[np.float32]
+Block = list[tuple[int, Float32Array]]
 
 BLOCK_BYTES = 256 * 2**20
 
 
-def batch_features(
+def batch_blocks(
     fingerprints: Sequence[Fingerprint],
     batches: Batches,
     centre: FloatArray | None = None,
     *,
     pad_to: int = 1,
     block_bytes: int = BLOCK_BYTES,
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield (batch, features of all fingerprints in it), scaled and with `centre` taken off.
+) -> Iterator[Block]:
+    """Yield blocks of (batch, features of all fingerprints in it), scaled, `centre` taken off.
 
     Parameters
     ----------
@@ -41,47 +43,69 @@ def batch_features(
 
     Yields
     ------
-    (N', rows of the batch x D) float32, a view that is overwritten later.
+    Batches with their features, (N', rows of the batch x D) float32, each contiguous (rows that lie
+    a large power of two apart share cache lines, which slows products down many times). The
+    buffer is overwritten by the next block.
     """
     size = fingerprints[0].features.shape[1]
     height = -(-len(fingerprints) // pad_to) * pad_to
-    lengths = np.diff(batches.bounds)
-    per_block = max(int(lengths.max()), block_bytes // (4 * height * size))
-    buffer = np.zeros((height, min(per_block, len(batches.rows)) * size), dtype=np.float32)
+    most = max(int(np.diff(batches.bounds).max()), block_bytes // (4 * height * size))
+    buffer = np.empty(min(most, len(batches.rows)) * size * height, dtype=np.float32)
     start = 0
     while start < len(batches):
         stop = start + 1
-        while stop < len(batches) and batches.bounds[stop + 1] - batches.bounds[start] <= per_block:
+        while stop < len(batches) and batches.bounds[stop + 1] - batches.bounds[start] <= most:
             stop += 1
-        offset = int(batches.bounds[start])
-        places = slice(offset, int(batches.bounds[stop]))
-        block = buffer[:, : (places.stop - offset) * size]
-        _read(fingerprints, batches, places, centre, block)
-        for batch in range(start, stop):
-            place = batches.slice_of(batch)
-            yield batch, block[:, (place.start - offset) * size : (place.stop - offset) * size]
+        edges = (batches.bounds[start : stop + 1] - batches.bounds[start]) * size * height
+        block = [
+            (start + k, buffer[edges[k] : edges[k + 1]].reshape(height, -1))
+            for k in range(stop - start)
+        ]
+        _read(fingerprints, batches, centre, block)
+        yield block
         start = stop
+
+
+def batch_features(
+    fingerprints: Sequence[Fingerprint],
+    batches: Batches,
+    centre: FloatArray | None = None,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[tuple[int, Float32Array]]:
+    """Yield (batch, features (N, rows of the batch x D)) one by one; see `batch_blocks`."""
+    for block in batch_blocks(fingerprints, batches, centre, block_bytes=block_bytes):
+        yield from block
 
 
 def _read(
     fingerprints: Sequence[Fingerprint],
     batches: Batches,
-    places: slice,
     centre: FloatArray | None,
-    block: NDArray[np.float32],
+    block: Block,
 ) -> None:
-    chosen = batches.rows[places]
-    # Adjacent rows are taken as a slice: a view of a memory map, not a copy.
-    adjacent = bool(np.all(np.diff(chosen) == 1))
-    rows = slice(int(chosen[0]), int(chosen[-1]) + 1) if adjacent else chosen
-    scale = batches.scale[places, None]
-    uniform = bool(np.all(scale == 1))
-    middle = None if centre is None else centre[rows].astype(np.float32)
-    for fingerprint, line in zip(fingerprints, block, strict=False):
-        out = line.reshape(-1, fingerprint.features.shape[1])
-        if middle is None:
-            np.copyto(out, fingerprint.features[rows])
-        else:
-            np.subtract(fingerprint.features[rows], middle, out=out, dtype=np.float32)
-        if not uniform:
-            out *= scale
+    rows = [_rows_of(batches, batch) for batch, _ in block]
+    scales = [batches.scale[batches.slice_of(batch), None] for batch, _ in block]
+    uniform = all(bool(np.all(scale == 1)) for scale in scales)
+    middles = [None if centre is None else centre[r].astype(np.float32) for r in rows]
+    for i, fingerprint in enumerate(fingerprints):
+        features = np.asarray(fingerprint.features)
+        for k, (_, values) in enumerate(block):
+            out = values[i].reshape(-1, features.shape[1])
+            middle = middles[k]
+            if middle is None:
+                out[:] = features[rows[k]]
+            else:
+                np.subtract(features[rows[k]], middle, out=out)
+            if not uniform:
+                out *= scales[k]
+    for _, values in block:
+        values[len(fingerprints) :] = 0
+
+
+def _rows_of(batches: Batches, batch: int) -> slice | NDArray[np.int64]:
+    """Rows of a batch, as a slice (a view of a memory map, not a copy) where they are adjacent."""
+    rows = batches.rows[batches.slice_of(batch)]
+    if np.all(np.diff(rows) == 1):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,7 @@ class Fingerprint:
 
     @staticmethod
     def load(path: Path) -> Fingerprint:
-        """Read a fingerprint file.
+        """Read a fingerprint file; its features are memory-mapped, not read.
 
         Raises
         ------
@@ -132,14 +133,12 @@ class Fingerprint:
                 metadata = dict(file.metadata() or {})
                 if metadata.pop("format", "") != FORMAT:
                     raise InputError(f"{path}: a safetensors file, but no behaviordist fingerprint")
-                tensors = {n: file.get_tensor(n) for n in ("features", "probe", "group")}
-        except (OSError, SafetensorError) as error:
+                probe, group = file.get_tensor("probe"), file.get_tensor("group")
+            return Fingerprint(Identity(**metadata), _mapped(path, "features"), probe, group)
+        except (OSError, SafetensorError, TypeError) as error:
             raise InputError(
                 f"{path}: not a whole fingerprint file ({error}); delete it and make it again"
             ) from None
-        return Fingerprint(
-            Identity(**metadata), tensors["features"], tensors["probe"], tensors["group"]
-        )
 
     def _check(self) -> None:
         what = f"fingerprint '{self.label}'"
@@ -148,11 +147,23 @@ class Fingerprint:
                 f"{what}: features must be (n, D) and probe (n,),"
                 f" not {self.features.shape} and {self.probe.shape}"
             )
+        if self.features.dtype not in (np.float32, np.float16):
+            raise InputError(f"{what}: features must be float32 or float16")
         counts = np.bincount(self.probe, minlength=self.n_probes)
         if not len(counts) or len(counts) != self.n_probes or np.min(counts) == 0:
             raise InputError(f"{what}: every probe needs at least one row, numbered from 0")
         if np.any(np.diff(self.probe) < 0):
             raise InputError(f"{what}: rows must be in the order of the probes")
+
+
+def _mapped(path: Path, name: str) -> FloatArray:
+    """Map one tensor of a safetensors file that `safe_open` found whole."""
+    with open(path, "rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        entry = json.loads(stream.read(length))[name]
+    dtype = {"F32": np.float32, "F16": np.float16}[entry["dtype"]]
+    start = 8 + length + entry["data_offsets"][0]
+    return np.memmap(path, dtype, mode="r", offset=start, shape=tuple(entry["shape"]))
 
 
 def check_mixable(fingerprints: Sequence[Fingerprint]) -> None:

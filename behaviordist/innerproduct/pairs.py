@@ -17,16 +17,20 @@ last bit, on how many others come after them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.errors import InputError
 from behaviordist.innerproduct.batches import MAX_BATCHES, Batches, plan_batches
-from behaviordist.innerproduct.blocks import BLOCK_BYTES, batch_features
+from behaviordist.innerproduct.blocks import BLOCK_BYTES, Block, batch_blocks
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
+from behaviordist.innerproduct.threads import tile_threads
 
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
@@ -59,6 +63,7 @@ def pair_moments(
     weights: FloatArray | None = None,
     max_batches: int = MAX_BATCHES,
     block_bytes: int = BLOCK_BYTES,
+    backend: str = "auto",
 ) -> PairMoments:
     """Squared distances of all pairs with standard errors over probes.
 
@@ -71,58 +76,79 @@ def pair_moments(
     max_batches
         Upper bound on the number of batches the variance is taken over.
     block_bytes
-        Bound on the read buffer. Peak memory is about this plus 48 N^2 bytes.
+        Bound on the read buffer. Peak memory is about this plus 80 N^2 bytes.
+    backend
+        ``"numpy"``, ``"jax"``, or ``"auto"``: jax where it is loaded and runs on an accelerator.
 
     Raises
     ------
     InputError
-        On fingerprints that cannot be mixed, or bad weights.
+        On fingerprints that cannot be mixed, bad weights or an unknown backend.
     """
     check_mixable(fingerprints)
     batches = plan_batches(fingerprints[0].probe, fingerprints[0].group, weights, max_batches)
-    n = len(fingerprints)
-    sums = np.zeros((3, -(-n // TILE) * TILE, -(-n // TILE) * TILE))
-    stream = batch_features(
-        fingerprints,
-        batches,
-        fingerprints[0].features,
-        pad_to=TILE,
-        block_bytes=block_bytes,
+    blocks = batch_blocks(
+        fingerprints, batches, fingerprints[0].features, pad_to=TILE, block_bytes=block_bytes
     )
-    for batch, features in stream:
-        _add_batch(features, float(batches.weight[batch]), sums)
-    return _moments(sums[:, :n, :n], batches)
+    n = len(fingerprints)
+    if choose_backend(backend) == "jax":
+        from behaviordist.innerproduct.pairs_jax import accumulate
+
+        return _moments(accumulate(blocks, batches.weight)[:, :n, :n], batches)
+    return _moments(_accumulate(blocks, batches.weight, n), batches)
 
 
-def _add_batch(features: NDArray[np.float32], weight: float, sums: Float64Array) -> None:
-    """Add A_b, A_b^2 and W_b A_b of one batch to the upper tiles of `sums` (3, N', N')."""
-    tiles = [slice(k, k + TILE) for k in range(0, len(features), TILE)]
-    norms = []
-    for tile in tiles:
-        products = features[tile] @ features[tile].T
-        norms.append(np.diagonal(products).copy())
-        _add_tile(products, norms[-1], norms[-1], weight, sums[:, tile, tile])
-    for i, left in enumerate(tiles):
-        for j, right in enumerate(tiles[i + 1 :], start=i + 1):
-            products = features[left] @ features[right].T
-            _add_tile(products, norms[i], norms[j], weight, sums[:, left, right])
+def choose_backend(backend: str) -> str:
+    """Return "numpy" or "jax"; "auto" never imports jax, and takes it on an accelerator alone."""
+    if backend not in ("auto", "numpy", "jax"):
+        raise InputError(f"unknown backend '{backend}'; known: auto, numpy, jax")
+    if backend != "auto":
+        return backend
+    jax = sys.modules.get("jax")
+    return "jax" if jax is not None and jax.default_backend() != "cpu" else "numpy"
+
+
+def _accumulate(blocks: Iterable[Block], weight: Float64Array, n: int) -> Float64Array:
+    """Sums of A_b, A_b^2 and W_b A_b over batches, (3, n, n); the upper triangle counts."""
+    starts = range(0, n, TILE)
+    # The diagonal tiles go first: the others need the norms found there.
+    corners = [(i, i) for i in starts]
+    others = [(i, j) for i in starts for j in starts if i < j]
+    tiles = {corner: np.zeros((3, TILE, TILE)) for corner in corners + others}
+    norms = np.empty((len(weight), len(starts) * TILE), dtype=np.float32)
+    with tile_threads(len(tiles)) as pool:
+        for block in blocks:
+            for several in (corners, others):
+                work = partial(_add_tile, block, norms, weight, tiles)
+                list(pool.map(work, several))
+    sums = np.zeros((3, len(starts) * TILE, len(starts) * TILE))
+    for (i, j), tile in tiles.items():
+        sums[:, i : i + TILE, j : j + TILE] = tile
+    return sums[:, :n, :n]
 
 
 def _add_tile(
-    products: NDArray[np.float32],
-    row_norms: NDArray[np.float32],
-    column_norms: NDArray[np.float32],
-    weight: float,
-    sums: Float64Array,
+    block: Block,
+    norms: NDArray[np.float32],
+    weight: Float64Array,
+    tiles: dict[tuple[int, int], Float64Array],
+    corner: tuple[int, int],
 ) -> None:
-    """Turn products into squared distances in place, and add their moments to (3, T, T)."""
-    products *= np.float32(-2)
-    products += row_norms[:, None]
-    products += column_norms[None, :]
-    sums[0] += products
-    sums[2] += products if weight == 1 else products * np.float32(weight)
-    products *= products
-    sums[1] += products
+    """Add the moments of a block of batches to one tile (3, T, T)."""
+    left, right = (slice(k, k + TILE) for k in corner)
+    total, square, weighted = tiles[corner]
+    squared = np.empty((TILE, TILE), dtype=np.float32)
+    for batch, features in block:
+        np.matmul(features[left], features[right].T, out=squared)
+        if corner[0] == corner[1]:
+            norms[batch, left] = np.diagonal(squared)
+        squared *= np.float32(-2)
+        squared += norms[batch, left, None]
+        squared += norms[batch, None, right]
+        total += squared
+        weighted += squared if weight[batch] == 1 else squared * np.float32(weight[batch])
+        squared *= squared
+        square += squared
 
 
 def _moments(sums: Float64Array, batches: Batches) -> PairMoments:

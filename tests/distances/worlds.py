@@ -30,8 +30,8 @@ def behavior(label, logits, positions=1):
     return ArrayBehavior(label, np.repeat(np.arange(n), positions), normalise(logits))
 
 
-def fingerprint_of(label, features, probe=None, **identity):
-    features = np.asarray(features)
+def fingerprint_of(label, features, probe=None, dtype=np.float32, **identity):
+    features = np.asarray(features, dtype=dtype)
     probe = np.arange(len(features)) if probe is None else np.asarray(probe)
     known = {"vocabulary": "v", "probe_digest": "ab" * 32, "geometry": "euclidean", **identity}
     group = known.pop("group", np.arange(int(probe[-1]) + 1))

@@ -1,0 +1,36 @@
+"""The sums of `pairs`, in JAX: for accelerators, where one product a batch keeps them busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.innerproduct.blocks import Block
+
+
+def accumulate(blocks: Iterable[Block], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of A_b, A_b^2 and W_b A_b over batches, (3, N', N') float64.
+
+    Products are full float32 (no TF32, no bfloat16 passes); sums are float64.
+    """
+    with jax.enable_x64(True):
+        sums = None
+        for block in blocks:
+            for batch, features in block:
+                if sums is None:
+                    sums = jnp.zeros((3, len(features), len(features)), dtype=jnp.float64)
+                # A copy: the block's buffer is overwritten while the device still reads it.
+                sums = _add(sums, jnp.array(features, copy=True), weight[batch])
+        return np.asarray(sums)
+
+
+@jax.jit
+def _add(sums: jax.Array, features: jax.Array, weight: float) -> jax.Array:
+    products = jnp.matmul(features, features.T, precision=jax.lax.Precision.HIGHEST)
+    norms = jnp.diagonal(products)
+    squared = (norms[:, None] + norms[None, :] - 2 * products).astype(jnp.float64)
+    return sums + jnp.stack([squared, squared**2, weight * squared])
