@@ -61,8 +61,9 @@ def coverage(statistic, method, slope, n, studies, seed):
     inside, width = 0, 0.0
     for _ in range(studies):
         pairs = study(rng, slope, n)
-        value = statistic.permuted(pairs.predictors, pairs.cost, identity(pairs))[:, 0]
-        low, high = intervals(statistic, pairs, value, method, draws=500, rng=rng)[0]
+        drawn = relabellings(pairs.sources, pairs.targets, PERMUTATIONS, rng)
+        null = statistic.permuted(pairs.predictors, pairs.cost, drawn)
+        low, high = intervals(statistic, pairs, null, method, draws=500, rng=rng)[0]
         inside += low <= truth <= high
         width += high - low
     return truth, inside / studies, width / studies

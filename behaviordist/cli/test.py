@@ -2,53 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis import TransferTest, transfer_test
-from behaviordist.store.tables import read_costs, read_square, require_same_labels
+
+if TYPE_CHECKING:
+    from behaviordist.hypothesis import TransferTest
+
+Costs = Annotated[
+    Path,
+    typer.Option(help="Rows = source, columns = target; or long: source,target,cost,..."),
+]
+Gains = Annotated[bool, typer.Option("--gains", help="Higher is better in COSTS.")]
+Baselines = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=FILE, a simpler predictor; larger = dearer. Repeatable."),
+]
+StatisticName = Annotated[
+    str,
+    typer.Option(
+        help="within-target, two-way, kendall, weighted-tau, ndcg, saving@1, saving@3,"
+        " percentile@1, percentile@3."
+    ),
+]
+Permutations = Annotated[int, typer.Option(help="Random relabellings.")]
+Seed = Annotated[int, typer.Option(help="Of relabellings.")]
+CostColumn = Annotated[
+    str | None, typer.Option(help="Cost column of a long table; default the first known one.")
+]
+Rectangular = Annotated[
+    bool, typer.Option("--rectangular", help="Sources and targets are different behaviors.")
+]
+Invalid = Annotated[
+    Path | None, typer.Option(help="CSV target,source of pairs that must not count.")
+]
+Strata = Annotated[
+    Path | None, typer.Option(help="CSV label,stratum; names are swapped inside a stratum only.")
+]
 
 
 def test(
     distances: Annotated[Path, typer.Option(help="Labelled square CSV of distances.")],
-    costs: Annotated[
-        Path, typer.Option(help="Labelled square CSV, rows = source, columns = target.")
-    ],
-    gains: Annotated[bool, typer.Option("--gains", help="Higher is better in COSTS.")] = False,
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=B.csv, a simpler predictor; larger = dearer. Repeatable."),
-    ] = None,
-    statistic: Annotated[str, typer.Option(help="within-target or two-way.")] = "within-target",
-    permutations: Annotated[int, typer.Option(help="Random relabellings.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of relabellings.")] = 0,
+    costs: Costs,
+    gains: Gains = False,
+    baseline: Baselines = None,
+    statistic: StatisticName = "within-target",
+    permutations: Permutations = 10_000,
+    seed: Seed = 0,
+    cost_column: CostColumn = None,
+    rectangular: Rectangular = False,
+    invalid: Invalid = None,
+    strata: Strata = None,
     out: Annotated[Path, typer.Option(help="Where test.json goes.")] = Path("reports/test"),
 ) -> None:
     """Test whether closer behaviors are cheaper to reach."""
-    distance_frame = read_square(distances, "distances")
-    cost_frame, censored = read_costs(costs)
-    require_same_labels(
-        list(distance_frame.index), list(cost_frame.index), str(distances), str(costs)
+    # These bring pandas and scipy; --help of any command must not wait for them.
+    from behaviordist.hypothesis import transfer_test
+    from behaviordist.hypothesis.long_tables import (
+        read_cost_data,
+        read_invalid,
+        read_predictor,
+        read_strata,
     )
-    frames = {name: read_square(path) for name, path in map(_named_path, baseline or [])}
-    for name, frame in frames.items():
-        require_same_labels(
-            list(frame.index), list(cost_frame.index), f"baseline '{name}'", str(costs)
-        )
+
+    data = read_cost_data(costs, cost_column, rectangular)
+    labels = list(dict.fromkeys([*data.costs.index, *data.costs.columns]))
     result = transfer_test(
-        distance_frame,
-        cost_frame,
-        baselines=frames,
+        read_predictor(distances, "distances", rectangular),
+        data.costs,
+        baselines={
+            name: read_predictor(path, "matrix", rectangular)
+            for name, path in named_paths("--baseline", baseline or [])
+        },
         gains=gains,
         statistic=statistic,
         permutations=permutations,
         seed=seed,
-        censored=censored,
+        censored=data.censored,
+        halves=None if data.halves is None else [data.halves],
+        invalid=None if invalid is None else read_invalid(invalid),
+        strata=None if strata is None else read_strata(strata, labels),
     )
     result.save(out / "test.json")
     show(result, Console())
@@ -68,18 +107,21 @@ def show(result: TransferTest, console: Console) -> None:
         f"{result.n_behaviors} behaviors, {result.n_targets} targets, {result.n_pairs} pairs,"
         f" {result.n_missing} missing, {result.n_censored} censored"
     )
-    for note in result.notes:
-        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"rule: {result.rule.text()}", highlight=False, markup=False, soft_wrap=True)
+    for line in (*(f"note: {note}" for note in result.notes), f"rule: {result.rule.text()}"):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(result.sentence(), highlight=False, markup=False, soft_wrap=True)
+
+
+def named_paths(option: str, texts: Iterable[str]) -> list[tuple[str, Path]]:
+    """Split NAME=FILE texts; `InputError` names the option and the text that is none."""
+    named = []
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise InputError(f"{option} {text}: expected NAME=FILE.csv")
+        named.append((name, Path(path)))
+    return named
 
 
 def _cells(value: float, low: float, high: float, p_value: float) -> tuple[str, str, str]:
     return f"{value:+.3f}", f"{low:+.3f} to {high:+.3f}", f"{p_value:.2g}"
-
-
-def _named_path(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not (name and equals and path):
-        raise InputError(f"--baseline {text}: expected NAME=FILE.csv")
-    return name, Path(path)

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
+from behaviordist.hypothesis.intervals import half_width, left_out_values
 from behaviordist.hypothesis.intervals import intervals as confidence_intervals
-from behaviordist.hypothesis.intervals import jackknife_half_width, left_out_values
 from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
 from behaviordist.hypothesis.ranks import FloatArray
 from behaviordist.hypothesis.relabelling import Relabelling, relabellings
@@ -135,7 +135,9 @@ def leaderboard(
     -----
     ``p_adjusted`` controls the chance of any false finding among all predictors: step-down max-T
     over the joint relabellings (Westfall & Young 1993), which knows how predictors depend on each
-    other. The best baseline is picked on the same data, which flatters it, not the distances.
+    other. Intervals of differences and of regret are plain jackknife intervals over behaviors,
+    which are wide rather than narrow. The best baseline is picked on the same data, which flatters
+    it, not the distances.
     """
     method = statistic_named(statistic)
     rng = np.random.default_rng(seed)
@@ -143,7 +145,7 @@ def leaderboard(
     pairs = with_own_baselines(pairs, method, rng)
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     null = method.permuted(pairs.predictors, pairs.cost, drawn)
-    limits = confidence_intervals(method, pairs, null[:, 0])
+    limits = confidence_intervals(method, pairs, null)
     half = _half(method, pairs, halves)
     rows = _rows(method, pairs, null, limits, len(distances), half, seconds or {})
     best = max((row for row in rows if row.baseline), key=lambda row: row.value)
@@ -217,7 +219,7 @@ def _rows(
     best = int(np.argmax(np.where(baseline, null[:, 0], -np.inf)))
     without = left_out_values(method, pairs)
     difference = null[:, 0] - null[best, 0]
-    margin = jackknife_half_width(without - without[best])
+    margin = half_width(without - without[best], 0.0)
     regret, regret_margin = _regret(pairs)
     ceiling = math.nan if half is None else noise_ceiling(half)
     rows = []
@@ -250,7 +252,7 @@ def _regret(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
     rows, columns = pairs.cost.shape
     identity = Relabelling(np.arange(rows)[None], np.arange(columns)[None])
     saving = REGRET.permuted(pairs.predictors, pairs.cost, identity)[:, 0]
-    return 1 - saving, jackknife_half_width(left_out_values(REGRET, pairs))
+    return 1 - saving, half_width(left_out_values(REGRET, pairs), 0.0)
 
 
 def _half(

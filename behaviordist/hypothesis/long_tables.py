@@ -11,7 +11,7 @@ import pandas as pd
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.hypothesis.survival import restricted_mean
-from behaviordist.store.tables import TableKind, read_costs, read_matrix
+from behaviordist.store.tables import TableKind, read_costs, read_matrix, read_square
 
 KEYS = ("source", "target")
 COST_COLUMNS = ("cost", "steps", "tokens", "flops", "value", "gain", "score")
@@ -40,7 +40,9 @@ class CostData:
     runs: pd.DataFrame | None = None
 
 
-def read_cost_data(path: str | Path, column: str | None = None) -> CostData:
+def read_cost_data(
+    path: str | Path, column: str | None = None, rectangular: bool = False
+) -> CostData:
     """Read costs from CSV or Parquet, a labelled matrix or long with one row a run.
 
     Parameters
@@ -51,6 +53,8 @@ def read_cost_data(path: str | Path, column: str | None = None) -> CostData:
         the run), ``unit``.
     column
         The cost column of a long table; default the first of cost, steps, tokens, flops, ...
+    rectangular
+        Whether the rows and columns of a CSV matrix may be different behaviors.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def read_cost_data(path: str | Path, column: str | None = None) -> CostData:
     path = Path(path)
     frame = _frame(path)
     if frame is None:
-        return CostData(*read_costs(path, square=False))
+        return CostData(*read_costs(path, square=not rectangular))
     if not set(KEYS) <= set(frame.columns):
         matrix = _labelled(path, frame)
         return CostData(matrix, matrix * 0.0)
@@ -70,12 +74,14 @@ def read_cost_data(path: str | Path, column: str | None = None) -> CostData:
     return CostData(costs, censored, _halves(runs), runs)
 
 
-def read_predictor(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
+def read_predictor(
+    path: str | Path, kind: TableKind = "matrix", rectangular: bool = False
+) -> pd.DataFrame:
     """Read a predictor of cost: a labelled matrix, or long with ``source,target,<value>``."""
     path = Path(path)
     frame = _frame(path)
     if frame is None:
-        return read_matrix(path, kind)
+        return read_matrix(path, kind) if rectangular else read_square(path, kind)
     if not set(KEYS) <= set(frame.columns):
         return _labelled(path, frame)
     values = [c for c in frame.columns if c not in KEYS]

@@ -117,7 +117,7 @@ def transfer_test(
     pairs = with_own_baselines(pairs, method, rng)
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     null = method.permuted(pairs.predictors, pairs.cost, drawn)
-    limits = intervals(method, pairs, null[:, 0], interval, bootstrap, rng=rng)
+    limits = intervals(method, pairs, null, interval, bootstrap, rng=rng)
     estimates = estimates_of(pairs, null, limits)
     half = _split_half(method, pairs, halves)
     return _result(method, pairs, estimates, null[0], drawn, interval, half, rule)

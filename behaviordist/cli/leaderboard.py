@@ -1,0 +1,154 @@
+"""`behaviordist leaderboard`: which predictor of transfer cost is the best one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from behaviordist.cli.test import (
+    Baselines,
+    CostColumn,
+    Costs,
+    Gains,
+    Invalid,
+    Permutations,
+    Rectangular,
+    Seed,
+    StatisticName,
+    Strata,
+    named_paths,
+)
+from behaviordist.errors import InputError
+
+if TYPE_CHECKING:
+    from behaviordist.hypothesis import Leaderboard
+
+
+def leaderboard(
+    distances: Annotated[
+        list[str], typer.Option(help="NAME=FILE, a distance that may predict cost. Repeatable.")
+    ],
+    costs: Costs,
+    gains: Gains = False,
+    baseline: Baselines = None,
+    seconds: Annotated[
+        list[str] | None, typer.Option(help="NAME=SECONDS that computing a predictor took.")
+    ] = None,
+    statistic: StatisticName = "within-target",
+    permutations: Permutations = 10_000,
+    seed: Seed = 0,
+    cost_column: CostColumn = None,
+    rectangular: Rectangular = False,
+    invalid: Invalid = None,
+    strata: Strata = None,
+    out: Annotated[Path, typer.Option(help="Where the files go.")] = Path("reports/leaderboard"),
+) -> None:
+    """Compare predictors of transfer cost; writes leaderboard.json, .csv, .png and .svg."""
+    from behaviordist.hypothesis import leaderboard as compare
+    from behaviordist.hypothesis.long_tables import (
+        read_cost_data,
+        read_invalid,
+        read_predictor,
+        read_strata,
+    )
+    from behaviordist.store import write_text
+
+    data = read_cost_data(costs, cost_column, rectangular)
+    labels = list(dict.fromkeys([*data.costs.index, *data.costs.columns]))
+    predictors = {
+        name: read_predictor(path, "distances", rectangular)
+        for name, path in _once("--distances", distances)
+    }
+    simpler = {
+        name: read_predictor(path, "matrix", rectangular)
+        for name, path in _once("--baseline", baseline)
+    }
+    result = compare(
+        predictors,
+        data.costs,
+        baselines=simpler,
+        gains=gains,
+        statistic=statistic,
+        permutations=permutations,
+        seed=seed,
+        censored=data.censored,
+        halves=None if data.halves is None else [data.halves],
+        invalid=None if invalid is None else read_invalid(invalid),
+        strata=None if strata is None else read_strata(strata, labels),
+        seconds={name: _seconds(text) for name, text in _once("--seconds", seconds)},
+    )
+    result.save(out / "leaderboard.json")
+    write_text(out / "leaderboard.csv", result.to_pandas().to_csv(index=False))
+    _draw(result, out)
+    _show(result, Console())
+    typer.echo(f"written: {out}/leaderboard.json, .csv, .png, .svg")
+
+
+def _once(option: str, texts: list[str] | None) -> list[tuple[str, Path]]:
+    named = named_paths(option, texts or [])
+    names = [name for name, _ in named]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise InputError(f"{option}: '{sorted(twice)[0]}' is given twice")
+    return named
+
+
+def _seconds(text: Path) -> float:
+    try:
+        value = float(str(text))
+    except ValueError:
+        value = math.nan
+    if not value >= 0:
+        raise InputError(f"--seconds: '{text}' is not a number of seconds")
+    return value
+
+
+def _show(result: Leaderboard, console: Console) -> None:
+    table = Table(title=f"{result.statistic}; positive: closer is cheaper")
+    for heading in ("predictor", "value", "95 % interval", "p", "p adj.", "vs best baseline",
+                    "regret@1", "seconds"):  # fmt: skip
+        table.add_column(heading, justify="left" if heading == "predictor" else "right")
+    for row in result.rows:
+        versus = "" if row.baseline else (
+            f"{row.difference:+.2f} ({row.difference_low:+.2f} to {row.difference_high:+.2f})"
+        )  # fmt: skip
+        table.add_row(
+            f"{row.name} (baseline)" if row.baseline else row.name,
+            f"{row.value:+.3f}",
+            f"{row.ci_low:+.2f} to {row.ci_high:+.2f}",
+            f"{row.p_value:.2g}",
+            f"{row.p_adjusted:.2g}",
+            versus,
+            f"{row.regret:.2f}",
+            "" if math.isnan(row.seconds) else f"{row.seconds:.3g}",
+        )
+    console.print(table)
+    ceiling = "" if result.noise_ceiling is None else f"; noise ceiling {result.noise_ceiling:.2f}"
+    console.print(
+        f"{result.n_behaviors} behaviors, {result.n_targets} targets, {result.n_pairs} pairs;"
+        f" best baseline: {result.best_baseline}{ceiling}"
+    )
+    for note in result.notes:
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _draw(result: Leaderboard, out: Path) -> None:
+    from behaviordist.report.figures.forest import Estimate, draw_forest
+
+    rows = [
+        Estimate(row.name, row.value, row.ci_low, row.ci_high, main=not row.baseline)
+        for row in result.rows
+    ]
+    groups = [
+        ("distances", [row for row in rows if row.main]),
+        ("baselines", [row for row in rows if not row.main]),
+    ]
+    ceiling = math.nan if result.noise_ceiling is None else result.noise_ceiling
+    figure = draw_forest(groups, f"{result.statistic} (positive: closer is cheaper)", ceiling)
+    for ending in ("png", "svg"):
+        figure.savefig(out / f"leaderboard.{ending}", dpi=130)
