@@ -10,6 +10,7 @@ from pathlib import Path
 from behaviordist.behaviors.adapters import base_of, is_adapter
 from behaviordist.behaviors.array_files import READERS, load_arrays
 from behaviordist.behaviors.behavior import Behavior
+from behaviordist.behaviors.http_backend import load_http
 from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab, runs_in_lab
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 from behaviordist.errors import InputError
@@ -26,8 +27,8 @@ def load(spec: str | Path, label: str | None = None) -> Behavior:
     spec
         `MODEL` or `MODEL@key=value,key=value` (see `InferenceSettings`). MODEL is a checkpoint
         folder (Hugging Face format; the lab's checkpoints run in JAX, others in `transformers`), a
-        PEFT adapter's folder, a `.gguf` file, log-probabilities in a file (see `array_files`), or a
-        hub id such as `HuggingFaceTB/SmolLM2-135M`.
+        PEFT adapter's folder, a `.gguf` file, log-probabilities in a file (see `array_files`), a
+        hub id such as `HuggingFaceTB/SmolLM2-135M`, or `http://HOST:PORT/v1#MODEL`.
     label
         What matrices call it. Default: the last part of the path, with its settings.
 
@@ -42,6 +43,8 @@ def load(spec: str | Path, label: str | None = None) -> Behavior:
         If there is no such model, or it cannot be opened safely and whole.
     """
     model, settings = parse_spec(str(spec))
+    if model.startswith(("http://", "https://")):
+        return load_http(model, label, settings)
     path = _find(model)
     name = label or _name(model, settings)
     if path.suffix in READERS:
@@ -81,7 +84,7 @@ def load_all(specs: Sequence[str]) -> list[Behavior]:
 
 
 def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:
-    parts = [part for part in Path(model).parts if part not in ("/", ".", "..")]
+    parts = [p for p in Path(model.partition("#")[2] or model).parts if p not in ("/", ".", "..")]
     name = "/".join(parts[-depth:]) or Path(model).resolve().name
     for suffix in (".gguf", *READERS):
         name = name.removesuffix(suffix)

@@ -1,0 +1,195 @@
+"""Behaviors behind an OpenAI-compatible server: vLLM, llama.cpp, `transformers serve`, hosted.
+
+A server gives no whole next-token distribution. It gives log-probabilities of texts, where it
+offers `echo` with `logprobs`, and sampled answers; the geometries `loglik` and `samples` need no
+more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.behaviors.behavior import LogProbBlock
+from behaviordist.behaviors.http_client import Client
+from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.errors import InputError
+from behaviordist.probes import Probe, ProbeSet
+from behaviordist.store import digest_of
+
+# What a request can ask for; anything else was decided when the server was started.
+ASKED = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "system", "chat")
+
+
+@dataclass(frozen=True)
+class HttpBehavior:
+    """A model behind a server, with settings. `load("http://HOST/v1#MODEL")` makes it."""
+
+    client: Client
+    model: str
+    label: str
+    settings: InferenceSettings = InferenceSettings()
+    vocabulary: str = "text"
+    vocabulary_size: int = 0
+    notes: tuple[str, ...] = ("behind a server: its weights cannot be checked, and may change",)
+    forward_key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forward_key", self.identity)
+        unknown = replace(self.settings, **{n: getattr(InferenceSettings(), n) for n in ASKED})
+        if unknown != InferenceSettings():
+            raise InputError(
+                f"'{self.label}': a request cannot ask for {unknown.canonical}; start the server so"
+            )
+
+    @property
+    def identity(self) -> str:
+        """Digest of address, model's name and settings: the weights are out of sight."""
+        return digest_of([self.client.url, self.model, self.settings.canonical])
+
+    def check(self, probes: ProbeSet) -> None:
+        """Nothing can be known before the server is asked."""
+
+    def token_text(self, token: int) -> str:
+        """Return the token's number."""
+        return f"#{token}"
+
+    def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
+        """Refuse: no server gives whole distributions."""
+        self._no_distributions()
+
+    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
+        """Refuse: no server gives whole distributions."""
+        self._no_distributions()
+
+    def text_log_probs(self, probes: ProbeSet) -> NDArray[np.float64]:
+        """Return log p(continuation | prompt) of every probe, (n_probes,), in nats.
+
+        Raises
+        ------
+        InputError
+            If the server gives no log-probabilities of prompts, or settings other than the model's
+            own are asked for (servers echo them unchanged by temperature).
+        """
+        if self.settings != InferenceSettings():
+            raise InputError(
+                f"'{self.label}': servers give log-probabilities of the model as it is; drop"
+                f" {self.settings.canonical}"
+            )
+        return np.array([self._score(probe) for probe in probes])
+
+    def samples(
+        self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
+    ) -> list[tuple[str, ...]]:
+        """Return `count` sampled answers to every probe's prompt.
+
+        Each answer is a request of its own with its own seed: not every server knows `n`.
+        """
+        return [
+            tuple(self._answer(probe, max_tokens, _seed(seed, probe, k)) for k in range(count))
+            for probe in probes
+        ]
+
+    def _score(self, probe: Probe) -> float:
+        body = {
+            "model": self.model,
+            "prompt": probe.prompt + probe.continuation,
+            "max_tokens": 1,
+            "echo": True,
+            "logprobs": 1,
+            "temperature": 0,
+        }
+        choice = _first(self.client.post("completions", body), self.label)
+        found = choice.get("logprobs")
+        if not isinstance(found, dict) or not found.get("token_logprobs"):
+            raise InputError(
+                f"'{self.label}' gives no log-probabilities of prompts (echo with logprobs); use"
+                " sampled answers: --geometry samples"
+            )
+        return _continuation_log_prob(found, probe, self.label)
+
+    def _answer(self, probe: Probe, max_tokens: int, seed: int) -> str:
+        body: dict[str, Any] = {"model": self.model, "max_tokens": max_tokens, "seed": seed}
+        for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty"):
+            value = getattr(self.settings, name)
+            if name == "temperature" or value != getattr(InferenceSettings(), name):
+                body[name] = value
+        system = self.settings.system
+        if self.settings.chat:
+            turns = [{"role": "system", "content": system}] if system else []
+            body["messages"] = [*turns, {"role": "user", "content": probe.prompt}]
+            choice = _first(self.client.post("chat/completions", body), self.label)
+            message = choice.get("message")
+            text = message.get("content") if isinstance(message, dict) else None
+        else:
+            body["prompt"] = f"{system}\n\n{probe.prompt}" if system else probe.prompt
+            text = _first(self.client.post("completions", body), self.label).get("text")
+        if not isinstance(text, str):
+            raise InputError(f"'{self.label}': the server's answer to '{probe.id}' has no text")
+        return text
+
+    def _no_distributions(self) -> NoReturn:
+        raise InputError(
+            f"'{self.label}' is behind a server, which gives no whole next-token distribution; use"
+            " --geometry loglik or --geometry samples"
+        )
+
+
+def load_http(url: str, label: str | None, settings: InferenceSettings) -> HttpBehavior:
+    """Describe a model behind a server: `http://HOST:PORT/v1#MODEL`.
+
+    Raises
+    ------
+    InputError
+        If the address names no model, holds a password, or a setting cannot be asked for.
+    """
+    base, _, model = url.partition("#")
+    parts = urlsplit(base)
+    if parts.username or parts.password or parts.query:
+        raise InputError("keys belong into the environment (OPENAI_API_KEY), not into the address")
+    if not parts.hostname or not model:
+        raise InputError(f"'{url}' names no model; write http://HOST:PORT/v1#MODEL")
+    name = label or model.rstrip("/").rpartition("/")[2]
+    return HttpBehavior(Client(base.rstrip("/")), model, name, settings)
+
+
+def _first(answer: Mapping[str, Any], label: str) -> dict[str, Any]:
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise InputError(f"'{label}': the server's answer has no choices")
+    return choices[0]
+
+
+def _continuation_log_prob(found: Mapping[str, Any], probe: Probe, label: str) -> float:
+    """Sum the log-probabilities of the tokens that belong to the continuation.
+
+    A token across the boundary counts as the continuation's. What was generated after the text is
+    left out.
+    """
+    offsets, values = found.get("text_offset"), found.get("token_logprobs")
+    if not isinstance(offsets, list) or not isinstance(values, list) or len(offsets) != len(values):
+        raise InputError(f"'{label}': the server's log-probabilities lack their text offsets")
+    start, end = len(probe.prompt), len(probe.prompt) + len(probe.continuation)
+    ends = [*offsets[1:], end]
+    total = 0.0
+    for offset, stop, value in zip(offsets, ends, values, strict=True):
+        if stop <= start or offset >= end:
+            continue
+        if value is None:
+            raise InputError(
+                f"'{label}': the server gives the first token of probe '{probe.id}' no probability;"
+                " give the probe a prompt"
+            )
+        total += float(value)
+    return total
+
+
+def _seed(seed: int, probe: Probe, draw: int) -> int:
+    digest = hashlib.sha256(f"{seed}\n{probe.id}\n{draw}".encode()).digest()
+    return int.from_bytes(digest[:4]) >> 1

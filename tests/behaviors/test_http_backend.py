@@ -1,0 +1,266 @@
+"""Models behind servers on loopback: real weights answering, and every way a server can fail."""
+
+import json
+import math
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import torch
+
+from behaviordist.behaviors import load
+from behaviordist.behaviors.http_backend import load_http
+from behaviordist.behaviors.http_client import Budget, Client
+from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.errors import InputError
+from behaviordist.probes import Probe, ProbeSet
+
+from .conftest import byte_tokenizer
+
+PROBES = ProbeSet("two", (Probe("a", "Once upon", " a time"), Probe("b", "née", " Zürich")))
+KEY = "sk-very-secret-0123456789"
+
+
+@contextmanager
+def serving(answer):
+    """Serve `answer(path, body, headers) -> (status, headers, text)`; yield the base address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, headers, text = answer(self.path, body, self.headers)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def completion(choice, tokens=10):
+    body = {"choices": [choice], "usage": {"total_tokens": tokens}}
+    return 200, {"Content-Type": "application/json"}, json.dumps(body)
+
+
+def scoring(folder):
+    """The protocol's completions with echo and log-probabilities, computed by the tiny model."""
+    from transformers import AutoModelForCausalLM
+
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), byte_tokenizer()
+
+    def answer(path, body, headers):
+        assert path == "/v1/completions"
+        assert body["echo"]
+        text = body["prompt"]
+        ids = tokenizer.encode(text)
+        with torch.no_grad():
+            log_p = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        generated = int(log_p[-1].argmax())
+        values = [float(log_p[i, t]) for i, t in enumerate([*ids[1:], generated])]
+        # One token a byte; offsets count characters, as servers do.
+        offsets = [len(text.encode()[:i].decode(errors="ignore")) for i in range(len(ids) - 1)]
+        found = {"token_logprobs": values, "text_offset": [*offsets, len(text)]}
+        return completion({"text": text + "?", "logprobs": found})
+
+    return answer
+
+
+def ask(answer, **options):
+    """A behavior on a server that answers so; the waits are recorded, not waited."""
+    waits = []
+
+    @contextmanager
+    def opened():
+        with serving(answer) as url:
+            behavior = load_http(f"{url}#m", None, InferenceSettings())
+            settings = {"sleep": waits.append, "timeout_s": 5, **options}
+            object.__setattr__(behavior, "client", Client(url, **settings))
+            yield behavior
+
+    return opened(), waits
+
+
+def test_scores_of_texts_are_those_of_the_model_behind_the_server(llama):
+    local = load(llama)
+    expected = np.zeros(len(PROBES))
+    for block in local.log_probs(PROBES):
+        rows = np.arange(len(block.probe))
+        np.add.at(expected, block.probe, block.log_p[rows, block.token].astype(np.float64))
+    with serving(scoring(llama)) as url:
+        behavior = load(f"{url}#tiny")
+        assert behavior.label == "tiny"
+        np.testing.assert_allclose(behavior.text_log_probs(PROBES), expected, atol=1e-3)
+
+
+def test_only_the_continuation_is_summed():
+    values, offsets = [None, -1.0, -2.0, -4.0, -8.0], [0, 4, 8, 13, 16]
+    text = {"token_logprobs": values, "text_offset": offsets}
+    probe = ProbeSet("p", (Probe("a", "x" * 9, "y" * 7),))
+    opened, _ = ask(lambda *_: completion({"logprobs": text}))
+    with opened as behavior:
+        # The token at 8-13 crosses the boundary at 9; the one at 16 was generated.
+        assert behavior.text_log_probs(probe).tolist() == [-6.0]
+        with pytest.raises(InputError, match="first token of probe 'a' no probability"):
+            behavior.text_log_probs(ProbeSet("p", (Probe("a", "", "y" * 16),)))
+
+
+def test_answers_are_asked_for_with_the_settings_and_different_seeds():
+    asked = []
+
+    def answer(path, body, headers):
+        asked.append((path, body))
+        return completion({"text": f"answer {len(asked)}"})
+
+    with serving(answer) as url:
+        behavior = load(f"{url}#m@temperature=0.7,top_p=0.9,system=Be kind")
+        found = behavior.samples(PROBES, 2, max_tokens=5, seed=1)
+    assert found == [("answer 1", "answer 2"), ("answer 3", "answer 4")]
+    assert len({body["seed"] for _, body in asked}) == 4
+    path, body = asked[0]
+    assert path == "/v1/completions"
+    assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.7, 0.9, 5)
+    assert body["prompt"] == "Be kind\n\nOnce upon"
+
+
+def test_chats_are_sent_as_messages():
+    asked = []
+
+    def answer(path, body, headers):
+        asked.append((path, body["messages"]))
+        return completion({"message": {"content": "yes"}})
+
+    with serving(answer) as url:
+        assert load(f"{url}#m@chat=on,system=Hi").samples(PROBES, 1)[1] == ("yes",)
+    path, messages = asked[0]
+    assert path == "/v1/chat/completions"
+    assert messages == [
+        {"role": "system", "content": "Hi"},
+        {"role": "user", "content": "Once upon"},
+    ]
+
+
+def test_a_busy_server_is_asked_again_as_it_wishes():
+    statuses = iter([(429, {"Retry-After": "7"}), (503, {}), (429, {"Retry-After": "9999"})])
+
+    def answer(*_):
+        status = next(statuses, None)
+        return (*status, "busy") if status else completion({"text": "done"})
+
+    opened, waits = ask(answer)
+    with opened as behavior:
+        assert behavior.samples(ProbeSet("p", PROBES.probes[:1]), 1) == [("done",)]
+    assert waits == [7.0, 2.0, 60.0]
+
+
+def failure(answer, **options):
+    opened, _ = ask(answer, **options)
+    with opened as behavior, pytest.raises(InputError) as caught:
+        behavior.samples(PROBES, 1)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def html(*_):
+    return 200, {"Content-Type": "text/html"}, "<html><script>alert(1)</script></html>"
+
+
+def test_servers_that_fail_say_why_in_one_line():
+    assert "limits the rate (status 429: slow down" in failure(lambda *_: (429, {}, "slow\ndown"))
+    assert "answers text/html, not JSON" in failure(html)
+    assert "status 404: no such model" in failure(lambda *_: (404, {}, "no such model"))
+    assert "answers JSON that is no object" in failure(lambda *_: (200, {}, "[]"))
+    assert "has no choices" in failure(lambda *_: (200, {}, "{}"))
+    assert "answer to 'a' has no text" in failure(lambda *_: completion({}))
+    moved = failure(lambda *_: (302, {"Location": "http://example.org/"}, ""))
+    assert "refuses the request (status 302" in moved
+
+
+def test_a_server_that_hangs_is_given_up():
+    release = threading.Event()
+
+    def answer(*_):
+        release.wait(5)
+        return completion({"text": "late"})
+
+    message = failure(answer, timeout_s=0.2, attempts=2)
+    release.set()
+    assert "no answer within 0.2 s (2 attempts)" in message
+
+
+def test_a_server_that_is_not_there():
+    behavior = load_http("http://127.0.0.1:9/v1#m", None, InferenceSettings())
+    object.__setattr__(behavior, "client", Client("http://127.0.0.1:9/v1", sleep=lambda _: None))
+    with pytest.raises(InputError, match="cannot be reached"):
+        behavior.samples(PROBES, 1)
+
+
+def test_dropped_log_probabilities_are_not_made_up():
+    opened, _ = ask(lambda *_: completion({"text": "x", "logprobs": None}))
+    with opened as behavior, pytest.raises(InputError, match="use sampled answers"):
+        behavior.text_log_probs(PROBES)
+
+
+def test_the_budget_of_tokens_holds():
+    opened, _ = ask(lambda *_: completion({"text": "x"}, tokens=40), budget=Budget(100))
+    with opened as behavior:
+        with pytest.raises(InputError, match="budget of 100 tokens is spent"):
+            behavior.samples(PROBES, 5)
+        assert behavior.client.budget.spent == 120
+
+
+def test_keys_reach_the_server_and_nothing_else(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    seen = []
+
+    def echo(path, body, headers):
+        seen.append(headers["Authorization"])
+        return 400, {}, f"bad request with {headers['Authorization']}"
+
+    message = failure(echo)
+    assert seen == [f"Bearer {KEY}"]
+    assert KEY not in message
+    assert "[key]" in message
+    refused = failure(lambda path, body, headers: (401, {}, headers["Authorization"]))
+    assert KEY not in refused
+    assert "set BEHAVIORDIST_API_KEY or OPENAI_API_KEY" in refused
+    remote = Client("http://example.org/v1")
+    assert remote._authorization() == {}
+    assert Client("https://example.org/v1")._authorization() == {"Authorization": f"Bearer {KEY}"}
+    assert KEY not in repr(load("http://127.0.0.1:1/v1#m"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("http://127.0.0.1:1/v1", "names no model"),
+        ("http://user:secret@127.0.0.1:1/v1#m", "keys belong into the environment"),
+        ("http://127.0.0.1:1/v1?key=secret#m", "keys belong into the environment"),
+        ("http://127.0.0.1:1/v1#m@quant=int4", "a request cannot ask for quant=int4"),
+    ],
+)
+def test_addresses_that_are_refused(spec, words):
+    with pytest.raises(InputError, match=words) as caught:
+        load(spec)
+    assert "secret" not in str(caught.value).replace(spec, "")
+
+
+def test_what_a_server_cannot_give_is_refused_with_what_works():
+    behavior = load("http://127.0.0.1:1/v1#m")
+    with pytest.raises(InputError, match="--geometry loglik or --geometry samples"):
+        behavior.log_probs(PROBES)
+    with pytest.raises(InputError, match="drop temperature=0.5"):
+        load("http://127.0.0.1:1/v1#m@temperature=0.5").text_log_probs(PROBES)
+    assert math.isfinite(behavior.client.budget.limit)
