@@ -14,6 +14,7 @@ from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.distance import distance
 from behaviordist.cli.leaderboard import leaderboard
 from behaviordist.cli.probes import app as probes
+from behaviordist.cli.plan import plan
 from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
 from behaviordist.cli.test import test
@@ -38,6 +39,7 @@ app.command("distance")(distance)
 app.command("gate")(gate)
 app.command("leaderboard")(leaderboard)
 app.add_typer(probes)
+app.command("plan")(plan)
 app.command("report")(report)
 app.command("run")(run)
 app.command("test")(test)

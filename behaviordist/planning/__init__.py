@@ -1,0 +1,6 @@
+"""Planning: which checkpoint to start from, what it will cost, and whether to believe it."""
+
+from behaviordist.planning.backtest import Backtest, StrategyResult, backtest
+from behaviordist.planning.plan import Chain, Plan, Start, plan
+
+__all__ = ["Backtest", "Chain", "Plan", "Start", "StrategyResult", "backtest", "plan"]

@@ -1,0 +1,116 @@
+"""`behaviordist plan`: which of the checkpoints one has to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from behaviordist.cli.test import CostColumn, named_paths
+from behaviordist.errors import InputError
+
+if TYPE_CHECKING:
+    from behaviordist.planning import Backtest, Plan
+
+SHOWN = 12
+
+
+def plan(
+    target: Annotated[
+        str | None, typer.Option(help="The behavior wanted; a column of the distances.")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="Folder of a past run: distances.csv and costs.csv.")
+    ] = None,
+    distances: Annotated[Path | None, typer.Option(help="Instead of --study: distances.")] = None,
+    costs: Annotated[Path | None, typer.Option(help="Instead of --study: past costs.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="The start that savings are relative to, such as base.")
+    ] = None,
+    have: Annotated[
+        str | None, typer.Option(help="Comma-separated labels one may start from; default all.")
+    ] = None,
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Plan for every past target as if it were new.")
+    ] = False,
+    other: Annotated[
+        list[str] | None, typer.Option(help="NAME=FILE, another distance to backtest. Repeatable.")
+    ] = None,
+    cost_column: CostColumn = None,
+    out: Annotated[Path, typer.Option(help="Where plan.json goes.")] = Path("reports/plan"),
+) -> None:
+    """Rank the checkpoints one has as starts for a behavior one wants."""
+    from behaviordist.hypothesis.long_tables import read_cost_data, read_predictor
+    from behaviordist.planning import backtest as follow
+    from behaviordist.planning import plan as rank
+    from behaviordist.store import write_json
+
+    if (target is None) == (not backtest):
+        raise InputError("give --target B, or --backtest")
+    near = read_predictor(_file(study, distances, "distances"), "distances", rectangular=True)
+    past = read_cost_data(_file(study, costs, "costs"), cost_column, rectangular=True).costs
+    console = Console()
+    if target is None:
+        others = {
+            name: read_predictor(path, rectangular=True)
+            for name, path in named_paths("--other", other or [])
+        }
+        result = follow(near, past, base=base, others=others)
+        write_json(out / "backtest.json", {"schema": 1, **result.to_json()})
+        _show_backtest(result, console)
+        typer.echo(f"written: {out / 'backtest.json'}")
+        return
+    owned = None if have is None else [label.strip() for label in have.split(",")]
+    advice = rank(target, near, past, base=base, have=owned)
+    advice.save(out / "plan.json")
+    _show(advice, console)
+    typer.echo(f"written: {out / 'plan.json'}")
+
+
+def _file(study: Path | None, given: Path | None, name: str) -> Path:
+    if given is not None:
+        return given
+    if study is None:
+        raise InputError(f"give --study DIR or --{name} FILE")
+    return study / f"{name}.csv"
+
+
+def _show(advice: Plan, console: Console) -> None:
+    table = Table(title=f"starts for {advice.target}; savings against {advice.reference}")
+    for heading in ("start", "distance", "cost", "90 % limits", "saving"):
+        table.add_column(heading, justify="left" if heading == "start" else "right")
+    for start in advice.starts[:SHOWN]:
+        table.add_row(
+            start.source,
+            f"{start.distance:.3g}",
+            f"{start.cost:.3g}",
+            f"{start.cost_low:.3g} to {start.cost_high:.3g}",
+            f"{start.saving:+.0%}",
+        )
+    console.print(table)
+    for chain in advice.chains[:3]:
+        console.print(
+            f"chain: {chain.source} -> {chain.through} -> {advice.target}: {chain.cost:.3g}"
+            f" ({chain.cost_low:.3g} to {chain.cost_high:.3g}), direct {chain.direct_cost:.3g}",
+            highlight=False,
+        )
+    console.print(f"evidence: {advice.evidence}", highlight=False, markup=False, soft_wrap=True)
+    console.print(advice.sentence(), highlight=False, markup=False, soft_wrap=True)
+
+
+def _show_backtest(result: Backtest, console: Console) -> None:
+    table = Table(title=f"mean cost over {result.n_targets} held-out targets")
+    for heading in ("strategy", "cost", "95 % interval", "against base", "95 % interval"):
+        table.add_column(heading, justify="left" if heading == "strategy" else "right")
+    for row in result.rows:
+        table.add_row(
+            row.strategy,
+            f"{row.cost:.3g}",
+            f"{row.cost_low:.3g} to {row.cost_high:.3g}",
+            f"{row.versus_base:+.3g}",
+            f"{row.versus_base_low:+.3g} to {row.versus_base_high:+.3g}",
+        )
+    console.print(table)

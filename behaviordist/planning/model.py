@@ -1,0 +1,189 @@
+"""What a start is expected to cost, learnt from past studies.
+
+A target is harder or easier as a whole, so both axes are taken relative to a *reference start* of
+the same target (the base; without one, the average source): with x the distance of a start
+relative to the reference's distance and y its cost relative to the reference's cost, y is a
+rising function of x. It is fitted by isotonic regression, every target weighing the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from behaviordist.hypothesis.ranks import ratio
+
+FloatArray = npt.NDArray[np.float64]
+COVERAGE = 0.9
+SOFTENING = 0.1
+
+
+@dataclass(frozen=True)
+class History:
+    """Past distances and costs, rows = source, columns = target, in the same order.
+
+    Attributes
+    ----------
+    sources, targets
+        Labels of the rows (S) and columns (T); the reference is not among the sources.
+    distance, cost
+        (S, T); NaN where there is no pair.
+    reference_distance, reference_cost
+        (T,) of the reference start; NaN where it is not known.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    distance: FloatArray
+    cost: FloatArray
+    reference_distance: FloatArray
+    reference_cost: FloatArray
+
+    def without(self, target: int) -> History:
+        """Return what was known before a target was studied: neither its column nor its row."""
+        keep = [i for i in range(len(self.targets)) if i != target]
+        rows = [i for i, label in enumerate(self.sources) if label != self.targets[target]]
+        return History(
+            tuple(self.sources[i] for i in rows),
+            tuple(self.targets[i] for i in keep),
+            self.distance[np.ix_(rows, keep)],
+            self.cost[np.ix_(rows, keep)],
+            self.reference_distance[keep],
+            self.reference_cost[keep],
+        )
+
+
+def history(distances: pd.DataFrame, costs: pd.DataFrame, base: str | None) -> History:
+    """Align two labelled frames; targets without any cost or without a reference are dropped."""
+    sources = [label for label in costs.index if label != base]
+    targets = [t for t in costs.columns if t != base and costs[t].notna().any()]
+    distance, cost = (
+        frame.loc[sources, targets].to_numpy(dtype=np.float64, copy=True)
+        for frame in (distances, costs)
+    )
+    own = np.array(sources)[:, None] == np.array(targets)[None, :]
+    distance[own] = cost[own] = np.nan
+    if base is None:
+        both = np.isfinite(distance) & np.isfinite(cost)
+        reference = [ratio(np.where(both, m, 0).sum(axis=0), both.sum(axis=0), np.nan)
+                     for m in (distance, cost)]  # fmt: skip
+    else:
+        frames = (distances, costs)
+        reference = [f.loc[[base], targets].to_numpy(dtype=np.float64)[0] for f in frames]
+    usable = (reference[0] > 0) & (reference[1] > 0)
+    return History(
+        tuple(sources),
+        tuple(t for t, ok in zip(targets, usable, strict=True) if ok),
+        distance[:, usable],
+        cost[:, usable],
+        reference[0][usable],
+        reference[1][usable],
+    )
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """A fitted rising curve of relative cost against relative distance, and its own scale.
+
+    Attributes
+    ----------
+    knots_x, knots_y
+        Relative distance and relative cost; linear between knots, flat outside.
+    reference_cost
+        What the reference start is expected to cost for a target never tried (median of targets).
+    """
+
+    knots_x: FloatArray
+    knots_y: FloatArray
+    reference_cost: float
+
+    def relative_cost(self, relative_distance: FloatArray) -> FloatArray:
+        """Return expected cost as a share of the reference start's cost."""
+        return np.asarray(np.interp(relative_distance, self.knots_x, self.knots_y))
+
+
+def fit(past: History) -> CostModel:
+    """Fit the curve to all pairs of the past, every target with the same weight."""
+    from sklearn.isotonic import IsotonicRegression
+
+    both = np.isfinite(past.distance) & np.isfinite(past.cost)
+    x = (past.distance / past.reference_distance)[both]
+    y = (past.cost / past.reference_cost)[both]
+    weight = np.broadcast_to(1 / np.maximum(both.sum(axis=0), 1), both.shape)[both]
+    curve = IsotonicRegression(out_of_bounds="clip").fit(x, y, sample_weight=weight)
+    return CostModel(
+        np.asarray(curve.X_thresholds_, dtype=np.float64),
+        np.asarray(curve.y_thresholds_, dtype=np.float64),
+        float(np.median(past.reference_cost)),
+    )
+
+
+@dataclass(frozen=True)
+class Skill:
+    """How well the curve predicts targets it has not seen.
+
+    Attributes
+    ----------
+    residuals
+        (M,) observed minus predicted relative cost of every pair, its target held out, over the
+        predicted one plus a tenth: errors grow with the cost, but do not vanish with it.
+    error, error_constant
+        Mean absolute error of the curve, and of "every start costs what an average start costs".
+    better_by
+        One-sided 95 % lower limit of how much less the curve errs, over held-out targets.
+    n_targets
+        Held-out targets.
+    """
+
+    residuals: FloatArray
+    error: float
+    error_constant: float
+    better_by: float
+    n_targets: int
+
+    def interval(self, relative_cost: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return 90 % limits of relative cost, from what held-out targets missed it by."""
+        low, high = np.quantile(self.residuals, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+        scale = relative_cost + SOFTENING
+        limits = (relative_cost + low * scale, relative_cost + high * scale)
+        return np.maximum(limits[0], 0.0), np.maximum(limits[1], 0.0)
+
+
+def cross_validate(past: History) -> Skill:
+    """Hold out each target in turn (as source too), predict its column, and compare."""
+    residuals, ours, constant = [], [], []
+    for t in range(len(past.targets)):
+        rest = past.without(t)
+        both = np.isfinite(past.distance[:, t]) & np.isfinite(past.cost[:, t])
+        known = np.isfinite(rest.distance) & np.isfinite(rest.cost)
+        if not both.any() or not known.any():
+            continue
+        y = past.cost[both, t] / past.reference_cost[t]
+        x = past.distance[both, t] / past.reference_distance[t]
+        expected = fit(rest).relative_cost(x)
+        residuals.append((y - expected) / (expected + SOFTENING))
+        average = np.nanmean(np.where(known, rest.cost / rest.reference_cost, np.nan))
+        ours.append(np.abs(y - expected).mean())
+        constant.append(np.abs(y - average).mean())
+    if not residuals:
+        return Skill(np.zeros(0), np.nan, np.nan, np.nan, 0)
+    gained = np.array(constant) - np.array(ours)
+    return Skill(
+        np.concatenate(residuals),
+        float(np.mean(ours)),
+        float(np.mean(constant)),
+        _lower_limit(gained),
+        len(residuals),
+    )
+
+
+def _lower_limit(gained: FloatArray) -> float:
+    """One-sided 95 % lower limit of a mean (Student's t); NaN for a single value."""
+    n = len(gained)
+    if n < 2:
+        return float("nan")
+    return float(gained.mean() - stats.t.ppf(0.95, n - 1) * gained.std(ddof=1) / np.sqrt(n))

@@ -1,0 +1,158 @@
+"""Plans on worlds where the right start is known, and where there is none."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from behaviordist.cli import app as command_line
+from behaviordist.errors import InputError
+from behaviordist.planning import backtest, plan
+from behaviordist.planning.model import cross_validate, fit, history
+
+
+def past(rng, n=14, noise=0.2, informative=True):
+    """A base at the origin, behaviors around it; cost is a power of distance times difficulty."""
+    points = np.vstack([np.zeros(3), rng.normal(size=(n, 3))])
+    distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    other = rng.permuted(distance.ravel()).reshape(distance.shape) + 0.1
+    cost = 20 * (distance if informative else other) ** 1.2
+    cost = cost * np.exp(noise * rng.normal(size=cost.shape) + rng.normal(size=(1, n + 1)) / 2)
+    labels = ["base", *(f"b{i:02d}" for i in range(n))]
+    distances, costs = (pd.DataFrame(m, labels, labels) for m in (distance, cost))
+    costs["base"] = np.nan
+    return distances, costs
+
+
+def test_the_curve_rises_and_passes_through_noise_free_costs():
+    distances, costs = past(np.random.default_rng(0), noise=0.0)
+    model = fit(history(distances, costs, "base"))
+    x = np.linspace(0.2, 3, 50)
+    assert (np.diff(model.relative_cost(x)) >= 0).all()
+    inside = x[(x > 0.4) & (x < 2)]
+    np.testing.assert_allclose(model.relative_cost(inside), inside**1.2, rtol=0.1)
+
+
+def test_the_nearest_start_is_recommended_and_its_cost_is_about_right():
+    distances, costs = past(np.random.default_rng(1))
+    advice = plan("b03", distances, costs, base="base", reference_cost=costs.loc["base", "b03"])
+    nearest = distances["b03"].drop(["b03", "base"]).idxmin()
+    assert advice.enough and advice.starts[0].source == nearest
+    best = advice.starts[0]
+    assert best.cost_low <= costs.loc[nearest, "b03"] <= best.cost_high
+    assert best.saving <= 0 or best.source in advice.sentence()
+
+
+def test_costs_towards_the_target_are_never_used():
+    distances, costs = past(np.random.default_rng(2))
+    spoiled = costs.copy()
+    spoiled["b05"] = 1e9
+    first, second = (plan("b05", distances, c, base="base") for c in (costs, spoiled))
+    assert first == second
+
+
+def test_limits_hold_what_held_out_targets_cost():
+    """90 % limits over fresh studies and targets, the base's own cost known.
+
+    Pairs of one target share its base's noise, so 60 targets are few: hence the wide tolerance.
+    """
+    rng = np.random.default_rng(30)
+    inside = []
+    for _ in range(20):
+        distances, costs = past(rng)
+        for target in ("b01", "b06", "b11"):
+            scale = costs.loc["base", target]
+            advice = plan(target, distances, costs, base="base", reference_cost=scale)
+            inside += [
+                s.cost_low <= costs.loc[s.source, target] <= s.cost_high for s in advice.starts
+            ]
+    assert np.mean(inside) == pytest.approx(0.9, abs=0.07)
+
+
+def test_no_plan_where_distances_say_nothing_or_targets_are_few():
+    distances, costs = past(np.random.default_rng(4), informative=False, noise=0.5)
+    advice = plan("b03", distances, costs, base="base")
+    assert not advice.enough and "Not enough evidence" in advice.sentence()
+    few = costs.iloc[:4, :4]
+    assert "at least 4 are needed" in plan("b09", distances, few, base="base").sentence()
+
+
+def test_held_out_skill_leaves_the_target_out_as_source_too():
+    distances, costs = past(np.random.default_rng(5))
+    rest = history(distances, costs, "base").without(2)
+    assert "b02" not in rest.sources and "b02" not in rest.targets
+    skill = cross_validate(history(distances, costs, "base"))
+    assert skill.n_targets == 14 and skill.error < skill.error_constant
+
+
+def test_backtest_orders_strategies_between_oracle_and_random():
+    distances, costs = past(np.random.default_rng(6))
+    noisy = distances + np.abs(np.random.default_rng(0).normal(size=distances.shape)) * 3
+    result = backtest(distances, costs, base="base", others={"weights": noisy})
+    cost = result.to_pandas().set_index("strategy")["cost"]
+    assert cost.index[0] == "oracle"
+    assert cost["plan"] < cost["nearest in weights"] < cost["random"]
+    assert cost["plan"] < cost["base"]
+    inner = costs.drop(index="base", columns="base").to_numpy(copy=True)
+    np.fill_diagonal(inner, np.nan)
+    assert cost["oracle"] == pytest.approx(np.nanmin(inner, axis=0).mean())
+    assert cost["base"] == pytest.approx(costs.loc["base"].drop("base").mean())
+
+
+def test_chains_are_offered_only_where_they_pay():
+    """One behavior is a cheap stop-over: near the target, and measured as cheap to reach."""
+    rng = np.random.default_rng(7)
+    distances, costs = past(rng, noise=0.02)
+    target, stop = "b00", distances["b00"].drop(["b00", "base"]).idxmin()
+    far = distances["b00"].drop(["base"]).idxmax()
+    distances.loc[stop, target] = distances.loc[target, stop] = 0.05
+    costs.loc[far, stop] = 0.01
+    advice = plan(target, distances, costs, base="base", have=[far])
+    assert advice.chains and advice.chains[0].through == stop
+    assert advice.chains[0].cost_high < advice.chains[0].direct_cost
+    costs.loc[far, stop] = 1e6
+    advice = plan(target, distances, costs, base="base", have=[far])
+    assert stop not in {chain.through for chain in advice.chains}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": "b99"}, "'b99' is not in distances; did you mean"),
+        ({"target": "b01", "base": "bose"}, "'bose' is not in distances; did you mean 'base'"),
+        ({"target": "b01", "have": ["b77"]}, "'b77' is not in distances"),
+    ],
+)
+def test_unknown_labels(arguments, message):
+    distances, costs = past(np.random.default_rng(0))
+    with pytest.raises(InputError, match=message):
+        plan(distances=distances, costs=costs, **{"base": "base", **arguments})
+
+
+def test_command_line(tmp_path, monkeypatch, capsys):
+    distances, costs = past(np.random.default_rng(1))
+    distances.to_csv(tmp_path / "distances.csv")
+    costs.to_csv(tmp_path / "costs.csv")
+
+    def run(*arguments):
+        monkeypatch.setattr(
+            sys, "argv",
+            ["behaviordist", "plan", "--study", str(tmp_path), "--out", str(tmp_path / "out"),
+             *arguments],
+        )  # fmt: skip
+        with pytest.raises(SystemExit) as code:
+            command_line.main()
+        return code.value.code or 0, capsys.readouterr()
+
+    code, printed = run("--target", "b03", "--base", "base")
+    record = json.loads((tmp_path / "out/plan.json").read_text())
+    assert code == 0 and record["sentence"] in printed.out
+    assert (
+        record["starts"][0]["source"] == plan("b03", distances, costs, base="base").starts[0].source
+    )
+    code, printed = run("--backtest", "--base", "base")
+    assert code == 0 and "oracle" in printed.out and (tmp_path / "out/backtest.json").exists()
+    code, printed = run()
+    assert code == 2 and "--target" in printed.err
