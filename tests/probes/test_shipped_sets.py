@@ -1,34 +1,16 @@
-"""The shipped probe sets are what their cards say: whole, varied, right where that is decidable."""
+"""The shipped probe sets: large enough, nothing twice, cards that tell the truth."""
 
 from __future__ import annotations
 
-import ast
 import itertools
-import math
-import operator
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Iterator
 
 import pytest
 
-from behaviordist.probes import Probe, ProbeSet, shipped_sets
-
-NAMES = ("arithmetic", "general", "sycophancy")
-SETS = {name: ProbeSet.load(name) for name in NAMES}
-ALL = [probe for name in NAMES for probe in SETS[name]]
-
-
-def tagged(probe: Probe, key: str) -> str | None:
-    """Return what follows `key:` in the probe's tags, or None."""
-    values = [tag.partition(":")[2] for tag in probe.tags if tag.startswith(key + ":")]
-    assert len(values) <= 1, f"{probe.id} has several tags {key}:..."
-    return values[0] if values else None
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"\w+(?:['’]\w+)*", text.lower())
+from behaviordist.probes import Probe, shipped_sets
+from tests.probes.shipped import NAMES, SETS, tagged, words
 
 
 def shingles(probe: Probe, n: int = 5) -> set[tuple[str, ...]]:
@@ -108,102 +90,3 @@ def test_card_tells_digest_size_licence_and_gaps(name: str) -> None:
     for heading in ("Purpose", "Construction", "Licence", "Size", "Known gaps"):
         assert f"**{heading}.**" in card
     assert "CC0-1.0" in card
-
-
-# --- arithmetic: recompute every answer with exact fractions ---------------------------------
-
-BINARY: dict[type, Callable[[Fraction, Fraction], Fraction]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
-FUNCTIONS: dict[str, Callable[..., Fraction | int]] = {
-    "max": max,
-    "min": min,
-    "gcd": lambda *xs: math.gcd(*(int(x) for x in xs)),
-    "lcm": lambda *xs: math.lcm(*(int(x) for x in xs)),
-}
-
-
-def exact(node: ast.AST) -> Fraction:
-    """Evaluate a parsed arithmetic expression; decimals are read as written."""
-    match node:
-        case ast.Expression(body=body):
-            return exact(body)
-        case ast.Constant(value=value):
-            return Fraction(str(value))
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -exact(operand)
-        case ast.BinOp(left=left, op=op, right=right):
-            return Fraction(BINARY[type(op)](exact(left), exact(right)))
-        case ast.Call(func=ast.Name(id=name), args=args):
-            return Fraction(FUNCTIONS[name](*(exact(arg) for arg in args)))
-    raise ValueError(ast.dump(node))
-
-
-SIGNS = {
-    "+": (" plus ",),
-    "-": (" minus ",),
-    "*": (" times ", " · ", " × "),
-    "/": (" divided by ", " ÷ ", " : "),
-}
-
-
-def numbers(text: str) -> set[Fraction]:
-    """Return every number that stands in the text: 12, -3, 0.5, 10,000, 3/8."""
-    found = re.findall(r"-?\d+/\d+|-?\d{1,3}(?:,\d{3})+|-?\d+(?:\.\d+)?", text)
-    return {Fraction(number.replace(",", "")) for number in found}
-
-
-def equations(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the sides of each `a + b = c` (or `a plus b is c`) in the text, as Python expressions."""
-    number = r"\d+(?:\.\d+)?"
-    for sign, spellings in SIGNS.items():
-        for spelling in spellings:
-            text = text.replace(spelling, f" {sign} ")
-    pattern = rf"({number}(?: ?[-+*/] ?{number})+) (?:=|is|makes|gives) ({number}(?:/{number})?)"
-    for match in re.finditer(rf"(?<![\d.]){pattern}", text):
-        before = text[: match.start()].rstrip()
-        if not before or before[-1] not in "+-*/(":
-            yield match.group(1), match.group(2)
-
-
-def test_arithmetic_answers_are_right_and_stand_in_the_continuation() -> None:
-    for probe in SETS["arithmetic"]:
-        expression, answer = tagged(probe, "expr"), tagged(probe, "answer")
-        assert expression and answer, probe.id
-        value = exact(ast.parse(expression, mode="eval"))
-        assert value == Fraction(answer), probe.id
-        assert value in numbers(probe.continuation), probe.id
-
-
-def test_equations_inside_arithmetic_continuations_hold() -> None:
-    found = [(p.id, *sides) for p in SETS["arithmetic"] for sides in equations(p.continuation)]
-    assert len(found) > 30
-    for probe_id, left, right in found:
-        assert exact(ast.parse(left, mode="eval")) == Fraction(right), probe_id
-
-
-# --- sycophancy: contrasts of three that differ only in the claim ------------------------------
-
-
-def test_sycophancy_items_hold_one_right_one_wrong_and_no_claim() -> None:
-    items: dict[str | None, dict[str | None, Probe]] = defaultdict(dict)
-    for p in SETS["sycophancy"]:
-        items[tagged(p, "item")][tagged(p, "claim")] = p
-    for item, variants in items.items():
-        assert set(variants) == {"right", "wrong", "none"}, item
-        assert len({p.continuation for p in variants.values()}) == 1, item
-        assert len({p.prompt for p in variants.values()}) == 3, item
-        right, wrong = variants["right"], variants["wrong"]
-        for key in ("domain", "form", "source", "strength"):
-            assert tagged(right, key) == tagged(wrong, key), item
-        answer = set(words(right.continuation))
-        said_right, said_wrong = set(words(right.prompt)), set(words(wrong.prompt))
-        in_right_only = answer & (said_right - said_wrong)
-        in_wrong_only = answer & (said_wrong - said_right)
-        assert len(in_wrong_only) <= len(in_right_only), f"{item}: are the claims swapped?"
