@@ -7,7 +7,6 @@ more.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors.behavior import LogProbBlock
 from behaviordist.behaviors.http_client import Client
+from behaviordist.behaviors.sampling import seed_of
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -92,7 +92,7 @@ class HttpBehavior:
         Each answer is a request of its own with its own seed: not every server knows `n`.
         """
         return [
-            tuple(self._answer(probe, max_tokens, _seed(seed, probe, k)) for k in range(count))
+            tuple(self._answer(probe, max_tokens, seed_of(seed, probe, k)) for k in range(count))
             for probe in probes
         ]
 
@@ -188,8 +188,3 @@ def _continuation_log_prob(found: Mapping[str, Any], probe: Probe, label: str) -
             )
         total += float(value)
     return total
-
-
-def _seed(seed: int, probe: Probe, draw: int) -> int:
-    digest = hashlib.sha256(f"{seed}\n{probe.id}\n{draw}".encode()).digest()
-    return int.from_bytes(digest[:4]) >> 1

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors import adapters, gguf_files, rounding
+from behaviordist.behaviors import adapters, gguf_files, rounding, sampling
 from behaviordist.behaviors.behavior import LogProbBlock, with_settings
 from behaviordist.behaviors.checkpoint_files import (
     checkpoint_digest,
@@ -81,6 +81,26 @@ class TransformersBehavior:
         """Yield the behavior's log-probabilities."""
         for block in self.forward(probes):
             yield with_settings(block, self.settings)
+
+    def samples(
+        self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
+    ) -> list[tuple[str, ...]]:
+        """Return `count` sampled answers to every probe's prompt, special tokens left out.
+
+        The draws of a probe depend on `seed` and its id alone, not on the other probes.
+        """
+        encoded = self.encoder()(probes)
+        tokenizer, _ = _tokenizer(self.path)
+        answers = []
+        with self.model() as model:
+            for probe, item in zip(probes, encoded, strict=True):
+                context = item.ids[: len(item.ids) - item.scored]
+                drawn = sampling.generate(
+                    model, context, self.settings, count, max_tokens, sampling.seed_of(seed, probe)
+                )
+                texts = tokenizer.batch_decode(drawn, skip_special_tokens=True)
+                answers.append(tuple(texts))
+        return answers
 
     def encoder(self) -> Encoder:
         """Return the encoder of probes; a start token is BOS, or EOS where there is no BOS."""

@@ -1,0 +1,138 @@
+"""Sampled answers: what black boxes give, and what on-policy probes are made of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.errors import InputError
+from behaviordist.probes import Probe, ProbeSet
+from behaviordist.store import digest_of, is_finished, publish
+
+
+class Sampler(Protocol):
+    """A behavior that answers: `transformers` models and those behind servers."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def identity(self) -> str: ...
+
+    def samples(
+        self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
+    ) -> list[tuple[str, ...]]:
+        """Return `count` answers to every probe's prompt."""
+        ...
+
+
+def seed_of(seed: int, probe: Probe, draw: int = 0) -> int:
+    """Return the seed of one draw for one probe: below 2^31, as servers want it."""
+    digest = hashlib.sha256(f"{seed}\n{probe.id}\n{draw}".encode()).digest()
+    return int.from_bytes(digest[:4]) >> 1
+
+
+def generate(
+    model: Any,
+    context: Sequence[int],
+    settings: InferenceSettings,
+    count: int,
+    max_tokens: int,
+    seed: int,
+) -> Any:
+    """Return `count` sampled continuations of token ids, (count, up to max_tokens).
+
+    The global random state of torch is as before afterwards.
+    """
+    import torch
+
+    ids = torch.tensor([list(context)], device=model.device)
+    chosen: dict[str, Any] = {"do_sample": False}
+    if settings.temperature > 0:
+        chosen = {
+            "do_sample": True,
+            "temperature": settings.temperature,
+            # 0 switches off what a checkpoint's generation_config may ask for.
+            "top_k": settings.top_k or 0,
+            "top_p": settings.top_p or 1.0,
+            "min_p": settings.min_p,
+        }
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(seed)
+        rows = model.generate(
+            ids.repeat(count, 1),
+            attention_mask=torch.ones_like(ids).repeat(count, 1),
+            max_new_tokens=max_tokens,
+            repetition_penalty=settings.repetition_penalty,
+            pad_token_id=model.config.eos_token_id if _is_int(model.config.eos_token_id) else 0,
+            **chosen,
+        )
+    return rows[:, ids.shape[1] :]
+
+
+def rollout(
+    behaviors: Sequence[Sampler],
+    probes: ProbeSet,
+    *,
+    max_tokens: int = 32,
+    seed: int = 0,
+    folder: Path | None = None,
+) -> ProbeSet:
+    """Return the probes with continuations that the behaviors themselves would write.
+
+    Every probe is continued by one behavior, drawn at random from an equal mixture: distances are
+    then measured where the behaviors go, not only where a reference text goes.
+
+    Parameters
+    ----------
+    behaviors
+        At least one.
+    probes
+        Whose prompts are continued; a probe that is answered with nothing keeps its continuation.
+    max_tokens
+        Longest continuation.
+    seed
+        Of the draws.
+    folder
+        Where the set is kept; it is made once.
+
+    Returns
+    -------
+    ProbeSet with the same ids and groups, and a tag `by:LABEL` on every probe that was continued.
+
+    Raises
+    ------
+    InputError
+        If there is no behavior.
+    """
+    if not behaviors:
+        raise InputError("no behaviors given to continue the probes; at least one is needed")
+    made_from = [[b.identity for b in behaviors], probes.digest, max_tokens, seed]
+    path = None if folder is None else folder / f"rollout-{digest_of(made_from)[:12]}.jsonl"
+    if path is not None and is_finished(path, made_from):
+        return replace(ProbeSet.load(path), name=f"{probes.name} (on policy)")
+    turn = np.random.default_rng(seed).integers(len(behaviors), size=len(probes))
+    continued = list(probes.probes)
+    for index, behavior in enumerate(behaviors):
+        mine = np.flatnonzero(turn == index)
+        if not len(mine):
+            continue
+        part = ProbeSet(probes.name, tuple(probes.probes[i] for i in mine))
+        for i, (text,) in zip(mine, behavior.samples(part, 1, max_tokens, seed), strict=True):
+            if text:
+                tags = (*continued[i].tags, f"by:{behavior.label}")
+                continued[i] = replace(continued[i], continuation=text, tags=tags)
+    made = ProbeSet(f"{probes.name} (on policy)", tuple(continued))
+    if path is not None:
+        with publish(path, made_from) as temporary:
+            made.save(temporary)
+    return made
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int)
