@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "selftest": {"distances", "innerproduct", "behaviors", "probes", "hypothesis", "store"},
     "report": {"distances", "transfer", "hypothesis", "store"},
 }
-FREE = {"studies", "cli", "__init__"}
+FREE = {"studies", "cli", "__init__", "__main__"}
 
 
 def room(path: Path) -> str:

@@ -68,6 +68,7 @@ def _test_blocks(run: RunFolder) -> tuple[Block, ...]:
         ),
         statistic_table("Every geometry", "geometry", run.rows("geometries")),
         statistic_table("Every measure of cost", "cost", run.rows("cost_measures")),
+        statistic_table("Parts of the pairs", "part", run.rows("parts")),
         _reliability(run),
         _sweep_figure(run),
         sweep_table(run),
@@ -91,6 +92,7 @@ def _forest(
         ("simpler explanations", [_estimate(row) for row in baselines]),
         ("geometries", [_estimate(row) for row in run.rows("geometries")]),
         ("measures of cost", [_estimate(row) for row in run.rows("cost_measures")]),
+        ("parts of the pairs", [_estimate(row) for row in run.rows("parts")]),
     ]
     if not any(math.isfinite(row.value) for _, rows in groups for row in rows):
         return None

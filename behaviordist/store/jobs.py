@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,8 +65,11 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     tasks = [delayed(_make)(job) for job in waiting]
     if processes == 1:
         pool = Parallel(n_jobs=2, return_as="generator_unordered", batch_size=1, pre_dispatch=1)
-    for _ in pool(tasks):
-        done(1)
+    with warnings.catch_warnings():
+        # A worker whose compiled programs fill memory is replaced; its job goes to the next one.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        for _ in pool(tasks):
+            done(1)
     return len(waiting)
 
 

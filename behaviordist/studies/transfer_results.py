@@ -1,4 +1,4 @@
-"""What study `transfer` leaves in its folder: matrices, the test beside its baselines, the record."""
+"""What study `transfer` leaves in its folder: matrices, test, baselines, the record."""
 
 from __future__ import annotations
 
@@ -101,6 +101,40 @@ class _Tests:
         counts = {"n_targets": test.n_targets, "n_censored": test.n_censored}
         return {"name": name, **row, **counts, "split_half": test.split_half}
 
+    def part(
+        self, name: str, distances: Any, targets: list[str], same_task: bool
+    ) -> dict[str, Any]:
+        """Return the row of a part of the pairs: some targets, with or without same-task pairs.
+
+        A function's own other algorithm is both the nearest and the cheapest start, so a reader
+        will ask what is left of the statistic without those pairs.
+        """
+        from behaviordist.errors import InputError
+        from behaviordist.hypothesis import transfer_test
+        from behaviordist.transfer.matrix import TransferMatrix
+
+        behaviors = [label for label in self.labels if label not in (BASE, RANDOM)]
+        costs = TransferMatrix.from_runs(self.table, behaviors).costs
+        if not same_task:
+            task = {regime.label: regime.task for regime in self.study.regimes()}
+            same = [[task[a] == task[b] for b in behaviors] for a in behaviors]
+            costs = costs.mask(np.array(same))
+        asked = self.study.test
+        try:
+            test = transfer_test(
+                distances.to_pandas().loc[behaviors, targets],
+                costs[targets],
+                statistic=asked.statistic,
+                permutations=asked.permutations,
+                bootstrap=asked.bootstrap,
+                seed=self.seed,
+            )
+        except InputError as error:
+            return {"name": name, "value": None, "reason": str(error)}
+        head = test.to_json()["statistic"]
+        row = {key: head[key] for key in ("value", "ci_low", "ci_high", "p_value")}
+        return {"name": name, **row, "n_targets": test.n_targets, "n_pairs": test.n_pairs}
+
     def _test(
         self,
         distances: Any,
@@ -175,12 +209,13 @@ def _record(
         "probes": {"name": probes.name, "n": len(probes.probes), "digest": probes.digest},
         "behaviors": _behavior_rows(runs, [*behaviors, *failed]),
         "base_chance": base_chance(runs),
-        "noise_floor": main.metadata.get("noise_floor"),
+        "noise_floor": _noise_floor(main, behaviors),
         "targets": _target_rows(tests.table, tests.rows, headline),
         "random_start": _random_rows(runs, tests.table, tests.rows, behaviors),
         "split_half": {row["name"]: row["split_half"] for row in measures},
         "geometries": [tests.one(name, matrix) for name, matrix in matrices.items()],
         "cost_measures": measures,
+        "parts": _parts(runs, behaviors, tests, main),
         "tau_sweep": [
             {"share": s, **tests.one(f"{s:g} of level", main, share=s)}
             for s in study.transfer.sweep
@@ -191,6 +226,29 @@ def _record(
             for label in failed
         ],
     }
+
+
+def _noise_floor(main: Any, behaviors: list[str]) -> dict[str, Any] | None:
+    """Distance between two seeds of one regime, root mean square over the trained regimes."""
+    floor = main.metadata.get("noise_floor")
+    if not floor:
+        return None
+    each = {k: v for k, v in floor["per_regime"].items() if k in behaviors}
+    value = float(np.sqrt(np.mean(np.square(list(each.values())))))
+    return {"value": value, "n": len(each), "per_regime": each}
+
+
+def _parts(runs: LabRuns, behaviors: list[str], tests: _Tests, main: Any) -> list[dict[str, Any]]:
+    """Test parts of the pairs: without same-task pairs, and each algorithm's targets alone."""
+    algorithm = {regime.label: regime.algorithm for regime in runs.study.regimes()}
+    parts = [tests.part("pairs of different functions", main, behaviors, same_task=False)]
+    for name in runs.study.post_training:
+        targets = [label for label in behaviors if algorithm[label] == name]
+        parts.append(tests.part(f"{name} targets", main, targets, same_task=True))
+        parts.append(
+            tests.part(f"{name} targets, different functions", main, targets, same_task=False)
+        )
+    return parts
 
 
 def _base_note(runs: LabRuns) -> list[str]:

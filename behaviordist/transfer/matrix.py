@@ -76,9 +76,7 @@ class TransferMatrix:
         """
         if measure not in MEASURES:
             raise InputError(f"unknown cost measure '{measure}'; known: {', '.join(MEASURES)}")
-        return cls(
-            _square(runs, labels, measure), _square(runs, labels, "censored"), measure
-        )
+        return cls(_square(runs, labels, measure), _square(runs, labels, "censored"), measure)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a copy of the costs as a labelled frame."""
