@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from behaviordist.probes import ProbeSet
 
 MOST_SHOWN = 10
+ACROSS_TOKENIZERS = ("loglik", "samples")
 
 
 def distance(
@@ -42,6 +43,11 @@ def distance(
     sketch: Annotated[
         str, typer.Option(help="auto, exact, or numbers kept a position (64, 256, ...).")
     ] = "auto",
+    answers: Annotated[int, typer.Option(help="samples: answers a prompt.")] = 8,
+    answer_tokens: Annotated[int, typer.Option(help="samples: longest answer.")] = 32,
+    kernel: Annotated[
+        str, typer.Option(help="samples: character-ngrams or exact-match.")
+    ] = "character-ngrams",
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
     started = time.perf_counter()
@@ -52,20 +58,16 @@ def distance(
             " (MODEL MODEL@temperature=0.7)"
         )
     _check_geometry(geometry, ())
-    behaviors, chosen = open_inputs(models, probes, probes_limit)
+    across = geometry in ACROSS_TOKENIZERS
+    behaviors, chosen = open_inputs(models, probes, probes_limit, one_vocabulary=not across)
     _check_geometry(geometry, behaviors)
     opened = time.perf_counter()
-    from behaviordist.distances import distances
-
+    options = {"samples": {"count": answers, "max_tokens": answer_tokens, "kernel": kernel}}
     ran: set[str] = set()
     with progress(behaviors, chosen, ran) as update:
-        matrix = distances(
-            behaviors,
-            chosen,
-            geometry,
-            folder=out / "fingerprints",
-            sketch=size,
-            progress=update,
+        settings = {"folder": out / "fingerprints", "progress": update}
+        matrix = _measure(
+            geometry, behaviors, chosen, size, {**settings, **options.get(geometry, {})}
         )
     times = {"opening": round(opened - started, 1)}
     if len(ran) == len(behaviors):  # part of the work was found finished: its time is not known
@@ -74,6 +76,24 @@ def distance(
     _write(out, matrix, record)
     _show(matrix)
     typer.echo(f"Report: {out / 'index.html'}")
+
+
+def _measure(
+    geometry: str,
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    size: int | str | None,
+    options: dict[str, Any],
+) -> DistanceMatrix:
+    """Compute the matrix in the way that the geometry needs."""
+    from behaviordist.distances import distances
+    from behaviordist.distances.texts import answer_distances, text_distances
+
+    if geometry == "samples":
+        return answer_distances(behaviors, probes, **options)
+    if geometry == "loglik":
+        return text_distances(behaviors, probes, **options)
+    return distances(behaviors, probes, geometry, sketch=size, **options)
 
 
 def _check_geometry(geometry: str, behaviors: Sequence[Behavior]) -> None:
@@ -106,7 +126,9 @@ def _record(
 ) -> dict[str, Any]:
     """Return `run.json`. It names models as the labels do: a record travels, a path does not."""
     notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
-    if str(matrix.metadata["sketch"]) != "exact":
+    for label, bits in matrix.metadata.get("bits_per_byte", {}).items():
+        notes.append(f"{label}: {bits:.4f} bits per byte on these continuations")
+    if str(matrix.metadata.get("sketch", "exact")) != "exact":
         notes.append(
             f"features are kept as {matrix.metadata['sketch']} at every position; the intervals"
             " contain the error of the sketch"

@@ -19,11 +19,12 @@ LIBRARIES = ("behaviordist", "torch", "jax", "transformers", "tokenizers", "nump
 
 
 def open_inputs(
-    models: Sequence[str], probes: str | None, limit: int | None
+    models: Sequence[str], probes: str | None, limit: int | None, *, one_vocabulary: bool = True
 ) -> tuple[list[Behavior], ProbeSet]:
     """Open everything that is named; whatever is wrong with it is said before anything is run.
 
     Without a name, the probe set is `lab` for models of the lab and `general` for all others.
+    `one_vocabulary` says whether the models must share their tokens.
 
     Raises
     ------
@@ -35,7 +36,8 @@ def open_inputs(
 
     named = ProbeSet.load(probes) if probes else None
     behaviors = load_all(models)
-    check_comparable(behaviors)
+    if one_vocabulary:
+        check_comparable(behaviors)
     if named is None:
         named = ProbeSet.load("lab" if speaks_lab(behaviors[0]) else "general")
     if limit is not None:
