@@ -11,8 +11,10 @@ from typing import Any
 from behaviordist.behaviors import Behavior
 from behaviordist.distances.fingerprinting import Progress, fingerprint
 from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.distances.references import Reference
 from behaviordist.distances.regimes import regime_distances
-from behaviordist.innerproduct import Fingerprint, pair_moments
+from behaviordist.distances.samples import sample_distances
+from behaviordist.innerproduct import Fingerprint, comparable, pair_moments
 from behaviordist.probes import ProbeSet
 
 
@@ -24,7 +26,7 @@ def distances(
     origin: Behavior | None = None,
     folder: Path | None = None,
     sketch: int | str | None = "auto",
-    reference: Behavior | None = None,
+    reference: Reference = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> DistanceMatrix:
     """Distances between behaviors on a probe set.
@@ -44,7 +46,7 @@ def distances(
     sketch
         ``"auto"``, None (exact) or a size D; see `fingerprint`.
     reference
-        Reference distribution of `fisher`.
+        Reference distribution of `fisher`: a behavior, ``"uniform"`` or ``"mixture"``.
     progress
         See `fingerprint`.
 
@@ -63,7 +65,7 @@ def distances(
         (geometry,),
         folder=folder,
         sketch=sketch,
-        reference=reference or origin,
+        reference=origin if reference is None else reference,
         progress=progress,
     )[geometry]
     return matrix_of(made)
@@ -77,7 +79,7 @@ def matrix_of(fingerprints: Sequence[Fingerprint]) -> DistanceMatrix:
     InputError
         If they cannot be mixed, or two have the same label.
     """
-    moments = pair_moments(fingerprints)
+    moments = pair_moments(comparable(fingerprints))
     first = fingerprints[0].identity
     return DistanceMatrix(
         labels=tuple(f.label for f in fingerprints),
@@ -102,6 +104,7 @@ __all__ = [
     "fingerprint",
     "matrix_of",
     "regime_distances",
+    "sample_distances",
 ]
 
 

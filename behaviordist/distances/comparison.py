@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior, check_comparable
 from behaviordist.distances.checks import check_block
-from behaviordist.distances.fingerprinting import groups_of
+from behaviordist.distances.collector import groups_of
 from behaviordist.distances.references import reference_table
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.probes import ProbeSet

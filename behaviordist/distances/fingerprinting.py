@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from behaviordist.behaviors import Behavior, LogProbBlock, check_comparable, shared_log_probs
-from behaviordist.distances.checks import check_block, check_support
-from behaviordist.distances.references import ReferenceTable, reference_table
+from behaviordist.behaviors import Behavior, check_comparable, shared_log_probs
+from behaviordist.distances.checks import check_block
+from behaviordist.distances.collector import Collector
+from behaviordist.distances.references import Reference, choose_table, reference_identity
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import EXACT, Fingerprint, Identity
 from behaviordist.innerproduct.geometries import Geometry, get_geometry
-from behaviordist.innerproduct.sketch import choose_size, position_keys, sketch_rows
+from behaviordist.innerproduct.sketch import choose_size
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished
 
 Progress = Callable[[str, int, int], None]
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 
 def fingerprint(
@@ -32,7 +28,8 @@ def fingerprint(
     *,
     folder: Path | None = None,
     sketch: int | str | None = "auto",
-    reference: Behavior | None = None,
+    reference: Reference = None,
+    dtype: str = "float32",
     progress: Progress | None = None,
 ) -> dict[str, list[Fingerprint]]:
     """Fingerprints of N behaviors in one or more geometries, one walk over each behavior.
@@ -40,7 +37,7 @@ def fingerprint(
     Parameters
     ----------
     behaviors
-        Behaviors over one vocabulary.
+        Behaviors over one vocabulary (any vocabularies for ``loglik`` alone).
     probes
         The contexts.
     geometries
@@ -50,7 +47,11 @@ def fingerprint(
     sketch
         ``"auto"`` (exact up to 1024 tokens, else D = 64), None (exact), or D.
     reference
-        Reference distribution of the `fisher` geometry; default the first behavior.
+        Reference distribution of the `fisher` geometry: a behavior (default the first one),
+        ``"uniform"``, or ``"mixture"`` (the mean of all behaviors' probabilities: symmetric, but a
+        function of the set, so that adding a behavior changes every distance).
+    dtype
+        ``"float32"`` or ``"float16"``: how features are kept.
     progress
         Called with (label, probes done, probes in all) after every block.
 
@@ -64,42 +65,40 @@ def fingerprint(
         Unknown geometry, vocabularies that differ, NaN or infinite log-probabilities, rows that do
         not sum to one, or zero probabilities in a geometry that needs full support.
     """
-    if not behaviors:
-        raise InputError("no behaviors given; at least one is needed")
     chosen = [get_geometry(name) for name in dict.fromkeys(geometries)]
-    check_comparable([*behaviors, *([] if reference is None else [reference])])
+    _check(behaviors, chosen, reference, dtype)
     reference = behaviors[0] if reference is None else reference
-    size = choose_size(sketch, behaviors[0].vocabulary_size)
-
     found: dict[tuple[str, int], Fingerprint] = {}
-    missing: dict[int, list[_Collector]] = {}
+    missing: dict[int, list[Collector]] = {}
     for index, behavior in enumerate(behaviors):
         for geometry in chosen:
-            identity = _identity(behavior, probes, geometry, size, reference)
-            path = None if folder is None else folder / _file_name(identity)
-            if path is not None and is_finished(path, identity.inputs):
-                found[geometry.name, index] = _relabelled(Fingerprint.load(path), behavior.label)
+            size = choose_size(sketch, behavior.vocabulary_size)
+            source = reference_identity(reference, behaviors) if geometry.needs_reference else ""
+            identity = _identity(behavior, probes, geometry, size, source)
+            path = None if folder is None else folder / _file_name(identity, dtype)
+            collector = Collector(identity, geometry, size, path, dtype)
+            if path is not None and is_finished(path, collector.inputs):
+                loaded = Fingerprint.load(path)
+                own = replace(loaded.identity, label=behavior.label)
+                found[geometry.name, index] = replace(loaded, identity=own)
             else:
-                collector = _Collector(identity, geometry, size, path)
                 missing.setdefault(index, []).append(collector)
-    _compute(behaviors, probes, missing, found, reference, progress)
+    if missing:
+        _compute(behaviors, probes, missing, found, reference, progress)
     return {g.name: [found[g.name, i] for i in range(len(behaviors))] for g in chosen}
 
 
 def _compute(
     behaviors: Sequence[Behavior],
     probes: ProbeSet,
-    missing: dict[int, list[_Collector]],
+    missing: dict[int, list[Collector]],
     found: dict[tuple[str, int], Fingerprint],
-    reference: Behavior,
+    reference: Reference,
     progress: Progress | None,
 ) -> None:
     """Walk the behaviors that lack a fingerprint; each is published as soon as it is whole."""
-    collectors = [c for several in missing.values() for c in several]
-    if not collectors:
-        return
-    needed = any(c.geometry.needs_reference for c in collectors)
-    table = reference_table(reference, probes) if needed else None
+    needed = any(c.geometry.needs_reference for several in missing.values() for c in several)
+    table = choose_table(reference, behaviors, probes) if needed else None
     indices = sorted(missing)
     seen = dict.fromkeys(indices, 0)
     for place, block in shared_log_probs([behaviors[i] for i in indices], probes):
@@ -111,85 +110,56 @@ def _compute(
         if progress is not None:
             progress(behaviors[index].label, seen[index], len(probes))
         if seen[index] == len(probes):
-            for collector in missing.pop(index):
+            for collector in missing[index]:
                 found[collector.geometry.name, index] = collector.finish(probes)
-    if missing:
-        label = behaviors[min(missing)].label
-        raise InputError(f"behavior '{label}' did not answer every probe of '{probes.name}'")
+            missing[index] = []  # lets the features go
+    for index in indices:
+        if seen[index] != len(probes):
+            raise InputError(
+                f"behavior '{behaviors[index].label}' answered {seen[index]} of the {len(probes)}"
+                f" probes of '{probes.name}'"
+            )
 
 
-@dataclass
-class _Collector:
-    """Gathers the features of one behavior in one geometry, block by block."""
-
-    identity: Identity
-    geometry: Geometry
-    size: int | None
-    path: Path | None
-    probe: list[IntArray] = field(default_factory=list)
-    features: list[FloatArray] = field(default_factory=list)
-
-    def add(self, block: LogProbBlock, probes: ProbeSet, table: ReferenceTable | None) -> None:
-        if self.geometry.full_support:
-            check_support(block, self.identity.label, probes, self.geometry)
-        reference = None
-        if self.geometry.needs_reference and table is not None:
-            reference = table.rows(block.probe)
-        features = self.geometry.features(block.log_p, reference)
-        if self.size is not None:
-            keys = position_keys(probes.digest, block.probe, positions(block.probe))
-            features = sketch_rows(features, keys, self.size)
-        self.probe.append(block.probe)
-        self.features.append(features.astype(np.float32))
-
-    def finish(self, probes: ProbeSet) -> Fingerprint:
-        """Put the rows into canonical order and publish the file."""
-        probe = np.concatenate(self.probe)
-        order = np.argsort(probe, kind="stable")
-        made = Fingerprint(
-            self.identity, np.concatenate(self.features)[order], probe[order], groups_of(probes)
-        )
-        if self.path is not None:
-            made.save(self.path)
-        return made
-
-
-def positions(probe: IntArray) -> IntArray:
-    """Position inside its probe of every row of a block (rows of a probe are adjacent)."""
-    starts = np.flatnonzero(np.r_[True, probe[1:] != probe[:-1]])
-    lengths = np.diff(np.r_[starts, len(probe)])
-    return np.arange(len(probe)) - np.repeat(starts, lengths)
-
-
-def groups_of(probes: ProbeSet) -> IntArray:
-    """One number a probe; paraphrases of one another (same `group`) share it."""
-    numbers: dict[object, int] = {}
-    keys = [("alone", i) if p.group is None else ("group", p.group) for i, p in enumerate(probes)]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+def _check(
+    behaviors: Sequence[Behavior],
+    chosen: Sequence[Geometry],
+    reference: Reference,
+    dtype: str,
+) -> None:
+    if not behaviors:
+        raise InputError("no behaviors given; at least one is needed")
+    if dtype not in ("float32", "float16"):
+        raise InputError(f"fingerprints are kept as float32 or float16, not '{dtype}'")
+    if isinstance(reference, str) and reference not in ("uniform", "mixture"):
+        raise InputError(f"reference is a behavior, 'uniform' or 'mixture', not '{reference}'")
+    for geometry in chosen:
+        if geometry.unit == "answers":
+            raise InputError(
+                f"the {geometry.name} geometry takes sampled answers, which have no fingerprint;"
+                " use behaviordist.distances.sample_distances"
+            )
+    if any(geometry.unit == "position" for geometry in chosen):
+        others = [] if reference is None or isinstance(reference, str) else [reference]
+        check_comparable([*behaviors, *others])
 
 
 def _identity(
-    behavior: Behavior,
-    probes: ProbeSet,
-    geometry: Geometry,
-    size: int | None,
-    reference: Behavior,
+    behavior: Behavior, probes: ProbeSet, geometry: Geometry, size: int | None, reference: str
 ) -> Identity:
+    text = geometry.unit == "text"
     return Identity(
         label=behavior.label,
         behavior=behavior.identity,
-        vocabulary=behavior.vocabulary,
+        vocabulary="" if text else behavior.vocabulary,
         probe_digest=probes.digest,
         geometry=geometry.name,
-        sketch=EXACT if size is None else f"countsketch-{size}",
-        reference=reference.identity if geometry.needs_reference else "",
+        sketch=EXACT if size is None or text else f"countsketch-{size}",
+        reference=reference,
     )
 
 
-def _file_name(identity: Identity) -> str:
+def _file_name(identity: Identity, dtype: str) -> str:
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", identity.label).strip("-.")[:60] or "behavior"
-    return f"{slug}-{identity.geometry}-{digest_of(identity.inputs)[:12]}.safetensors"
-
-
-def _relabelled(found: Fingerprint, label: str) -> Fingerprint:
-    return replace(found, identity=replace(found.identity, label=label))
+    digest = digest_of([identity.inputs, dtype])[:12]
+    return f"{slug}-{identity.geometry}-{digest}.safetensors"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +181,7 @@ class DistanceMatrix:
                 )
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; give a folder or .npz of distances") from None
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: not a whole distance matrix ({error})") from None

@@ -1,29 +1,36 @@
-"""Log-probabilities of a reference behavior, kept for lookup by probe."""
+"""Reference distributions of the fisher geometry, kept for lookup by probe."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors import Behavior
+from behaviordist.behaviors import Behavior, LogProbBlock
 from behaviordist.distances.checks import check_block
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
+from behaviordist.store import digest_of
+
+Float32Array = NDArray[np.float32]
+Reference: TypeAlias = Behavior | Literal["uniform", "mixture"] | None
 
 IN_MEMORY_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class ReferenceTable:
-    """log pi at every position of every probe, one array (positions, V) a probe."""
+    """log pi at every position of every probe: one array (positions, V) a probe; none: uniform."""
 
     label: str
-    by_probe: dict[int, NDArray[np.float32]]
+    by_probe: dict[int, Float32Array] = field(default_factory=dict)
+    uniform_over: int = 0
 
-    def rows(self, probe: NDArray[np.int64]) -> NDArray[np.float32]:
+    def rows(self, probe: NDArray[np.int64]) -> Float32Array:
         """Return log pi (m, V) at the rows of a block of whole probes.
 
         Raises
@@ -31,6 +38,9 @@ class ReferenceTable:
         InputError
             If a probe has another number of positions than the reference gave.
         """
+        if self.uniform_over:
+            shape = (len(probe), self.uniform_over)
+            return np.full(shape, -np.log(self.uniform_over), dtype=np.float32)
         starts = np.flatnonzero(np.r_[True, probe[1:] != probe[:-1]])
         table = np.concatenate([self.by_probe[int(probe[k])] for k in starts])
         if len(table) != len(probe):
@@ -41,10 +51,36 @@ class ReferenceTable:
         return table
 
 
+def reference_identity(reference: Reference, behaviors: Sequence[Behavior]) -> str:
+    """Return what fingerprints record: "uniform", the behavior's identity, or a digest of all."""
+    if reference == "mixture":
+        return "mixture-" + digest_of(sorted(b.identity for b in behaviors))
+    if reference is None or isinstance(reference, str):
+        return "uniform"
+    return reference.identity
+
+
+def choose_table(
+    reference: Reference, behaviors: Sequence[Behavior], probes: ProbeSet
+) -> ReferenceTable:
+    """Return log pi of a chosen reference, reading the behaviors it is made of once.
+
+    Raises
+    ------
+    InputError
+        If the reference gives a token probability zero, or is no distribution.
+    """
+    if reference == "mixture":
+        return _mixture_table(behaviors, probes)
+    if reference is None or isinstance(reference, str):
+        return ReferenceTable("uniform", uniform_over=behaviors[0].vocabulary_size)
+    return reference_table(reference, probes)
+
+
 def reference_table(
     reference: Behavior, probes: ProbeSet, *, zeros: bool = False
 ) -> ReferenceTable:
-    """Walk the reference once. Past 512 MiB the rows lie in an unnamed temporary file.
+    """Walk the reference once. Past 512 MiB the rows lie in unnamed temporary files.
 
     `zeros` allows probabilities of zero.
 
@@ -53,28 +89,56 @@ def reference_table(
     InputError
         If the reference gives a token probability zero, or is no distribution.
     """
-    by_probe: dict[int, NDArray[np.float32]] = {}
+    by_probe: dict[int, Float32Array] = {}
     held = 0
     for block in reference.log_probs(probes):
         check_block(block, reference.label, probes)
-        if not zeros and not np.isfinite(block.log_p).all():
-            raise InputError(
-                f"reference '{reference.label}' gives tokens probability zero (top-k, top-p or"
-                " min-p); use one with full support"
-            )
-        held += block.log_p.nbytes
-        log_p = np.array(block.log_p, dtype=np.float32)
-        if held > IN_MEMORY_BYTES:
-            log_p = _on_disk(log_p)
-        starts = np.flatnonzero(np.r_[True, block.probe[1:] != block.probe[:-1]])
-        for rows, start in zip(np.split(log_p, starts[1:]), starts, strict=True):
-            by_probe[int(block.probe[start])] = rows
+        for probe, log_p in _whole_probes(block):
+            if not zeros and not np.isfinite(log_p).all():
+                raise _no_support(reference.label, probe, probes)
+            held += log_p.nbytes
+            by_probe[probe] = _room(log_p.shape, held > IN_MEMORY_BYTES)
+            by_probe[probe][:] = log_p
     return ReferenceTable(reference.label, by_probe)
 
 
-def _on_disk(array: NDArray[np.float32]) -> NDArray[np.float32]:
+def _mixture_table(behaviors: Sequence[Behavior], probes: ProbeSet) -> ReferenceTable:
+    """log of the mean of all behaviors' probabilities; some may be zero, not all."""
+    by_probe: dict[int, Float32Array] = {}
+    held = 0
+    for member in behaviors:
+        for block in member.log_probs(probes):
+            check_block(block, member.label, probes)
+            for probe, log_p in _whole_probes(block):
+                if probe not in by_probe:
+                    held += log_p.nbytes
+                    by_probe[probe] = _room(log_p.shape, held > IN_MEMORY_BYTES)
+                    by_probe[probe][:] = 0
+                by_probe[probe] += np.exp(log_p)
+    for probe, mass in by_probe.items():
+        if not mass.min() > 0:
+            raise _no_support("mixture", probe, probes)
+        np.log(mass / np.float32(len(behaviors)), out=mass)
+    return ReferenceTable("mixture", by_probe)
+
+
+def _no_support(label: str, probe: int, probes: ProbeSet) -> InputError:
+    return InputError(
+        f"reference '{label}', probe '{probes.probes[probe].id}': a token has probability zero"
+        " (top-k, top-p, min-p or underflow); use a reference with full support"
+    )
+
+
+def _whole_probes(block: LogProbBlock) -> Iterator[tuple[int, Float32Array]]:
+    """Yield (probe, its log-probabilities (positions, V)) of a block."""
+    starts = np.flatnonzero(np.r_[True, block.probe[1:] != block.probe[:-1]])
+    for start, rows in zip(starts, np.split(block.log_p, starts[1:]), strict=True):
+        yield int(block.probe[start]), rows
+
+
+def _room(shape: tuple[int, ...], on_disk: bool) -> Float32Array:
+    if not on_disk:
+        return np.empty(shape, dtype=np.float32)
     # The file has no name: it vanishes with the map, however the process ends.
     with tempfile.TemporaryFile() as file:
-        mapped = np.memmap(file, dtype=np.float32, mode="w+", shape=array.shape)
-    mapped[:] = array
-    return mapped
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)

@@ -38,6 +38,7 @@ from behaviordist.errors import InputError
 from behaviordist.innerproduct.batches import Batches, plan_batches
 from behaviordist.innerproduct.blocks import batch_features
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
+from behaviordist.innerproduct.geometries.loglik import comparable
 from behaviordist.innerproduct.pairs import standard_error
 
 Float64Array = NDArray[np.float64]
@@ -74,6 +75,7 @@ def regime_distances(
             raise InputError(f"regime '{name}' has no fingerprints; give at least one replicate")
     everyone = [fingerprint for members in groups.values() for fingerprint in members]
     check_mixable(everyone)
+    everyone = list(comparable(everyone))
     first = everyone[0]
     batches = plan_batches(first.probe, first.group, weights)
     member = np.repeat(np.arange(len(groups)), [len(m) for m in groups.values()])

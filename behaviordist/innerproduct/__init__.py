@@ -2,6 +2,7 @@
 
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity, check_mixable
 from behaviordist.innerproduct.geometries import GEOMETRIES, Geometry, get_geometry
+from behaviordist.innerproduct.geometries.loglik import comparable
 from behaviordist.innerproduct.pairs import PairMoments, pair_moments
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Identity",
     "PairMoments",
     "check_mixable",
+    "comparable",
     "get_geometry",
     "pair_moments",
 ]

@@ -41,7 +41,7 @@ class Identity:
     behavior
         Digest of the checkpoint and its settings.
     vocabulary
-        Digest of the token -> id map.
+        Digest of the token -> id map; empty where the geometry does not depend on it.
     probe_digest
         Digest of the probe set.
     geometry

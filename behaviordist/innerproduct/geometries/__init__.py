@@ -1,11 +1,19 @@
 """Geometries: what "inner product" means. One short module each, one registry."""
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.innerproduct.geometries import aitchison, euclidean, fisher, hellinger
+from behaviordist.innerproduct.geometries import (
+    aitchison,
+    euclidean,
+    fisher,
+    hellinger,
+    loglik,
+    samples,
+)
 from behaviordist.innerproduct.geometries.base import Geometry
 
 GEOMETRIES: dict[str, Geometry] = {
-    module.GEOMETRY.name: module.GEOMETRY for module in (hellinger, euclidean, aitchison, fisher)
+    module.GEOMETRY.name: module.GEOMETRY
+    for module in (hellinger, euclidean, aitchison, fisher, loglik, samples)
 }
 
 
@@ -23,8 +31,8 @@ def get_geometry(name: str) -> Geometry:
 
 
 def without_full_support() -> list[str]:
-    """Return the names of the geometries that allow tokens of probability zero."""
-    return [name for name, geometry in GEOMETRIES.items() if not geometry.full_support]
+    """Return the geometries of next-token distributions that allow probability zero."""
+    return [n for n, g in GEOMETRIES.items() if g.unit == "position" and not g.full_support]
 
 
 __all__ = ["GEOMETRIES", "Geometry", "get_geometry", "without_full_support"]

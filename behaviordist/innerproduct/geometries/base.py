@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
-FeatureMap = Callable[[FloatArray, FloatArray | None], FloatArray]
+FeatureMap = Callable[[FloatArray, Any], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,19 @@ class Geometry:
         What users call it.
     features
         (log_p (m, V), reference log_p (m, V) or None) -> features (m, V) float32, such that the
-        dot product of two behaviors' rows is the geometry's inner product at that position.
+        dot product of two behaviors' rows is the geometry's inner product at that position. For
+        texts, the second argument is the tokens (m,), and features (m, 1) are summed over a text.
     needs_reference
         Whether a reference distribution at the same positions is needed.
     full_support
         Whether every token must have a probability above zero.
+    unit
+        What a row of features is of: a position, a whole text (then tokenizers may differ), or
+        sampled answers (then there are no fingerprints, see `distances.sample_distances`).
     """
 
     name: str
     features: FeatureMap
     needs_reference: bool = False
     full_support: bool = False
+    unit: Literal["position", "text", "answers"] = "position"
