@@ -62,7 +62,7 @@ def intervals(
         half = half_width(left_out_values(statistic, pairs), noise, level)
         if not statistic.correlation:
             return np.stack([values - half, values + half], axis=1)
-        return np.array([_on_z_scale(v, h) for v, h in zip(values, half, strict=True)])
+        return np.array([correlation_limits(v, h) for v, h in zip(values, half, strict=True)])
     if not isinstance(statistic, Resampled):
         raise InputError(f"no bootstrap for '{statistic.name}'; use the jackknife")
     generator = rng if rng is not None else np.random.default_rng(0)
@@ -108,8 +108,8 @@ def _quantiles(sample: FloatArray, at: tuple[float, float]) -> FloatArray:
     return np.asarray(np.quantile(finite, at))
 
 
-def _on_z_scale(value: float, half: float) -> tuple[float, float]:
-    """Interval of a correlation that stays inside [-1, 1]: delta method on Fisher's z."""
+def correlation_limits(value: float, half: float) -> tuple[float, float]:
+    """Limits of a correlation that stay inside [-1, 1]: delta method on Fisher's z."""
     room = 1 - value**2
     if room < 1e-9:
         return max(value - half, -1.0), min(value + half, 1.0)

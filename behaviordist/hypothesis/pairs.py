@@ -81,6 +81,13 @@ class Pairs:
             predictors=np.stack([*self.predictors, *new.values()]),
         )
 
+    def dropping(self, name: str) -> Pairs:
+        """Return pairs without one predictor."""
+        keep = [i for i, other in enumerate(self.names) if other != name]
+        return replace(
+            self, names=tuple(self.names[i] for i in keep), predictors=self.predictors[keep]
+        )
+
     def like_cost(self, frame: pd.DataFrame) -> FloatArray:
         """Return a frame's (S, T) values where there is a cost, NaN elsewhere."""
         values = _cells(frame, self.sources, self.targets, "halves")

@@ -13,6 +13,7 @@ import numpy as np
 
 from behaviordist.hypothesis.additive import Additive, Multiplied, Subsets
 from behaviordist.hypothesis.batches import batched
+from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray, ratio, whole_midranks
 from behaviordist.hypothesis.relabelling import Relabelling
 from behaviordist.hypothesis.within_target import MIN_SOURCES
@@ -104,14 +105,9 @@ def _permuted_complete(
 ) -> FloatArray:
     mask = np.isfinite(cost)
     y = _residuals(_ranks(cost), mask)
-    features = np.stack([_residuals(_ranks(p), mask).ravel() for p in predictors])
-    length = np.sqrt((features**2).sum(axis=1) * (y**2).sum())
-
-    def compute(part: slice) -> FloatArray:
-        rows, columns = relabelling.rows[part, :, None], relabelling.columns[part, None, :]
-        return np.asarray(features @ y[rows, columns].reshape(len(rows), -1).T)
-
-    out = batched(len(relabelling), cost.size, compute)
+    features = np.stack([_residuals(_ranks(p), mask) for p in predictors])
+    length = np.sqrt((features**2).sum(axis=(1, 2)) * (y**2).sum())
+    out = products(features, y, relabelling)
     return _ratio(out, np.broadcast_to(length[:, None], out.shape))
 
 

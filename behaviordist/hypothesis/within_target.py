@@ -18,6 +18,7 @@ from behaviordist.hypothesis.nearest_first import (
     cost_table,
     nearest_first,
 )
+from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import (
     FloatArray,
     IntArray,
@@ -166,12 +167,5 @@ def _permuted_complete(
 ) -> FloatArray:
     used = np.isfinite(cost).sum(axis=0) >= MIN_SOURCES
     weights = standardised_columns(column_midranks(cost)) / max(int(used.sum()), 1)
-    features = np.stack([standardised_columns(column_midranks(p)).ravel() for p in predictors])
-
-    def compute(part: slice) -> FloatArray:
-        rows, columns = relabelling.rows[part], relabelling.columns[part]
-        cells = rows[:, :, None] * cost.shape[1] + columns[:, None, :]
-        moved = weights.ravel().take(cells.reshape(len(cells), -1))
-        return np.asarray(features @ moved.T)
-
-    return batched(len(relabelling), cost.size, compute)
+    features = np.stack([standardised_columns(column_midranks(p)) for p in predictors])
+    return products(features, weights, relabelling)

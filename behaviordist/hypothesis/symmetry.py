@@ -1,0 +1,103 @@
+"""Symmetric distances meet asymmetric costs: the two parts of both, tested apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from behaviordist.errors import InputError
+from behaviordist.hypothesis.additive import Subsets
+from behaviordist.hypothesis.intervals import correlation_limits, half_width
+from behaviordist.hypothesis.pairs import Matrix, frame_of, make_pairs
+from behaviordist.hypothesis.products import products
+from behaviordist.hypothesis.ranks import BoolArray, FloatArray, whole_midranks
+from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.result import Estimate
+
+
+@dataclass(frozen=True)
+class SymmetryParts:
+    """What of the costs is symmetric, and how the distance relates to each part.
+
+    Attributes
+    ----------
+    antisymmetric_share
+        Share of the costs' variance, source and target effects removed, that differs between
+        A -> B and B -> A; no symmetric distance can explain it.
+    symmetric, antisymmetric
+        Correlation of the parts; `antisymmetric` is None for a symmetric distance.
+    """
+
+    antisymmetric_share: float
+    symmetric: Estimate
+    antisymmetric: Estimate | None
+
+
+def symmetry_parts(
+    distances: Matrix,
+    costs: Matrix,
+    *,
+    gains: bool = False,
+    permutations: int = 10_000,
+    seed: int = 0,
+) -> SymmetryParts:
+    """Split ranked costs and distances, effects removed, into symmetric and antisymmetric parts.
+
+    Parameters
+    ----------
+    distances, costs, gains, permutations, seed
+        As in `transfer_test`; the costs must be square. Only pairs with both directions count.
+
+    Raises
+    ------
+    InputError
+        As `transfer_test`; rectangular costs.
+    """
+    pairs = make_pairs(frame_of(distances, "distances"), frame_of(costs, "costs"), {}, gains=gains)
+    if pairs.sources != pairs.targets:
+        raise InputError("costs: only a square table has a symmetric and an antisymmetric part")
+    rng = np.random.default_rng(seed)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng)
+    mask = np.isfinite(pairs.cost) & np.isfinite(pairs.predictors[0])
+    mask &= mask.T
+    n = len(pairs.sources)
+    rows, _ = leave_one_out(pairs.sources, pairs.targets)
+    keeps = [mask & (r > 0)[:, None] & (r > 0)[None, :] for r in rows]
+    parts = [_parts(pairs.predictors[0], pairs.cost, keep) for keep in (mask, *keeps)]
+    found: list[Estimate | None] = []
+    for i, name in enumerate(("symmetric", "antisymmetric")):
+        x, y = parts[0][0][i], parts[0][1][i]
+        length = np.sqrt((x**2).sum() * (y**2).sum())
+        if (x**2).sum() < 1e-6 * n:
+            found.append(None)
+            continue
+        r = products(x[None], y, drawn)[0] / max(length, 1e-9)
+        without = np.array([_correlation(a[i], b[i]) for a, b in parts[1:]])
+        half = float(half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2)[0])
+        p = float((r >= r[0] - 1e-12).mean())
+        found.append(Estimate(name, float(r[0]), *correlation_limits(float(r[0]), half), p))
+    symmetric, antisymmetric = found
+    if symmetric is None:
+        raise InputError("distances: nothing is left once source and target effects are removed")
+    costs_parts = parts[0][1]
+    share = (costs_parts[1] ** 2).sum() / sum((p**2).sum() for p in costs_parts)
+    return SymmetryParts(float(share), symmetric, antisymmetric)
+
+
+def _parts(
+    distance: FloatArray, cost: FloatArray, mask: BoolArray
+) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+    """Symmetric and antisymmetric parts of the residuals of distance and cost."""
+    split = []
+    for matrix in (distance, cost):
+        ranks = whole_midranks(np.where(mask, matrix, np.nan))
+        centred = np.nan_to_num(ranks - np.nanmean(ranks))
+        rest = Subsets(mask[None]).residuals(centred[None])[0]
+        split.append(((rest + rest.T) / 2, (rest - rest.T) / 2))
+    return split[0], split[1]
+
+
+def _correlation(x: FloatArray, y: FloatArray) -> float:
+    length = np.sqrt((x**2).sum() * (y**2).sum())
+    return float((x * y).sum() / length) if length > 1e-9 else 0.0
