@@ -13,8 +13,9 @@ import typer
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.distance import distance
 from behaviordist.cli.leaderboard import leaderboard
-from behaviordist.cli.probes import app as probes
 from behaviordist.cli.plan import plan
+from behaviordist.cli.power import power
+from behaviordist.cli.probes import app as probes
 from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
 from behaviordist.cli.test import test
@@ -40,6 +41,7 @@ app.command("gate")(gate)
 app.command("leaderboard")(leaderboard)
 app.add_typer(probes)
 app.command("plan")(plan)
+app.command("power")(power)
 app.command("report")(report)
 app.command("run")(run)
 app.command("test")(test)

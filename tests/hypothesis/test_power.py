@@ -1,0 +1,58 @@
+"""Power against direct simulation, and what must hold at its edges."""
+
+import numpy as np
+import pytest
+
+from behaviordist.errors import InputError
+from behaviordist.hypothesis.power import power, single_seed_reliability
+from behaviordist.hypothesis.reliability import noise_ceiling
+
+
+def test_power_rises_with_behaviors_seeds_and_effect():
+    low = power(0.2, reliability=0.3, behaviors=(6, 14), seeds=(1, 4), studies=80)
+    assert low.table.loc[14, 4] > low.table.loc[6, 4] + 0.1
+    assert low.table.loc[14, 4] > low.table.loc[14, 1]
+    high = power(0.5, reliability=0.3, behaviors=(14,), seeds=(1,), studies=80)
+    assert high.table.loc[14, 1] > low.table.loc[14, 1]
+
+
+def test_a_vanishing_effect_has_the_power_of_the_level():
+    table = power(0.001, behaviors=(8,), seeds=(1,), studies=600).table
+    assert table.loc[8, 1] == pytest.approx(0.05, abs=0.027)
+
+
+def test_the_planted_effect_is_the_stated_one():
+    """A study so large and clean that its statistic is the effect itself."""
+    from behaviordist.hypothesis import power as module
+
+    rng = np.random.default_rng(3)
+    slope = module._slope_for(0.3, 0.2, rng)
+    identity = module.Relabelling(np.arange(150)[None], np.arange(150)[None])
+    values = [module._value(*module._study(150, slope, 0.2, rng), identity)[0] for _ in range(20)]
+    assert np.mean(values) == pytest.approx(0.3, abs=0.02)
+
+
+def test_the_smallest_design_has_the_fewest_runs():
+    result = power(0.6, behaviors=(6, 12), seeds=(1, 2), studies=60)
+    n, seeds = result.smallest()
+    assert result.table.loc[n, seeds] >= 0.8
+    assert f"about {n} behaviors and {seeds} seed(s)" in result.sentence()
+    none = power(0.05, behaviors=(5,), seeds=(1,), studies=50)
+    assert none.smallest() is None and "No design" in none.sentence()
+
+
+def test_reliability_of_one_seed_undoes_spearman_brown():
+    single = single_seed_reliability(0.8, 3)
+    assert 3 * single / (1 + 2 * single) == pytest.approx(0.8)
+    # Both halves together: Spearman-Brown of the halves equals that of six single seeds.
+    assert noise_ceiling(0.8) ** 2 == pytest.approx(6 * single / (1 + 5 * single))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"rho": 0.0}, {"rho": 1.2}, {"reliability": 0}, {"source_share": 1.0}, {"behaviors": (3,)},
+     {"seeds": (0,)}],
+)  # fmt: skip
+def test_numbers_out_of_range(bad):
+    with pytest.raises(InputError):
+        power(**{"studies": 1, **bad})
