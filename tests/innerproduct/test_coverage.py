@@ -1,0 +1,38 @@
+"""95% intervals on squared distances hold: exact and sketched features, few and many batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from behaviordist.innerproduct import pair_moments
+from behaviordist.innerproduct.sketch import position_keys, sketch_rows
+from tests.distances.worlds import fingerprint_of
+
+V, POPULATION = 300, 2000
+RNG = np.random.default_rng(0)
+# Difference functions over a population of probes: heavy-tailed probe effects.
+SHIFTS = RNG.normal(size=(POPULATION, V)) * RNG.gamma(2.0, 0.5, size=(POPULATION, 1)) / np.sqrt(V)
+TRUE = float(np.mean(np.sum(SHIFTS**2, axis=1)))
+
+
+def coverage(size, draws=600, n=200, seed=1, max_batches=256):
+    rng = np.random.default_rng(seed)
+    hits = 0
+    for draw in range(draws):
+        shift = SHIFTS[rng.integers(0, POPULATION, size=n)]
+        if size is not None:
+            keys = position_keys(f"{draw:016x}", np.arange(n), np.zeros(n, dtype=int))
+            shift = sketch_rows(shift, keys, size)
+        pair = [fingerprint_of("a", np.zeros_like(shift)), fingerprint_of("b", shift)]
+        found = pair_moments(pair, max_batches=max_batches)
+        half = t.ppf(0.975, found.degrees_of_freedom) * found.squared_standard_errors[0, 1]
+        hits += abs(found.squared[0, 1] - TRUE) <= half
+    return hits / draws
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "batches"), [(None, 256), (None, 40), (16, 256), (64, 256)])
+def test_intervals_cover(size, batches):
+    assert 0.93 <= coverage(size, max_batches=batches) <= 0.97
