@@ -11,6 +11,7 @@ import sys
 import typer
 
 from behaviordist.cli.compare import compare, gate
+from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
 from behaviordist.cli.leaderboard import leaderboard
 from behaviordist.cli.plan import plan
@@ -36,6 +37,7 @@ def _commands() -> None:
 
 
 app.command("compare")(compare)
+app.add_typer(costs)
 app.command("distance")(distance)
 app.command("gate")(gate)
 app.command("leaderboard")(leaderboard)
