@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ from rich.table import Table
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
-    from behaviordist.hypothesis import TransferTest
+    from behaviordist.hypothesis import Estimate, TransferTest
 
 Costs = Annotated[
     Path,
@@ -59,6 +59,9 @@ def test(
     rectangular: Rectangular = False,
     invalid: Invalid = None,
     strata: Strata = None,
+    models: Annotated[
+        bool, typer.Option("--models", help="Also ask regressions; writes models.json.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where test.json goes.")] = Path("reports/test"),
 ) -> None:
     """Test whether closer behaviors are cheaper to reach."""
@@ -70,16 +73,20 @@ def test(
         read_predictor,
         read_strata,
     )
+    from behaviordist.hypothesis.models import model_checks
+    from behaviordist.store import write_json
 
     data = read_cost_data(costs, cost_column, rectangular)
     labels = list(dict.fromkeys([*data.costs.index, *data.costs.columns]))
+    near = read_predictor(distances, "distances", rectangular)
+    simpler = {
+        name: read_predictor(path, "matrix", rectangular)
+        for name, path in named_paths("--baseline", baseline or [])
+    }
     result = transfer_test(
-        read_predictor(distances, "distances", rectangular),
+        near,
         data.costs,
-        baselines={
-            name: read_predictor(path, "matrix", rectangular)
-            for name, path in named_paths("--baseline", baseline or [])
-        },
+        baselines=simpler,
         gains=gains,
         statistic=statistic,
         permutations=permutations,
@@ -89,12 +96,20 @@ def test(
         invalid=None if invalid is None else read_invalid(invalid),
         strata=None if strata is None else read_strata(strata, labels),
     )
+    checks: tuple[Estimate, ...] = ()
+    if models:
+        checks = model_checks(
+            near, data.costs, beyond=simpler, gains=gains, runs=data.runs, seed=seed
+        )
+        write_json(
+            out / "models.json", {"schema": 1, "models": [check.to_json() for check in checks]}
+        )
     result.save(out / "test.json")
-    show(result, Console())
+    show(result, Console(), checks)
     typer.echo(f"written: {out / 'test.json'}")
 
 
-def show(result: TransferTest, console: Console) -> None:
+def show(result: TransferTest, console: Console, checks: Sequence[Estimate] = ()) -> None:
     """Print the result as a table, its notes, the rule, and the verdict in one sentence."""
     table = Table(title=f"{result.statistic}; positive: closer is cheaper")
     for heading in ("predictor", "value", "95 % interval", "p"):
@@ -102,6 +117,8 @@ def show(result: TransferTest, console: Console) -> None:
     table.add_row("distance", *_cells(result.value, result.ci_low, result.ci_high, result.p_value))
     for b in result.baselines:
         table.add_row(b.name, *_cells(b.value, b.ci_low, b.ci_high, b.p_value))
+    for check in checks:
+        table.add_row(check.name, *_cells(check.value, check.ci_low, check.ci_high, check.p_value))
     console.print(table)
     console.print(
         f"{result.n_behaviors} behaviors, {result.n_targets} targets, {result.n_pairs} pairs,"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from behaviordist.errors import InputError
@@ -70,7 +71,8 @@ def transfer_test(
     seed
         Of relabellings, bootstrap and the random baseline.
     censored
-        Share of the runs of each pair that were censored, labelled like `costs`.
+        Share of the runs of each pair that were censored, labelled like `costs`; default
+        ``costs.censored`` where `costs` is an object that has it.
     halves
         Pairs of cost matrices, each from one half of the seeds, for the noise ceiling.
     invalid
@@ -103,6 +105,9 @@ def transfer_test(
         raise InputError("permutations and bootstrap are at least 1")
     rng = np.random.default_rng(seed)
     cost_frame = frame_of(costs, "costs")
+    # A TransferMatrix brings its own shares of censored runs.
+    brought = None if isinstance(costs, pd.DataFrame) else getattr(costs, "censored", None)
+    share = brought if censored is None else censored
     named = {
         name: frame_of(frame, f"baseline '{name}'") for name, frame in (baselines or {}).items()
     }
@@ -110,7 +115,7 @@ def transfer_test(
         frame_of(distances, "distances"),
         cost_frame,
         named,
-        None if censored is None else frame_of(censored, "censored"),
+        None if share is None else frame_of(share, "censored"),
         gains,
         invalid,
     )

@@ -63,6 +63,18 @@ def test_gains_and_two_way(monkeypatch, capsys, tables):
     assert record["statistic"]["value"] == pytest.approx(expected.value)
 
 
+def test_models_are_asked_too(monkeypatch, capsys, tables):
+    folder, _, _ = tables
+    code, out, _ = run(monkeypatch, capsys, folder, "--models")
+    names = [m["name"] for m in json.loads((folder / "out/models.json").read_text())["models"]]
+    assert code == 0 and "crossed random effects" in out
+    assert names == [
+        "partial correlation beyond source quality",
+        "crossed random effects",
+        "symmetric parts",
+    ]
+
+
 def test_not_supported_is_an_answer_not_a_failure(monkeypatch, capsys, tables):
     folder, distances, costs = tables
     write_square(folder / "C.csv", -costs)
