@@ -58,6 +58,10 @@ class InferenceSettings:
         Put the prompt through the tokenizer's chat template as the user's turn.
     bos
         Whether a start token goes first; None leaves it to the tokenizer.
+    thoughts
+        Number of sampled reasonings over which the answer's distribution is averaged; 0: none.
+    thought_tokens
+        Longest reasoning.
 
     Notes
     -----
@@ -83,6 +87,8 @@ class InferenceSettings:
     shots: int = 0
     chat: bool = False
     bos: bool | None = None
+    thoughts: int = 0
+    thought_tokens: int = 64
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < np.inf:
@@ -102,6 +108,10 @@ class InferenceSettings:
             raise InputError(f"context must be at least 1 token, not {self.context}")
         if self.chat and self.bos is not None:
             raise InputError("bos does nothing with chat=on, where the template decides; drop one")
+        if self.thoughts < 0 or self.thought_tokens < 1:
+            raise InputError("thoughts must be at least 0, thought_tokens at least 1")
+        if self.thoughts and (self.kv_cache or self.repetition_penalty != 1):
+            raise InputError("thoughts go with neither kv_cache nor repetition_penalty; drop one")
         if self.shots < 0:
             raise InputError(f"shots must be at least 0, not {self.shots}")
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors import adapters, gguf_files, rounding, sampling
+from behaviordist.behaviors import adapters, gguf_files, rounding, sampling, thinking
 from behaviordist.behaviors.behavior import LogProbBlock, with_settings
 from behaviordist.behaviors.checkpoint_files import (
     checkpoint_digest,
@@ -26,10 +26,11 @@ from behaviordist.behaviors.checkpoint_files import (
     refuse_remote_code,
     weight_files,
 )
-from behaviordist.behaviors.encoding import Batch, Encoder, batches
+from behaviordist.behaviors.encoding import EncodedProbe, Encoder, batches
+from behaviordist.behaviors.forward_pass import cached_logits, penalize, scored_logits
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
-from behaviordist.probes import ProbeSet
+from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of
 
 MAX_TOKENS = 1024
@@ -68,6 +69,10 @@ class TransformersBehavior:
         encoded = self.encoder()(probes)
         max_scored = max(1, BLOCK_BYTES // (4 * self.vocabulary_size))
         with self.model() as model:
+            if self.settings.thoughts:
+                for probe, item in zip(probes, encoded, strict=True):
+                    yield self._thought_over(model, probe, item, max_scored)
+                return
             compute = cached_logits if self.settings.kv_cache else scored_logits
             size = 1 if self.settings.kv_cache else MAX_TOKENS
             for batch in batches(encoded, size, max_scored):
@@ -81,6 +86,32 @@ class TransformersBehavior:
         """Yield the behavior's log-probabilities."""
         for block in self.forward(probes):
             yield with_settings(block, self.settings)
+
+    def _thought_over(
+        self, model: Any, probe: Probe, item: EncodedProbe, max_scored: int
+    ) -> LogProbBlock:
+        """Score one probe after sampled reasonings, and sum them out."""
+        tokenizer, _ = _tokenizer(self.path)
+        encode = self.encoder().encode
+        before = item.ids[: len(item.ids) - item.scored]
+        count, most = self.settings.thoughts, self.settings.thought_tokens
+        start = (*before, *encode(thinking.THINK))
+        plain = InferenceSettings()
+        drawn = sampling.generate(model, start, plain, count, most, sampling.seed_of(0, probe))
+        ends = frozenset(
+            t for t in (tokenizer.eos_token_id, tokenizer.pad_token_id) if t is not None
+        )
+        thoughts = [thinking.trimmed(row, ends) for row in drawn.tolist()]
+        rows: list[Any] = [None] * count
+        for batch in batches(
+            thinking.with_thoughts(item, thoughts, encode), MAX_TOKENS, max_scored
+        ):
+            log_p = scored_logits(model, batch).log_softmax(dim=-1).cpu().numpy()
+            for k in dict.fromkeys(batch.probe.tolist()):
+                rows[k] = log_p[batch.probe == k]
+        target = np.array(item.ids[-item.scored :], dtype=np.int64)
+        mixed = thinking.marginalise(np.concatenate(rows), target, count)
+        return LogProbBlock(np.full(item.scored, item.index), mixed, target)
 
     def samples(
         self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
@@ -116,11 +147,17 @@ class TransformersBehavior:
             text = tokenizer.apply_chat_template(turns, **options)
             return list(tokenizer.encode(text, add_special_tokens=False))
 
+        def encode(text: str) -> list[int]:
+            return list(tokenizer.encode(text, add_special_tokens=False))
+
+        window = self.window
+        if window is not None and self.settings.thoughts:
+            window -= thinking.overhead(encode, self.settings.thought_tokens)
         return Encoder(
-            encode=lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
+            encode=encode,
             bos=before,
             start=start,
-            window=self.window,
+            window=window,
             label=self.label,
             settings=self.settings,
             chat=chat if tokenizer.chat_template else None,
@@ -165,6 +202,8 @@ def load_transformers(
     text_config = config.get_text_config()
     if adapter is not None:
         digest = digest_of([digest, checkpoint_digest(adapter, (adapter / adapters.WEIGHTS,))])
+    if settings.thoughts:
+        notes = (*notes, f"answers averaged over {settings.thoughts} sampled reasonings")
     if settings.quant:
         notes = (*notes, rounding.note(settings.quant))
     return TransformersBehavior(
@@ -179,70 +218,6 @@ def load_transformers(
         notes=notes,
         adapter=adapter,
     )
-
-
-def scored_logits(model: Any, batch: Batch) -> Any:
-    """Return logits (m, V) float32 at the scored positions of a batch.
-
-    The output head sees the hidden states of those positions only; whatever the model does to its
-    logits afterwards (soft caps, scales) still happens.
-    """
-    import torch
-
-    rows = torch.from_numpy(batch.rows).to(model.device)
-    columns = torch.from_numpy(batch.columns).to(model.device)
-    mask = torch.arange(batch.tokens.shape[1])[None, :] < torch.from_numpy(batch.lengths)[:, None]
-
-    def select(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (arguments[0][rows, columns][None], *arguments[1:])
-
-    hook = model.get_output_embeddings().register_forward_pre_hook(select)
-    try:
-        with torch.inference_mode():
-            return (
-                model(
-                    input_ids=torch.from_numpy(batch.tokens).to(model.device),
-                    attention_mask=mask.long().to(model.device),
-                    use_cache=False,
-                )
-                .logits[0]
-                .float()
-            )
-    finally:
-        hook.remove()
-
-
-def cached_logits(model: Any, batch: Batch) -> Any:
-    """Return the same as `scored_logits` for a batch of one probe, as generation computes it.
-
-    The prompt fills a key-value cache in one pass; every token after it is a pass of its own.
-    """
-    import torch
-
-    tokens = torch.from_numpy(batch.tokens).to(model.device)
-    first = int(batch.columns[0])
-    with torch.inference_mode():
-        step = model(input_ids=tokens[:, : first + 1], use_cache=True)
-        logits = [step.logits[0, -1]]
-        for place in range(first + 1, int(batch.lengths[0])):
-            step = model(
-                input_ids=tokens[:, place : place + 1],
-                past_key_values=step.past_key_values,
-                use_cache=True,
-            )
-            logits.append(step.logits[0, -1])
-        return torch.stack(logits).float()
-
-
-def penalize(logits: Any, batch: Batch, penalty: float) -> None:
-    """Apply the repetition penalty of Keskar et al. 2019 (CTRL) to logits (m, V), in place."""
-    import torch
-
-    with torch.inference_mode():
-        for i, (row, column) in enumerate(zip(batch.rows, batch.columns, strict=True)):
-            seen = np.unique(batch.tokens[row, : column + 1])
-            found = logits[i, seen]
-            logits[i, seen] = (found / penalty).where(found > 0, found * penalty)
 
 
 @contextmanager

@@ -114,6 +114,8 @@ def test_what_cannot_be_done_is_refused(folder, llama):
         rows(f"{llama}@chat=on")
     with pytest.raises(InputError, match="no start token"):
         rows(f"{folder}@bos=off", ProbeSet("empty", (Probe("a", "", "x"),)))
+    with pytest.raises(InputError, match="thoughts go with neither"):
+        parse_spec("m@thoughts=2,kv_cache=on")
     with pytest.raises(InputError, match="bos does nothing with chat=on"):
         parse_spec("m@chat=on,bos=on")
 

@@ -1,0 +1,73 @@
+"""Forward passes of `transformers` models: logits where they are wanted, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from behaviordist.behaviors.encoding import Batch
+
+
+def scored_logits(model: Any, batch: Batch) -> Any:
+    """Return logits (m, V) float32 at the scored positions of a batch.
+
+    The output head sees the hidden states of those positions only; whatever the model does to its
+    logits afterwards (soft caps, scales) still happens.
+    """
+    import torch
+
+    rows = torch.from_numpy(batch.rows).to(model.device)
+    columns = torch.from_numpy(batch.columns).to(model.device)
+    mask = torch.arange(batch.tokens.shape[1])[None, :] < torch.from_numpy(batch.lengths)[:, None]
+
+    def select(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (arguments[0][rows, columns][None], *arguments[1:])
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(select)
+    try:
+        with torch.inference_mode():
+            return (
+                model(
+                    input_ids=torch.from_numpy(batch.tokens).to(model.device),
+                    attention_mask=mask.long().to(model.device),
+                    use_cache=False,
+                )
+                .logits[0]
+                .float()
+            )
+    finally:
+        hook.remove()
+
+
+def cached_logits(model: Any, batch: Batch) -> Any:
+    """Return the same as `scored_logits` for a batch of one probe, as generation computes it.
+
+    The prompt fills a key-value cache in one pass; every token after it is a pass of its own.
+    """
+    import torch
+
+    tokens = torch.from_numpy(batch.tokens).to(model.device)
+    first = int(batch.columns[0])
+    with torch.inference_mode():
+        step = model(input_ids=tokens[:, : first + 1], use_cache=True)
+        logits = [step.logits[0, -1]]
+        for place in range(first + 1, int(batch.lengths[0])):
+            step = model(
+                input_ids=tokens[:, place : place + 1],
+                past_key_values=step.past_key_values,
+                use_cache=True,
+            )
+            logits.append(step.logits[0, -1])
+        return torch.stack(logits).float()
+
+
+def penalize(logits: Any, batch: Batch, penalty: float) -> None:
+    """Apply the repetition penalty of Keskar et al. 2019 (CTRL) to logits (m, V), in place."""
+    import torch
+
+    with torch.inference_mode():
+        for i, (row, column) in enumerate(zip(batch.rows, batch.columns, strict=True)):
+            seen = np.unique(batch.tokens[row, : column + 1])
+            found = logits[i, seen]
+            logits[i, seen] = (found / penalty).where(found > 0, found * penalty)
