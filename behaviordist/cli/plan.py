@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,9 +14,12 @@ from behaviordist.cli.test import CostColumn, named_paths
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from behaviordist.planning import Backtest, Plan
 
 SHOWN = 12
+WANTED = "wanted"
 
 
 def plan(
@@ -36,6 +40,13 @@ def plan(
     backtest: Annotated[
         bool, typer.Option("--backtest", help="Plan for every past target as if it were new.")
     ] = False,
+    like: Annotated[
+        str | None,
+        typer.Option(help="Instead of --target: a model that behaves as wanted; needs --study."),
+    ] = None,
+    probes: Annotated[
+        str | None, typer.Option(help="Probe set for --like; default the study's.")
+    ] = None,
     other: Annotated[
         list[str] | None, typer.Option(help="NAME=FILE, another distance to backtest. Repeatable.")
     ] = None,
@@ -48,9 +59,12 @@ def plan(
     from behaviordist.planning import plan as rank
     from behaviordist.store import write_json
 
-    if (target is None) == (not backtest):
-        raise InputError("give --target B, or --backtest")
-    near = read_predictor(_file(study, distances, "distances"), "distances", rectangular=True)
+    if (target is not None) + (like is not None) + backtest != 1:
+        raise InputError("give one of --target B, --like MODEL, --backtest")
+    if like is not None:
+        near, target = _distances_like(like, study, probes, out), WANTED
+    else:
+        near = read_predictor(_file(study, distances, "distances"), "distances", rectangular=True)
     past = read_cost_data(_file(study, costs, "costs"), cost_column, rectangular=True).costs
     console = Console()
     if target is None:
@@ -68,6 +82,43 @@ def plan(
     advice.save(out / "plan.json")
     _show(advice, console)
     typer.echo(f"written: {out / 'plan.json'}")
+
+
+def _distances_like(like: str, study: Path | None, probes: str | None, out: Path) -> pd.DataFrame:
+    """Measure a model among a study's checkpoints (the first replicate of each), on its probes."""
+    from behaviordist.cli.inputs import open_inputs, progress
+    from behaviordist.distances import distances
+
+    if study is None:
+        raise InputError("--like needs --study DIR, whose checkpoints it is compared with")
+    record = _record(study)
+    labels = [row["label"] for row in record["behaviors"] if row["runs"]]
+    checkpoints = [
+        str(study / row["runs"][0]["checkpoint"]) for row in record["behaviors"] if row["runs"]
+    ]
+    name = probes if probes is not None else record["probes"]["name"]
+    behaviors, chosen = open_inputs([*checkpoints, like], name, None)
+    with progress(behaviors, chosen, set()) as update:
+        matrix = distances(
+            behaviors,
+            chosen,
+            record["geometry"],
+            sketch="auto",
+            folder=out / "fingerprints",
+            progress=update,
+        )
+    names = [*labels, WANTED]
+    return matrix.to_pandas().set_axis(names, axis=0).set_axis(names, axis=1)
+
+
+def _record(study: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads((study / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"{study}: no run.json of a study in it") from None
+    if record.get("kind") != "transfer":
+        raise InputError(f"{study}: not the folder of a study with transfers")
+    return record
 
 
 def _file(study: Path | None, given: Path | None, name: str) -> Path:

@@ -11,6 +11,7 @@ from behaviordist.cli import app as command_line
 from behaviordist.errors import InputError
 from behaviordist.planning import backtest, plan
 from behaviordist.planning.model import cross_validate, fit, history
+from behaviordist.probes import Probe, ProbeSet
 
 
 def past(rng, n=14, noise=0.2, informative=True):
@@ -129,6 +130,36 @@ def test_unknown_labels(arguments, message):
     distances, costs = past(np.random.default_rng(0))
     with pytest.raises(InputError, match=message):
         plan(distances=distances, costs=costs, **{"base": "base", **arguments})
+
+
+def test_like_a_model_among_a_studys_checkpoints(tmp_path, monkeypatch, capsys):
+    """The wanted behavior is one of the checkpoints again: it is its own nearest start."""
+    from behaviordist.lab import checkpoint
+    from behaviordist.lab.grammar import VOCABULARY
+    from behaviordist.lab.llama import LlamaConfig, init
+
+    config = LlamaConfig(vocab_size=len(VOCABULARY))
+    labels = ["base", "b0", "b1", "b2", "b3", "b4"]
+    rows = []
+    for seed, label in enumerate(labels):
+        checkpoint.save(tmp_path / f"checkpoints/{label}", init(config, seed), config, {})
+        rows.append({"label": label, "runs": [{"checkpoint": f"checkpoints/{label}"}]})
+    record = {"kind": "transfer", "geometry": "hellinger", "probes": {"name": "few"},
+              "behaviors": rows}  # fmt: skip
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    costs = pd.DataFrame(np.random.default_rng(0).uniform(1, 2, (6, 6)), labels, labels)
+    costs.to_csv(tmp_path / "costs.csv")
+    made = tuple(Probe(f"p{i}", f"? {c} b c =", " c b <eos>") for i, c in enumerate("abcdef"))
+    ProbeSet("few", made).save(tmp_path / "few.jsonl")
+    arguments = ["plan", "--like", tmp_path / "checkpoints/b3@temperature=0.9", "--base", "base"]
+    arguments += ["--study", tmp_path, "--probes", tmp_path / "few.jsonl", "--out", tmp_path / "o"]
+    monkeypatch.setattr(sys, "argv", ["behaviordist", *map(str, arguments)])
+    with pytest.raises(SystemExit) as code:
+        command_line.main()
+    assert not code.value.code, capsys.readouterr().err
+    starts = json.loads((tmp_path / "o/plan.json").read_text())["starts"]
+    assert min(starts, key=lambda start: start["distance"])["source"] == "b3"
+    assert {start["source"] for start in starts} == {"b0", "b1", "b2", "b3", "b4"}
 
 
 def test_command_line(tmp_path, monkeypatch, capsys):
