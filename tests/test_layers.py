@@ -61,8 +61,9 @@ def test_imports_follow_the_flow(path):
 
 def test_import_loads_no_heavy_library():
     code = (
-        "import sys, behaviordist; heavy = {'torch','jax','transformers','matplotlib','pandas',"
-        "'scipy','sklearn','seaborn'} & set(sys.modules); print(sorted(heavy)); sys.exit(bool(heavy))"
+        "import sys, behaviordist; heavy = {'torch', 'jax', 'transformers', 'matplotlib',"
+        "'pandas', 'scipy', 'sklearn', 'seaborn'} & set(sys.modules); print(sorted(heavy));"
+        "sys.exit(bool(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

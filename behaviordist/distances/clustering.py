@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.distances.scikit_bio import scikit_bio
 
 if TYPE_CHECKING:
     import skbio
@@ -43,6 +44,4 @@ def leaf_order(matrix: DistanceMatrix) -> list[int]:
 
 def neighbour_joining(matrix: DistanceMatrix) -> skbio.TreeNode:
     """Neighbour-joining tree (Saitou & Nei 1987), by scikit-bio. Needs at least 3 behaviors."""
-    from skbio.tree import nj
-
-    return nj(matrix.to_skbio())
+    return scikit_bio("skbio.tree").nj(matrix.to_skbio())

@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distances.scikit_bio import scikit_bio
 from behaviordist.errors import InputError
 from behaviordist.store import publish
 
@@ -139,9 +140,7 @@ class DistanceMatrix:
 
     def to_skbio(self) -> skbio.DistanceMatrix:
         """Return the distances as a scikit-bio DistanceMatrix (PERMANOVA, Mantel, PCoA, ...)."""
-        import skbio
-
-        return skbio.DistanceMatrix(np.array(self.distances), list(self.labels))
+        return scikit_bio().DistanceMatrix(np.array(self.distances), list(self.labels))
 
     def save(self, path: str | Path) -> None:
         """Write a ``.npz`` file, or into a folder: three CSV files and ``distances.npz``.

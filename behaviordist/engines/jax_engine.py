@@ -109,13 +109,15 @@ def train(
     stop = stop or Stop(regime.convergence.at_least, regime.convergence.consecutive)
     if vectorize is None:
         vectorize = jax.default_backend() != "cpu"
-    if vectorize and len(starts) > 1:
-        return _train_population(regime, config, starts, stop, progress)
-    return [
-        run
-        for start in starts
-        for run in _train_population(regime, config, [start], stop, progress)
-    ]
+    groups = [starts] if vectorize and len(starts) > 1 else [[start] for start in starts]
+    # Some libraries (scikit-bio) switch the whole process to float64; a run's numbers must not
+    # depend on what else was imported.
+    with jax.enable_x64(False):
+        return [
+            run
+            for group in groups
+            for run in _train_population(regime, config, group, stop, progress)
+        ]
 
 
 def _train_population(
@@ -246,4 +248,5 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
 
 def initial_params(config: LlamaConfig, seed: int) -> Any:
     """Random weights: where pre-training starts, and the source called ``random``."""
-    return llama.init(config, seed)
+    with jax.enable_x64(False):
+        return llama.init(config, seed)

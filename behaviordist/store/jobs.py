@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import functools
+import os
 import shutil
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,7 +66,7 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
         return 0
     # Always in other processes: they inherit the one-thread setting, whatever this one has loaded.
     pool = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
-    tasks = [delayed(_make)(job) for job in waiting]
+    tasks = [delayed(_make)(job, os.getpid()) for job in waiting]
     if processes == 1:
         pool = Parallel(n_jobs=2, return_as="generator_unordered", batch_size=1, pre_dispatch=1)
     with warnings.catch_warnings():
@@ -73,9 +77,23 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     return len(waiting)
 
 
-def _make(job: Job) -> None:
+def _make(job: Job, parent: int) -> None:
+    _end_with(parent)
     with publish(job.path, dict(job.inputs)) as temporary:
         job.work(temporary, **job.arguments)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent: a killed run must not go on writing unseen."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.1)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -95,9 +113,16 @@ def exclusive(folder: Path) -> Iterator[None]:
             raise InputError(
                 f"another run is writing to {folder}: wait for it, or give another --out"
             ) from None
-        for leftover in folder.rglob(".*.tmp"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+        _clear(folder)
         yield
+
+
+def _clear(folder: Path) -> None:
+    """Remove temporary files and folders; `os.walk` does not mind what vanishes meanwhile."""
+    for place, folders, files in os.walk(folder):
+        for name in [n for n in folders if n.startswith(".") and n.endswith(".tmp")]:
+            shutil.rmtree(Path(place, name), ignore_errors=True)
+            folders.remove(name)
+        for name in files:
+            if name.startswith(".") and ".tmp" in name:
+                Path(place, name).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from behaviordist.distances import DistanceMatrix
 from behaviordist.distances.clustering import leaf_order, linkage, neighbour_joining
 from behaviordist.distances.heatmap import draw_heatmap
 from behaviordist.distances.ordination import principal_coordinates
+from behaviordist.distances.scikit_bio import scikit_bio
 from behaviordist.errors import InputError
 from behaviordist.store.tables import read_square
 
@@ -105,9 +106,7 @@ def test_ordination_recovers_points_up_to_rotation():
     again = np.sqrt(((found.coordinates[:, None] - found.coordinates[None]) ** 2).sum(axis=2))
     np.testing.assert_allclose(again, made.distances, atol=1e-9)
     assert found.explained.sum() == pytest.approx(1) and found.negative_share < 1e-9
-    from skbio.stats.ordination import pcoa
-
-    theirs = pcoa(made.to_skbio()).samples.to_numpy()[:, :3]
+    theirs = scikit_bio("skbio.stats.ordination").pcoa(made.to_skbio()).samples.to_numpy()[:, :3]
     np.testing.assert_allclose(np.abs(found.coordinates), np.abs(theirs), atol=1e-6)
     with pytest.raises(InputError, match="between 1 and 7"):
         principal_coordinates(made, 8)
@@ -138,3 +137,10 @@ def test_heatmap_shows_every_behavior_and_marks_cells(n, tmp_path):
     made.heatmap(path=tmp_path / "h.png")
     assert (tmp_path / "h.png").read_bytes()[:4] == b"\x89PNG"
     assert [p.name for p in tmp_path.iterdir()] == ["h.png"]
+
+
+def test_scikit_bio_does_not_change_the_precision_of_jax():
+    import jax
+
+    scikit_bio()
+    assert not jax.config.read("jax_enable_x64")

@@ -115,3 +115,11 @@ def test_learning_rate_warms_up_and_decays_to_a_tenth():
     assert rates[100] == pytest.approx(0.1, abs=1e-6)
     assert (np.diff(rates[10:]) <= 1e-7).all()
     assert (learning_rates(sft(), np.arange(5)) == np.float32(0.01)).all()
+
+
+def test_numbers_do_not_depend_on_a_process_wide_float64():
+    start = initial_params(TINY, 0)
+    plain = train(sft(), TINY, [Start(start, 1)])[0]
+    with jax.enable_x64(True):
+        wide = train(sft(), TINY, [Start(initial_params(TINY, 0), 1)])[0]
+    jax.tree.map(np.testing.assert_array_equal, plain.params, wide.params)

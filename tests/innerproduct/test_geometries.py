@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from skbio.stats.composition import clr
 
+from behaviordist.distances.scikit_bio import scikit_bio
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import GEOMETRIES, get_geometry
 
+clr = scikit_bio("skbio.stats.composition").clr
 RNG = np.random.default_rng(3)
 P = RNG.dirichlet(np.ones(7), size=20)
 Q = RNG.dirichlet(np.ones(7), size=20)

@@ -64,9 +64,7 @@ def test_a_policy_that_is_never_right_gets_no_gradient():
 
 def test_gradient_points_along_the_exact_gradient_of_expected_reward(monkeypatch):
     """With a verifier that looks at the first token only, the expected reward is p(token)."""
-    monkeypatch.setattr(
-        rlvr, "exact_match", lambda s, a: (s[:, 0] == a[:, 0]).astype(jnp.float32)
-    )
+    monkeypatch.setattr(rlvr, "exact_match", lambda s, a: (s[:, 0] == a[:, 0]).astype(jnp.float32))
     regime = REGIME.model_copy(update={"batch_size": 32768, "group_size": 8192})
     params = jax.tree.map(lambda x: 0.3 * x, init(CONFIG, 1))
     batch = rlvr.draw(regime, np.random.default_rng(1))

@@ -45,7 +45,7 @@ def kill_after(out: Path, count: int) -> None:
     process = start(out)
     while artifacts(out) < count and process.poll() is None:
         time.sleep(0.01)
-    assert process.poll() is None, "the run ended before it could be killed"
+    assert process.poll() is None, f"the run ended early: {process.stderr.read()}"
     os.kill(process.pid, signal.SIGKILL)
     # Not `communicate`: workers that outlive the kill for a while hold the pipe open.
     process.wait(timeout=60)
@@ -72,8 +72,7 @@ def test_killed_at_several_points_it_ends_with_the_same_numbers(undisturbed, tmp
     finish(start(out))
     for name in OUTPUTS:
         assert (out / name).read_bytes() == (undisturbed / name).read_bytes(), name
-    left = [p for p in out.rglob(".*.tmp")]
-    assert not left, "a killed run's half-written files are cleared"
+    assert not list(out.rglob(".*.tmp")), "a killed run's half-written files are cleared"
 
 
 def test_finished_work_is_kept_and_damaged_work_is_made_again(undisturbed):
