@@ -17,7 +17,7 @@ from behaviordist.hypothesis.intervals import intervals as confidence_intervals
 from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
 from behaviordist.hypothesis.ranks import FloatArray
 from behaviordist.hypothesis.relabelling import Relabelling, relabellings
-from behaviordist.hypothesis.reliability import noise_ceiling, split_half
+from behaviordist.hypothesis.reliability import noise_ceiling, split_half_of
 from behaviordist.hypothesis.statistic import Statistic, statistic_named
 from behaviordist.hypothesis.transfer_test import estimates_of, with_own_baselines
 from behaviordist.store import write_json
@@ -146,7 +146,7 @@ def leaderboard(
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     null = method.permuted(pairs.predictors, pairs.cost, drawn)
     limits = confidence_intervals(method, pairs, null)
-    half = _half(method, pairs, halves)
+    half = split_half_of(method, pairs, halves)
     rows = _rows(method, pairs, null, limits, len(distances), half, seconds or {})
     best = max((row for row in rows if row.baseline), key=lambda row: row.value)
     return Leaderboard(
@@ -253,15 +253,6 @@ def _regret(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
     identity = Relabelling(np.arange(rows)[None], np.arange(columns)[None])
     saving = REGRET.permuted(pairs.predictors, pairs.cost, identity)[:, 0]
     return 1 - saving, half_width(left_out_values(REGRET, pairs), 0.0)
-
-
-def _half(
-    method: Statistic, pairs: Pairs, halves: Sequence[tuple[Matrix, Matrix]] | None
-) -> float | None:
-    if not halves:
-        return None
-    frames = [(frame_of(a, "halves"), frame_of(b, "halves")) for a, b in halves]
-    return split_half(method, [(pairs.like_cost(a), pairs.like_cost(b)) for a, b in frames])
 
 
 def _notes(pairs: Pairs) -> list[str]:

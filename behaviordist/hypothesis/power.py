@@ -14,9 +14,9 @@ from behaviordist.hypothesis.relabelling import Relabelling, relabellings
 from behaviordist.hypothesis.within_target import WithinTargetSpearman
 
 DIMENSION = 3
-CALIBRATION = 40
+CALIBRATION = 20
 LARGE = 60
-STEPS = 24
+STEPS = 16
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of
 from behaviordist.hypothesis.ranks import FloatArray
 from behaviordist.hypothesis.relabelling import Relabelling
 from behaviordist.hypothesis.statistic import Statistic
@@ -21,6 +22,16 @@ def split_half(statistic: Statistic, halves: Sequence[Half]) -> float:
         x, y = np.where(both, first, np.nan), np.where(both, second, np.nan)
         values.append(statistic.permuted(x[None], y, _identity(x))[0, 0])
     return float(np.mean(values))
+
+
+def split_half_of(
+    statistic: Statistic, pairs: Pairs, halves: Sequence[tuple[Matrix, Matrix]] | None
+) -> float | None:
+    """Return `split_half` of labelled cost matrices over the pairs of a test; None without any."""
+    if not halves:
+        return None
+    frames = [[frame_of(half, "halves") for half in pair] for pair in halves]
+    return split_half(statistic, [(pairs.like_cost(a), pairs.like_cost(b)) for a, b in frames])
 
 
 def noise_ceiling(half: float) -> float:

@@ -14,7 +14,7 @@ from behaviordist.hypothesis.intervals import Method, intervals
 from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
 from behaviordist.hypothesis.ranks import FloatArray
 from behaviordist.hypothesis.relabelling import Relabelling, relabellings
-from behaviordist.hypothesis.reliability import noise_ceiling, split_half
+from behaviordist.hypothesis.reliability import noise_ceiling, split_half_of
 from behaviordist.hypothesis.result import Estimate, TargetResult, TransferTest
 from behaviordist.hypothesis.statistic import Statistic, statistic_named
 from behaviordist.hypothesis.verdict import Verdict, VerdictRule
@@ -104,28 +104,35 @@ def transfer_test(
     if permutations < 1 or bootstrap < 1:
         raise InputError("permutations and bootstrap are at least 1")
     rng = np.random.default_rng(seed)
-    cost_frame = frame_of(costs, "costs")
-    # A TransferMatrix brings its own shares of censored runs.
-    brought = None if isinstance(costs, pd.DataFrame) else getattr(costs, "censored", None)
-    share = brought if censored is None else censored
-    named = {
-        name: frame_of(frame, f"baseline '{name}'") for name, frame in (baselines or {}).items()
-    }
-    pairs = make_pairs(
-        frame_of(distances, "distances"),
-        cost_frame,
-        named,
-        None if share is None else frame_of(share, "censored"),
-        gains,
-        invalid,
-    )
+    pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
     pairs = with_own_baselines(pairs, method, rng)
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     null = method.permuted(pairs.predictors, pairs.cost, drawn)
     limits = intervals(method, pairs, null, interval, bootstrap, rng=rng)
     estimates = estimates_of(pairs, null, limits)
-    half = _split_half(method, pairs, halves)
+    half = split_half_of(method, pairs, halves)
     return _result(method, pairs, estimates, null[0], drawn, interval, half, rule)
+
+
+def _pairs(
+    distances: Matrix,
+    costs: Matrix,
+    baselines: Mapping[str, Matrix],
+    censored: Matrix | None,
+    gains: bool,
+    invalid: Mapping[str, Sequence[str]] | None,
+) -> Pairs:
+    # A TransferMatrix brings its own shares of censored runs.
+    brought = None if isinstance(costs, pd.DataFrame) else getattr(costs, "censored", None)
+    share = brought if censored is None else censored
+    return make_pairs(
+        frame_of(distances, "distances"),
+        frame_of(costs, "costs"),
+        {name: frame_of(frame, f"baseline '{name}'") for name, frame in baselines.items()},
+        None if share is None else frame_of(share, "censored"),
+        gains,
+        invalid,
+    )
 
 
 def with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator) -> Pairs:
@@ -153,20 +160,6 @@ def estimates_of(pairs: Pairs, null: FloatArray, limits: FloatArray) -> list[Est
     ]
 
 
-def _split_half(
-    method: Statistic, pairs: Pairs, halves: Sequence[tuple[Matrix, Matrix]] | None
-) -> float | None:
-    if not halves:
-        return None
-    return split_half(
-        method,
-        [
-            (pairs.like_cost(frame_of(a, "halves")), pairs.like_cost(frame_of(b, "halves")))
-            for a, b in halves
-        ],
-    )
-
-
 def _result(
     method: Statistic,
     pairs: Pairs,
@@ -179,7 +172,6 @@ def _result(
 ) -> TransferTest:
     main, others = estimates[0], estimates[1:]
     quality = next((e.value for e in others if e.name == SOURCE_QUALITY), None)
-    rho, count = method.per_target(pairs.predictors[0], pairs.cost)
     spread = null[0 if drawn.exact else 1 :]
     detectable = np.quantile(spread, 1 - rule.alpha) + stats.norm.ppf(POWER) * spread.std()
     return TransferTest(
@@ -196,10 +188,7 @@ def _result(
         n_pairs=pairs.n_pairs,
         n_missing=pairs.n_missing,
         n_censored=pairs.n_censored,
-        per_target=tuple(
-            TargetResult(pairs.targets[t], float(rho[t]), int(count[t]))
-            for t in np.flatnonzero(pairs.counted)
-        ),
+        per_target=_per_target(method, pairs),
         baselines=tuple(others),
         noise_ceiling=None if half is None else noise_ceiling(half),
         split_half=half,
@@ -209,6 +198,14 @@ def _result(
         left_out=pairs.left_out,
         references=pairs.references,
         notes=tuple(_notes(pairs, main)),
+    )
+
+
+def _per_target(method: Statistic, pairs: Pairs) -> tuple[TargetResult, ...]:
+    rho, count = method.per_target(pairs.predictors[0], pairs.cost)
+    return tuple(
+        TargetResult(pairs.targets[t], float(rho[t]), int(count[t]))
+        for t in np.flatnonzero(pairs.counted)
     )
 
 

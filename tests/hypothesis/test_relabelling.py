@@ -112,5 +112,7 @@ def test_observed_value_does_not_depend_on_the_seed_and_p_is_reproducible():
         transfer_test(distances, costs, permutations=500, seed=seed) for seed in (1, 1, 2)
     )
     assert first == again
-    assert first.value == other.value and first.ci_low == other.ci_low
+    assert first.value == other.value
+    # The noise of pairs in the interval is read off the relabellings, hence a little seed in it.
+    assert first.ci_low == pytest.approx(other.ci_low, abs=0.03)
     assert WithinTargetSpearman().name == first.statistic
