@@ -110,7 +110,8 @@ def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavi
 
 def runs_in_lab(settings: InferenceSettings) -> bool:
     """Whether the JAX model can compute this: logit-level settings and rounded weights."""
-    return replace(settings.forward, quant=None) == InferenceSettings()
+    simulated = settings.quant is None or settings.quant in rounding.LEVELS
+    return simulated and replace(settings.forward, quant=None) == InferenceSettings()
 
 
 def speaks_lab(behavior: Behavior) -> bool:

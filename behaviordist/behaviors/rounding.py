@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+TORCHAO = "torchao-int8"
 GROUP = 32
 LEVELS = {"int8": 127, "int4": 7, "int2": 1}
 NOTE = (
@@ -21,6 +22,8 @@ NOTE = (
 
 def note(quant: str) -> str:
     """Return the sentence that reports carry about a quantised behavior."""
+    if quant == TORCHAO:
+        return f"{quant}: torchao's int8 weight-only kernels; the output head is not quantised"
     scale = "an output channel" if quant == "int8" else f"a group of {GROUP} inputs"
     return NOTE.format(quant=quant, scale=scale)
 

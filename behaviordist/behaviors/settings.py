@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from behaviordist.errors import InputError, did_you_mean
 
-QUANTISATIONS = ("int8", "int4", "int2")
+QUANTISATIONS = ("int8", "int4", "int2", "torchao-int8")
 DTYPES = ("float32", "bfloat16", "float16")
 SIDES = ("left", "right")
 LOGIT_LEVEL = ("temperature", "top_k", "top_p", "min_p")
@@ -38,7 +38,8 @@ class InferenceSettings:
     min_p
         Keep tokens at least `min_p` times as probable as the most probable one.
     quant
-        Round the weights: int8 per output channel, int4 and int2 per group; simulated.
+        Quantise the weights: int8 per output channel, int4 and int2 per group, all simulated by
+        rounding; torchao-int8 by the torchao library's own int8 weight-only kernels.
     dtype
         Type of weights and activations. The log-softmax is float32 always.
     repetition_penalty

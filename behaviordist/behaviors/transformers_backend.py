@@ -171,7 +171,9 @@ class TransformersBehavior:
         with _quiet():
             model = _load_model(self.path, getattr(torch, self.settings.dtype))
         try:
-            if self.settings.quant:
+            if self.settings.quant == rounding.TORCHAO:
+                _quantise_with_torchao(model)
+            elif self.settings.quant:
                 _round_linear_layers(model, self.settings.quant)
             if self.adapter is not None:
                 model = adapters.attach(model, self.adapter)
@@ -280,7 +282,8 @@ def _tokenizer(path: Path) -> tuple[Any, tuple[str, ...]]:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path), local_files_only=True)
-        empty = not tokenizer.get_vocab()
+        # Special tokens are added even to a tokenizer that knows no text.
+        empty = not tokenizer.get_vocab().keys() - tokenizer.get_added_vocab().keys()
     except Exception as error:
         raise _refused(path, "its tokenizer", error) from None
     if empty:
@@ -317,6 +320,23 @@ def _round_linear_layers(model: Any, quant: str) -> None:
         matrix = weight.float().numpy()
         rounded = rounding.round_weights(matrix.T if turned else matrix, quant)
         weight.copy_(torch.from_numpy(rounded.T if turned else rounded))
+
+
+def _quantise_with_torchao(model: Any) -> None:
+    import torch
+
+    try:
+        from torchao.quantization import Int8WeightOnlyConfig, quantize_
+    except ImportError:
+        raise InputError(
+            f"quant={rounding.TORCHAO} needs torchao: pip install 'behaviordist[quant]'"
+        ) from None
+    head = model.get_output_embeddings()
+    quantize_(
+        model,
+        Int8WeightOnlyConfig(),
+        filter_fn=lambda m, _: isinstance(m, torch.nn.Linear) and m is not head,
+    )
 
 
 def _refused(path: Path, what: str, error: Exception) -> InputError:

@@ -103,6 +103,14 @@ def test_a_folder_without_a_tokenizer(broken):
     assert "tokenizer" in refusal(broken)
 
 
+def test_a_tokenizer_without_vocabulary(broken):
+    tokenizer = json.loads((broken / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"] = {}
+    tokenizer["added_tokens"] = []
+    (broken / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert "has no vocabulary" in refusal(broken)
+
+
 def test_gguf_files_that_are_none(tmp_path):
     pytest.importorskip("gguf")
     for content in (b"GGUF", b"<html></html>", b""):

@@ -99,6 +99,21 @@ def test_quantised_blocks_equal_a_model_rounded_by_hand(llama, tmp_path, quant):
         np.testing.assert_allclose(mine[index][0], hand[index][0], atol=1e-6)
 
 
+def test_simulated_int8_is_what_a_quantisation_library_computes(llama):
+    """torchao rounds to 256 levels, the simulation to 255: other errors, of the same size."""
+    pytest.importorskip("torchao")
+    plain, theirs, mine = (
+        by_probe(load(f"{llama}{quant}").log_probs(PROBES))
+        for quant in ("", "@quant=torchao-int8", "@quant=int8")
+    )
+
+    def error(found):
+        return np.sqrt(np.mean([np.mean((found[i][0] - plain[i][0]) ** 2) for i in plain]))
+
+    assert 0.5 < error(mine) / error(theirs) < 2
+    assert error(theirs) < 0.2
+
+
 def test_gpt2_layers_are_rounded_along_their_inputs(tmp_path):
     """GPT-2 keeps matrices (in, out): rounding them as they lie would mix output channels."""
     from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel

@@ -108,6 +108,19 @@ def test_run_again_it_computes_nothing_and_changes_no_number(
     assert (out / "distances.csv").read_bytes() == before
 
 
+def test_a_cache_is_told_to_make_no_difference(tmp_path, run):
+    write_llama(tmp_path / "tiny")
+    made = [Probe(f"p{i}", f"Once upon {i}", " a time") for i in range(6)]
+    ProbeSet("few", tuple(made)).save(tmp_path / "few.jsonl")
+    model, out = tmp_path / "tiny", tmp_path / "out"
+    specs = (model, f"{model}@kv_cache=on", f"{model}@temperature=0.9")
+    run(*specs, "--probes", tmp_path / "few.jsonl", "--out", out)
+    assert 0 < table(out, "distances.csv").iloc[0, 1] < 1e-3
+    flags = table(out, "indistinguishable.csv")
+    assert flags.iloc[0, 1] == 1
+    assert flags.iloc[0, 2] == 0
+
+
 def test_the_lab_gets_its_own_probes_and_a_limit_is_obeyed(models, tmp_path, run):
     assert run(*models, "--probes-limit", 7, "--out", tmp_path / "out")[0] == 0
     record = json.loads((tmp_path / "out" / "run.json").read_text())
