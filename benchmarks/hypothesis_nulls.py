@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.hypothesis.intervals import intervals
+from behaviordist.hypothesis.models import model_checks
 from behaviordist.hypothesis.pairs import make_pairs
 from behaviordist.hypothesis.relabelling import Relabelling, relabellings
 from behaviordist.hypothesis.statistic import STATISTICS, Resampled
@@ -50,6 +51,32 @@ def type_one(statistic, studies, seed):
     return rejected / studies
 
 
+def frames(pairs):
+    labels = list(pairs.sources)
+    return [pd.DataFrame(m, labels, labels) for m in (pairs.predictors[0], pairs.cost)]
+
+
+def runs_of(distances, costs):
+    """The same costs as single runs; those at the common budget are censored."""
+    long = costs.rename_axis("source").melt(ignore_index=False, var_name="target").reset_index()
+    long = long.dropna().rename(columns={"value": "cost"})
+    return long.assign(censored=long["cost"] >= long["cost"].max())
+
+
+def models_type_one(studies, seed):
+    """Share of null studies that each regression rejects."""
+    rng = np.random.default_rng(seed)
+    rejected = {}
+    for i in range(studies):
+        distances, costs = frames(study(rng, 0.0, 10))
+        found = model_checks(
+            distances, costs, runs=runs_of(distances, costs), permutations=99, seed=i
+        )
+        for check in found:
+            rejected.setdefault(check.name, []).append(check.p_value <= 0.05)
+    return {name: np.mean(values) for name, values in rejected.items()}
+
+
 def coverage(statistic, method, slope, n, studies, seed):
     rng = np.random.default_rng(seed)
     truth = np.mean(
@@ -74,11 +101,20 @@ def main():
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--statistic", action="append")
     parser.add_argument("--skip-coverage", action="store_true")
+    parser.add_argument("--models", action="store_true", help="only the regressions' type I error")
+    parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    if asked.models:
+        print(f"type I error at 5 %, {asked.studies} null studies of 10 behaviors")
+        for name, rate in models_type_one(asked.studies, asked.seed).items():
+            print(f"{name:40s} {rate:7.3f}")
+        return
     names = asked.statistic or list(STATISTICS)
     print(f"type I error at 5 %, {asked.studies} null studies of {N} behaviors")
     for name in names:
-        print(f"{name:15s} {type_one(STATISTICS[name], asked.studies, 1):7.3f}", flush=True)
+        print(
+            f"{name:15s} {type_one(STATISTICS[name], asked.studies, asked.seed):7.3f}", flush=True
+        )
     if asked.skip_coverage:
         return
     print(f"\n95 % intervals, {asked.studies} studies: truth, coverage, mean width")

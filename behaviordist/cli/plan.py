@@ -66,18 +66,18 @@ def plan(
     else:
         near = read_predictor(_file(study, distances, "distances"), "distances", rectangular=True)
     past = read_cost_data(_file(study, costs, "costs"), cost_column, rectangular=True).costs
+    owned = None if have is None else [label.strip() for label in have.split(",")]
     console = Console()
     if target is None:
         others = {
             name: read_predictor(path, rectangular=True)
             for name, path in named_paths("--other", other or [])
         }
-        result = follow(near, past, base=base, others=others)
+        result = follow(near, past, base=base, have=owned, others=others)
         write_json(out / "backtest.json", {"schema": 1, **result.to_json()})
         _show_backtest(result, console)
         typer.echo(f"written: {out / 'backtest.json'}")
         return
-    owned = None if have is None else [label.strip() for label in have.split(",")]
     advice = rank(target, near, past, base=base, have=owned)
     advice.save(out / "plan.json")
     _show(advice, console)

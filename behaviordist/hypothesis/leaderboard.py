@@ -135,9 +135,9 @@ def leaderboard(
     -----
     ``p_adjusted`` controls the chance of any false finding among all predictors: step-down max-T
     over the joint relabellings (Westfall & Young 1993), which knows how predictors depend on each
-    other. Intervals of differences and of regret are plain jackknife intervals over behaviors,
-    which are wide rather than narrow. The best baseline is picked on the same data, which flatters
-    it, not the distances.
+    other. Intervals of differences are made as in `intervals`; those of regret are plain jackknife
+    intervals, wide rather than narrow. The best baseline is picked on the same data, which
+    flatters it, not the distances.
     """
     method = statistic_named(statistic)
     rng = np.random.default_rng(seed)
@@ -219,7 +219,9 @@ def _rows(
     best = int(np.argmax(np.where(baseline, null[:, 0], -np.inf)))
     without = left_out_values(method, pairs)
     difference = null[:, 0] - null[best, 0]
-    margin = half_width(without - without[best], 0.0)
+    # What is common to both predictors cancels, in the relabelled tables as in the true ones.
+    room = (1 - np.maximum(null[:, 0] ** 2, null[best, 0] ** 2)) ** 2 if method.correlation else 0.0
+    margin = half_width(without - without[best], (null - null[best]).var(axis=1) * room)
     regret, regret_margin = _regret(pairs)
     ceiling = math.nan if half is None else noise_ceiling(half)
     rows = []

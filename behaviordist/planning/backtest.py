@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from scipy import stats
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.baselines import source_quality
 from behaviordist.hypothesis.pairs import Matrix, frame_of
-from behaviordist.planning.model import FloatArray, History, fit, history
+from behaviordist.planning.model import FloatArray, History, check_known, fit, history
 
 MIN_TARGETS = 3
 
@@ -55,13 +55,14 @@ def backtest(
     costs: Matrix,
     *,
     base: str | None = None,
+    have: Sequence[str] | None = None,
     others: Mapping[str, Matrix] | None = None,
 ) -> Backtest:
     """Compare following the plan with simpler habits, on targets held out one at a time.
 
     Parameters
     ----------
-    distances, costs, base
+    distances, costs, base, have
         As in `plan`.
     others
         Further distances by name, such as weight space: "nearest in NAME" is a strategy each.
@@ -79,6 +80,10 @@ def backtest(
         Fewer than three targets with costs from the reference start.
     """
     near, past_costs = frame_of(distances, "distances"), frame_of(costs, "costs")
+    if have is not None:
+        kept = [*have, *([base] if base is not None and base not in have else [])]
+        check_known(kept, list(past_costs.index), "costs")
+        past_costs = past_costs.loc[kept]
     past = history(near, past_costs, base)
     if len(past.targets) < MIN_TARGETS:
         raise InputError(f"costs: {len(past.targets)} usable targets; a backtest needs 3")

@@ -8,6 +8,7 @@ rising function of x. It is fitted by isotonic regression, every target weighing
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from behaviordist.errors import InputError, did_you_mean
 from behaviordist.hypothesis.ranks import ratio
 
 FloatArray = npt.NDArray[np.float64]
@@ -187,3 +189,10 @@ def _lower_limit(gained: FloatArray) -> float:
     if n < 2:
         return float("nan")
     return float(gained.mean() - stats.t.ppf(0.95, n - 1) * gained.std(ddof=1) / np.sqrt(n))
+
+
+def check_known(labels: Sequence[str], known: Collection[str], name: str) -> None:
+    """Raise `InputError` for the first label that a table does not have."""
+    for label in labels:
+        if label not in known:
+            raise InputError(f"'{label}' is not in {name}; {did_you_mean(label, known)}")

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError
 from behaviordist.hypothesis.pairs import Matrix, frame_of
 from behaviordist.planning.model import (
     CostModel,
     History,
     Skill,
+    check_known,
     cross_validate,
     fit,
     history,
@@ -140,17 +141,17 @@ def plan(
         Unknown labels, or no past target that can be used.
     """
     near, past_costs = frame_of(distances, "distances"), frame_of(costs, "costs")
-    _check_known([target], list(near.columns), "distances")
+    check_known([target], list(near.columns), "distances")
     if base is not None:
-        _check_known([base], list(near.index), "distances")
-        _check_known([base], list(past_costs.index), "costs")
+        check_known([base], list(near.index), "distances")
+        check_known([base], list(past_costs.index), "costs")
     others = past_costs.drop(index=target, columns=target, errors="ignore")
-    _check_known([*others.index, *others.columns], {*near.index, *near.columns}, "distances")
+    check_known([*others.index, *others.columns], {*near.index, *near.columns}, "distances")
     past = history(near, others, base)
     if not past.targets:
         raise InputError("costs: no past target has costs from the reference start")
     own = [s for s in near.index if s not in (target, base)] if have is None else list(have)
-    _check_known(own, list(near.index), "distances")
+    check_known(own, list(near.index), "distances")
     model, skill = fit(past), cross_validate(past)
     away = _reference_distance(near, target, base, own)
     scale = model.reference_cost if reference_cost is None else reference_cost
@@ -233,9 +234,3 @@ def _chains(
             if np.isfinite(leg) and most < direct:
                 chains.append(Chain(source, through, total, least, most, direct))
     return sorted(chains, key=lambda chain: chain.cost)
-
-
-def _check_known(labels: Sequence[str], known: Sequence[str] | set[str], name: str) -> None:
-    for label in labels:
-        if label not in known:
-            raise InputError(f"'{label}' is not in {name}; {did_you_mean(label, known)}")

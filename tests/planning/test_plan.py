@@ -102,6 +102,19 @@ def test_backtest_orders_strategies_between_oracle_and_random():
     assert cost["base"] == pytest.approx(costs.loc["base"].drop("base").mean())
 
 
+def test_backtest_only_uses_what_one_has():
+    distances, costs = past(np.random.default_rng(6))
+    own = ["b01", "b04", "b09"]
+    result = backtest(distances, costs, base="base", have=own)
+    cost = result.to_pandas().set_index("strategy")["cost"]
+    inner = costs.loc[own].drop(columns="base").copy()
+    for label in own:
+        inner.loc[label, label] = np.nan
+    assert cost["oracle"] == pytest.approx(inner.min().mean())
+    with pytest.raises(InputError, match="'b99' is not in costs"):
+        backtest(distances, costs, base="base", have=["b99"])
+
+
 def test_chains_are_offered_only_where_they_pay():
     """One behavior is a cheap stop-over: near the target, and measured as cheap to reach."""
     rng = np.random.default_rng(7)
