@@ -19,6 +19,7 @@ from behaviordist.cli.power import power
 from behaviordist.cli.probes import app as probes
 from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
+from behaviordist.cli.selftest import selftest
 from behaviordist.cli.test import test
 from behaviordist.errors import BehaviordistError
 
@@ -46,6 +47,7 @@ app.command("plan")(plan)
 app.command("power")(power)
 app.command("report")(report)
 app.command("run")(run)
+app.command("selftest")(selftest)
 app.command("test")(test)
 app.command("studies")(studies)
 

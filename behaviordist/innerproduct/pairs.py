@@ -30,7 +30,7 @@ from behaviordist.errors import InputError
 from behaviordist.innerproduct.batches import MAX_BATCHES, Batches, plan_batches
 from behaviordist.innerproduct.blocks import BLOCK_BYTES, Block, batch_blocks
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
-from behaviordist.innerproduct.threads import tile_threads
+from behaviordist.innerproduct.threads import tile_map
 
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
@@ -116,11 +116,11 @@ def _accumulate(blocks: Iterable[Block], weight: Float64Array, n: int) -> Float6
     others = [(i, j) for i in starts for j in starts if i < j]
     tiles = {corner: np.zeros((3, TILE, TILE)) for corner in corners + others}
     norms = np.empty((len(weight), len(starts) * TILE), dtype=np.float32)
-    with tile_threads(len(tiles)) as pool:
+    with tile_map(len(tiles)) as over:
         for block in blocks:
             for several in (corners, others):
                 work = partial(_add_tile, block, norms, weight, tiles)
-                list(pool.map(work, several))
+                list(over(work, several))
     sums = np.zeros((3, len(starts) * TILE, len(starts) * TILE))
     for (i, j), tile in tiles.items():
         sums[:, i : i + TILE, j : j + TILE] = tile
