@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, optimize
 
+from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import half_width
 from behaviordist.hypothesis.pairs import Matrix, frame_of, make_pairs
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray
 from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
 from behaviordist.hypothesis.result import Estimate
+
+BOUND = 12.0
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,13 @@ def fit_mixed(x: FloatArray, y: FloatArray) -> MixedFit:
     columns = [np.where(mask, m, 0.0) for m in (mask.astype(float), x, y)]
 
     def criterion(log_ratio: FloatArray) -> float:
-        return _reml(columns, mask, np.exp(log_ratio))
+        return _reml(columns, mask, np.exp(np.clip(log_ratio, -BOUND, BOUND)))
 
     best = optimize.minimize(
         criterion, np.zeros(2), method="Nelder-Mead",
         options={"xatol": 1e-7, "fatol": 1e-10, "maxiter": 2000},
     )  # fmt: skip
-    ratio = np.exp(best.x)
+    ratio = np.exp(np.clip(best.x, -BOUND, BOUND))
     slope, variance, noise = _slope(columns, mask, ratio)
     return MixedFit(
         slope,
@@ -75,10 +78,16 @@ def mixed_test(
         Standardised slope; one-sided p by relabelling behaviors under the generalised
         least-squares score (residual noise of two pairs of one behavior is dependent, which a
         Wald test ignores); interval by the jackknife over behaviors at the fitted variances.
+
+    Raises
+    ------
+    InputError
+        As `transfer_test`; fewer pairs than effects.
     """
     pairs = make_pairs(frame_of(distances, "distances"), frame_of(costs, "costs"), {}, gains=gains)
     x, y = pairs.predictors[0], pairs.cost
     mask = np.isfinite(x) & np.isfinite(y)
+    _check(x, y, mask)
     x, y = (m / np.std(m[mask]) for m in (x, y))
     fitted = fit_mixed(x, y)
     ratio = (np.array([fitted.source_sd, fitted.target_sd]) / fitted.noise_sd) ** 2
@@ -96,6 +105,17 @@ def mixed_test(
     p = float((null >= null[0] - 1e-12).mean())
     value = fitted.slope
     return Estimate("crossed random effects", value, value - half, value + half, p)
+
+
+def _check(x: FloatArray, y: FloatArray, mask: BoolArray) -> None:
+    if int(mask.sum()) <= sum(mask.shape) + 1:
+        raise InputError(
+            f"costs: {int(mask.sum())} pairs are too few for random effects of {mask.shape[0]}"
+            f" sources and {mask.shape[1]} targets"
+        )
+    for name, matrix in (("distances", x), ("costs", y)):
+        if np.ptp(matrix[mask]) == 0:
+            raise InputError(f"{name}: all are equal among the pairs that count")
 
 
 def _whitener(mask: BoolArray, ratio: FloatArray) -> tuple[FloatArray, float]:
@@ -130,9 +150,11 @@ def _reml(columns: list[FloatArray], mask: BoolArray, ratio: FloatArray) -> floa
     """-2 restricted log likelihood, the noise variance profiled out, up to a constant."""
     cross, log_determinant = _cross_products(columns, mask, ratio)
     design = cross[:2, :2]
-    rest = cross[2, 2] - cross[2, :2] @ np.linalg.solve(design, cross[:2, 2])
+    rest = cross[2, 2] - cross[2, :2] @ np.linalg.pinv(design) @ cross[:2, 2]
     n = int(mask.sum()) - 2
-    return float(n * np.log(rest) + log_determinant + np.linalg.slogdet(design)[1])
+    # A fit without any noise has no likelihood; the floor keeps the search finite.
+    noise = n * np.log(max(float(rest), 1e-12 * cross[2, 2]))
+    return float(noise + log_determinant + np.linalg.slogdet(design)[1])
 
 
 def _slope(
@@ -140,9 +162,9 @@ def _slope(
 ) -> tuple[float, float, float]:
     """Slope, its variance, and the noise variance, at given variance ratios."""
     cross, _ = _cross_products(columns, mask, ratio)
-    inverse = np.linalg.inv(cross[:2, :2])
+    inverse = np.linalg.pinv(cross[:2, :2])
     beta = inverse @ cross[:2, 2]
-    noise = (cross[2, 2] - cross[2, :2] @ beta) / (mask.sum() - 2)
+    noise = max(float(cross[2, 2] - cross[2, :2] @ beta), 0.0) / max(int(mask.sum()) - 2, 1)
     return float(beta[1]), float(noise * inverse[1, 1]), float(noise)
 
 

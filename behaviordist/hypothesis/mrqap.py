@@ -18,7 +18,7 @@ from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import correlation_limits, half_width
 from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
 from behaviordist.hypothesis.products import products
-from behaviordist.hypothesis.ranks import FloatArray, column_midranks, standardised_columns
+from behaviordist.hypothesis.ranks import FloatArray, column_midranks, ratio, standardised_columns
 from behaviordist.hypothesis.relabelling import Relabelling, leave_one_out, relabellings
 from behaviordist.hypothesis.result import Estimate
 from behaviordist.hypothesis.statistic import statistic_named
@@ -126,7 +126,7 @@ def _estimate(
     moved = products(features, rest.reshape(y.shape), drawn)
     # |M e|^2 under each relabelling: what the others' basis explains of the moved part goes off.
     square = (rest @ rest) - (moved[1:] ** 2).sum(axis=0)
-    r = moved[0] / np.sqrt(np.maximum(square, 1e-12) * (cost @ cost))
+    r = ratio(moved[0], np.sqrt(np.maximum(square, 0.0) * (cost @ cost)))
     # t grows with r at fixed degrees of freedom, so their orders, and p, are the same.
     p = float((r >= r[0] - 1e-12).mean())
     half = half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2)[0]
