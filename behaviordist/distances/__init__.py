@@ -25,7 +25,7 @@ def distances(
     *,
     origin: Behavior | None = None,
     folder: Path | None = None,
-    sketch: int | str | None = "auto",
+    sketch: float | str | None = "auto",
     reference: Reference = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> DistanceMatrix:
@@ -44,7 +44,7 @@ def distances(
     folder
         Where fingerprints are kept, to be computed once.
     sketch
-        ``"auto"``, None (exact) or a size D; see `fingerprint`.
+        ``"auto"``, None (exact), a size D or a target error; see `fingerprint`.
     reference
         Reference distribution of `fisher`: a behavior, ``"uniform"`` or ``"mixture"``.
     progress

@@ -1,4 +1,4 @@
-"""How many probes a question needs, and how large a sketch."""
+"""How many probes a question needs."""
 
 from __future__ import annotations
 
@@ -64,26 +64,3 @@ def probes_needed(
     growth = (distance + delta) ** 2 / distance**2 if distance > 0 else 1.0
     reach = float(norm.ppf(1 - alpha / 2) + norm.ppf(power) * growth) * spread
     return max(2, int(math.ceil((reach / effect) ** 2)))
-
-
-def sketch_size(target: float, n_positions: int) -> int:
-    """Smallest power of two D whose sketch adds at most `target` relative error to d^2.
-
-    From the relative standard deviation sqrt(2 / (D n)) of d^2 over n positions.
-
-    Parameters
-    ----------
-    target
-        Relative standard deviation, between 0 and 1.
-    n_positions
-        Positions in all.
-
-    Raises
-    ------
-    InputError
-        If the target is not between 0 and 1, or there is no position.
-    """
-    if not 0 < target < 1 or n_positions < 1:
-        raise InputError("the target error must lie between 0 and 1, with at least one position")
-    least = 2 / (n_positions * target**2)
-    return 1 << max(0, math.ceil(math.log2(least)))

@@ -27,7 +27,7 @@ def fingerprint(
     geometries: Sequence[str] = ("hellinger",),
     *,
     folder: Path | None = None,
-    sketch: int | str | None = "auto",
+    sketch: float | str | None = "auto",
     reference: Reference = None,
     dtype: str = "float32",
     progress: Progress | None = None,
@@ -45,7 +45,8 @@ def fingerprint(
     folder
         Where fingerprint files are kept. What is finished there is loaded instead of computed.
     sketch
-        ``"auto"`` (exact up to 1024 tokens, else D = 64), None (exact), or D.
+        ``"auto"`` (exact up to 1024 tokens, else D = 64), None (exact), D, or a target: the
+        relative error, below 1, that the sketch may add to a squared distance.
     reference
         Reference distribution of the `fisher` geometry: a behavior (default the first one),
         ``"uniform"``, or ``"mixture"`` (the mean of all behaviors' probabilities: symmetric, but a
@@ -72,7 +73,7 @@ def fingerprint(
     missing: dict[int, list[Collector]] = {}
     for index, behavior in enumerate(behaviors):
         for geometry in chosen:
-            size = choose_size(sketch, behavior.vocabulary_size)
+            size = choose_size(sketch, behavior.vocabulary_size, len(probes))
             source = reference_identity(reference, behaviors) if geometry.needs_reference else ""
             identity = _identity(behavior, probes, geometry, size, source)
             path = None if folder is None else folder / _file_name(identity, dtype)

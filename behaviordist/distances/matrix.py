@@ -151,14 +151,19 @@ class DistanceMatrix:
         from behaviordist.store.tables import write_square
 
         path = Path(path)
-        if path.suffix == ".npz":
-            self._save_npz(path)
-            return
-        write_square(path / "distances.csv", self.to_pandas())
-        write_square(path / "standard_errors.csv", self._frame(self.standard_errors))
-        mask = self._frame(self.indistinguishable.astype(np.float64))
-        write_square(path / "indistinguishable.csv", mask)
-        self._save_npz(path / NPZ)
+        try:
+            if path.suffix == ".npz":
+                self._save_npz(path)
+                return
+            write_square(path / "distances.csv", self.to_pandas())
+            write_square(path / "standard_errors.csv", self._frame(self.standard_errors))
+            mask = self._frame(self.indistinguishable.astype(np.float64))
+            write_square(path / "indistinguishable.csv", mask)
+            self._save_npz(path / NPZ)
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be written ({error}); make room or choose another folder"
+            ) from None
 
     @staticmethod
     def load(path: str | Path) -> DistanceMatrix:

@@ -4,6 +4,7 @@ from behaviordist.innerproduct.fingerprint import Fingerprint, Identity, check_m
 from behaviordist.innerproduct.geometries import GEOMETRIES, Geometry, get_geometry
 from behaviordist.innerproduct.geometries.loglik import comparable
 from behaviordist.innerproduct.pairs import PairMoments, pair_moments
+from behaviordist.innerproduct.shifts import ShiftMoments, shift_moments
 
 __all__ = [
     "GEOMETRIES",
@@ -11,8 +12,10 @@ __all__ = [
     "Geometry",
     "Identity",
     "PairMoments",
+    "ShiftMoments",
     "check_mixable",
     "comparable",
     "get_geometry",
     "pair_moments",
+    "shift_moments",
 ]

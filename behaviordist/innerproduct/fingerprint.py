@@ -104,8 +104,21 @@ class Fingerprint:
         return len(self.group)
 
     def save(self, path: Path, inputs: Any = None) -> None:
-        """Write one safetensors file atomically; `inputs` (default: the identity's) goes into its
-        manifest."""
+        """Write one safetensors file atomically.
+
+        Parameters
+        ----------
+        path
+            The file. A manifest with digests lies beside it.
+        inputs
+            What the manifest says the file depends on; default the identity's.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, such as on a full disk; nothing is left behind.
+        """
+        from safetensors import SafetensorError
         from safetensors.numpy import save_file
 
         tensors = {
@@ -114,8 +127,13 @@ class Fingerprint:
             "group": np.ascontiguousarray(self.group, dtype=np.int64),
         }
         metadata = {"format": FORMAT, **dataclasses.asdict(self.identity)}
-        with publish(path, self.identity.inputs if inputs is None else inputs) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
+        try:
+            with publish(path, self.identity.inputs if inputs is None else inputs) as temporary:
+                save_file(tensors, temporary, metadata=metadata)
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"{path}: cannot be written ({error}); make room or choose another folder"
+            ) from None
 
     @staticmethod
     def load(path: Path) -> Fingerprint:

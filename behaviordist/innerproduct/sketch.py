@@ -11,6 +11,7 @@ Source: Charikar, Chen & Farach-Colton (2002); Weinberger et al., Feature Hashin
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,29 +28,59 @@ EXACT_UP_TO = 1024
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def choose_size(sketch: int | str | None, vocabulary_size: int) -> int | None:
+def choose_size(sketch: float | str | None, vocabulary_size: int, n_positions: int) -> int | None:
     """Return D, or None for exact features.
 
     Parameters
     ----------
     sketch
-        ``"auto"``: exact up to a vocabulary of 1024 tokens, else 64. None: exact. An integer: D;
-        one that is not below the vocabulary's size means exact.
+        ``"auto"``: exact up to a vocabulary of 1024 tokens, else 64. None: exact. A whole number:
+        D. A number below 1: the relative error that the sketch may add to a squared distance
+        (`sketch_size`). A D that is not below the vocabulary's size means exact.
     vocabulary_size
         V.
+    n_positions
+        At least so many positions will be sketched; asked for a target error alone.
 
     Raises
     ------
     InputError
-        If `sketch` is none of these, or D is below 1.
+        If `sketch` is none of these.
     """
     if sketch == "auto":
         return None if vocabulary_size <= EXACT_UP_TO else DEFAULT_SIZE
     if sketch is None:
         return None
-    if isinstance(sketch, str) or sketch < 1:
-        raise InputError(f"sketch must be 'auto', None or a size of at least 1, not {sketch!r}")
-    return None if sketch >= vocabulary_size else int(sketch)
+    if isinstance(sketch, str) or not sketch > 0 or (sketch > 1 and sketch != int(sketch)):
+        raise InputError(
+            "sketch must be 'auto', None, a whole size of at least 1 or a target error below 1,"
+            f" not {sketch!r}"
+        )
+    size = sketch_size(sketch, n_positions) if sketch < 1 else int(sketch)
+    return None if size >= vocabulary_size else size
+
+
+def sketch_size(target: float, n_positions: int) -> int:
+    """Smallest power of two D whose sketch adds at most `target` relative error to d^2.
+
+    From the relative standard deviation sqrt(2 / (D n)) of d^2 over n positions.
+
+    Parameters
+    ----------
+    target
+        Relative standard deviation, between 0 and 1.
+    n_positions
+        Positions in all.
+
+    Raises
+    ------
+    InputError
+        If the target is not between 0 and 1, or there is no position.
+    """
+    if not 0 < target < 1 or n_positions < 1:
+        raise InputError("the target error must lie between 0 and 1, with at least one position")
+    least = 2 / (n_positions * target**2)
+    return 1 << max(0, math.ceil(math.log2(least)))
 
 
 def position_keys(probe_digest: str, probe: IntArray, position: IntArray) -> UintArray:

@@ -158,3 +158,34 @@ def test_end_to_end_agrees_with_the_definition():
         rows.std(ddof=1) / np.sqrt(6), rel=1e-4
     )
     assert found.distances[0, 1] == pytest.approx(np.sqrt(rows.mean()), rel=1e-5)
+
+
+def test_references_of_fisher_by_choice():
+    a, b = normalise(logits(0)), normalise(logits(1))
+    behaviors = [behavior("a", a, positions=2), behavior("b", b, positions=2)]
+    mixture = np.log((np.exp(a) + np.exp(b)) / 2)
+    for reference, log_pi in (("uniform", np.full_like(a, -np.log(9))), ("mixture", mixture)):
+        found = distances(behaviors, PROBES, "fisher", reference=reference)
+        pi = np.exp(log_pi)
+        ratio = a - b - (pi * (a - b)).sum(axis=1, keepdims=True)
+        expected = (pi * ratio**2).sum(axis=1).mean()
+        assert found.squared[0, 1] == pytest.approx(expected, rel=1e-5)
+    uniform = distances(behaviors, PROBES, "fisher", reference="uniform").squared
+    aitchison = distances(behaviors, PROBES, "aitchison").squared
+    np.testing.assert_allclose(uniform, aitchison / 9, rtol=1e-4)
+    with pytest.raises(InputError, match="'uniform' or 'mixture', not 'base'"):
+        fingerprint(behaviors, PROBES, ("fisher",), reference="base")
+
+
+def test_half_precision_moves_distances_little(tmp_path):
+    behaviors = [behavior(k, logits(i), positions=2) for i, k in enumerate("ab")]
+    full, half = (
+        fingerprint(behaviors, PROBES, folder=tmp_path, dtype=dtype)["hellinger"]
+        for dtype in ("float32", "float16")
+    )
+    assert len(list(tmp_path.glob("*.safetensors"))) == 4
+    assert half[0].features.dtype == np.float16
+    a, b = (np.asarray(f[0].features, dtype=float) for f in (full, half))
+    assert 0 < np.abs(a - b).max() < 1e-3
+    with pytest.raises(InputError, match="float32 or float16, not 'int8'"):
+        fingerprint(behaviors, PROBES, dtype="int8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
 
 import numpy as np
 import pandas as pd
@@ -144,3 +145,16 @@ def test_scikit_bio_does_not_change_the_precision_of_jax():
 
     scikit_bio()
     assert not jax.config.read("jax_enable_x64")
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_part(tmp_path):
+    made = matrix(n=60)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        for path in (tmp_path / "run", tmp_path / "one.npz"):
+            with pytest.raises(InputError, match="cannot be written"):
+                made.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []

@@ -7,7 +7,7 @@ import pytest
 
 from behaviordist.distances import matrix_of
 from behaviordist.distances.bootstrap import resample_probes
-from behaviordist.distances.budget import probes_needed, sketch_size
+from behaviordist.distances.budget import probes_needed
 from behaviordist.distances.witnesses import discriminating_probes, probe_distances, witnesses
 from behaviordist.errors import InputError
 from tests.distances.worlds import fingerprint_of, probe_set
@@ -125,10 +125,3 @@ def test_the_budget_gives_its_power():
         probes_needed(pilot, "a", "z", 0.1)
     with pytest.raises(InputError, match="delta"):
         probes_needed(pilot, "a", "b", 0.0)
-
-
-def test_sketch_size_for_a_target_error():
-    assert sketch_size(0.01, 1000) == 32  # sqrt(2 / (32 * 1000)) = 0.0079 <= 0.01 < 0.0112
-    assert sketch_size(0.5, 1_000_000) == 1
-    with pytest.raises(InputError, match="target error"):
-        sketch_size(0.0, 10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -53,3 +55,24 @@ def test_truncated_corrupted_missing_and_foreign_files(tmp_path):
 def test_bad_shapes_are_refused(features, probe):
     with pytest.raises(InputError, match="fingerprint 'x'"):
         fingerprint_of("x", features, probe)
+
+
+def test_half_precision_is_kept_and_features_are_mapped(tmp_path):
+    path = tmp_path / "a.safetensors"
+    half = fingerprint_of("a", np.arange(6.0).reshape(3, 2), dtype=np.float16)
+    half.save(path)
+    again = Fingerprint.load(path)
+    assert again.features.dtype == np.float16 and isinstance(again.features, np.memmap)
+    np.testing.assert_array_equal(again.features, half.features)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    big = fingerprint_of("a", np.zeros((4000, 64)))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"a\.safetensors: cannot be written") as caught:
+            big.save(tmp_path / "a.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from behaviordist.errors import InputError
-from behaviordist.innerproduct.sketch import choose_size, position_keys, sketch_rows
+from behaviordist.innerproduct.sketch import choose_size, position_keys, sketch_rows, sketch_size
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -50,11 +50,19 @@ def test_position_probe_and_digest_all_change_the_hash():
 
 
 def test_choice_of_size():
-    assert choose_size("auto", 1024) is None
-    assert choose_size("auto", 1025) == 64
-    assert choose_size(None, 50_000) is None
-    assert choose_size(128, 50_000) == 128
-    assert choose_size(128, 100) is None
-    for bad in (0, -1, "big"):
+    assert choose_size("auto", 1024, 10) is None
+    assert choose_size("auto", 1025, 10) == 64
+    assert choose_size(None, 50_000, 10) is None
+    assert choose_size(128, 50_000, 10) == 128
+    assert choose_size(128, 100, 10) is None
+    assert choose_size(0.01, 50_000, 1000) == sketch_size(0.01, 1000)
+    for bad in (0, -1, "big", 1.5):
         with pytest.raises(InputError, match="sketch must be"):
-            choose_size(bad, 100)
+            choose_size(bad, 100, 10)
+
+
+def test_sketch_size_for_a_target_error():
+    assert sketch_size(0.01, 1000) == 32  # sqrt(2 / (32 * 1000)) = 0.0079 <= 0.01 < 0.0112
+    assert sketch_size(0.5, 1_000_000) == 1
+    with pytest.raises(InputError, match="target error"):
+        sketch_size(0.0, 10)
