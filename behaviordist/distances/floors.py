@@ -2,7 +2,8 @@
 
 A floor is a mean squared distance between fingerprints that a user holds to be the same: the same
 weights in another dtype, on another engine, the same regime with another seed, or the same prompt
-in other words. A distance whose interval reaches down to the floor says nothing about the behaviors.
+in other words. A distance whose interval reaches down to the floor says nothing about the
+behaviors.
 """
 
 from __future__ import annotations
