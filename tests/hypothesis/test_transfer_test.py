@@ -106,6 +106,16 @@ def test_objects_that_give_frames_are_taken():
     assert transfer_test(Labelled(distances), Labelled(costs), permutations=20) == direct
 
 
+def test_a_transfer_matrix_brings_its_own_censoring():
+    from behaviordist.transfer.matrix import TransferMatrix
+
+    distances, costs = world(rng(), n=8, slope=1.0)
+    censored = pd.DataFrame(0.0, costs.index, costs.columns)
+    censored.loc["b01", "b02"] = 0.5
+    result = transfer_test(distances, TransferMatrix(costs, censored), permutations=20)
+    assert result.n_censored == 1
+
+
 def test_noise_ceiling_bounds_what_the_truth_itself_scores():
     """A perfect predictor of noisy costs scores the ceiling, up to sampling."""
     generator = rng()

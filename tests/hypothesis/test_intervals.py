@@ -1,0 +1,83 @@
+"""Intervals: their formulas on small cases, their coverage on many."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from behaviordist.errors import InputError
+from behaviordist.hypothesis.intervals import (
+    correlation_limits,
+    half_width,
+    intervals,
+    left_out_values,
+)
+from behaviordist.hypothesis.pairs import make_pairs
+from behaviordist.hypothesis.relabelling import relabellings
+from behaviordist.hypothesis.statistic import STATISTICS
+from tests.hypothesis.dyadic_worlds import world
+
+
+def null_of(pairs, statistic, rng, permutations=99):
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng)
+    return statistic.permuted(pairs.predictors, pairs.cost, drawn)
+
+
+def test_the_jackknife_of_a_mean_is_students_interval():
+    values = np.random.default_rng(0).normal(size=12)
+    without = (values.sum() - values) / 11
+    expected = stats.t.ppf(0.975, 11) * values.std(ddof=1) / np.sqrt(12)
+    assert half_width(without[None], 0.0)[0] == pytest.approx(expected)
+    # The noise of pairs takes at most four tenths of the variance away.
+    assert half_width(without[None], 1e9)[0] == pytest.approx(expected * np.sqrt(0.6))
+
+
+def test_limits_of_a_correlation_stay_inside():
+    low, high = correlation_limits(0.95, 0.2)
+    assert -1 < low < 0.95 < high < 1
+    assert correlation_limits(1.0, 0.0) == (1.0, 1.0)
+    assert correlation_limits(-1.0, 0.3)[0] == -1.0
+
+
+def test_bootstrap_and_jackknife_agree_roughly_and_only_ranks_can_be_bootstrapped():
+    rng = np.random.default_rng(1)
+    pairs = make_pairs(*world(rng, n=20, slope=0.5), {})
+    statistic = STATISTICS["within-target"]
+    null = null_of(pairs, statistic, rng)
+    by_method = {
+        method: intervals(statistic, pairs, null, method, draws=400, rng=rng)[0]
+        for method in ("jackknife", "bootstrap")
+    }
+    np.testing.assert_allclose(by_method["jackknife"], by_method["bootstrap"], atol=0.12)
+    with pytest.raises(InputError, match="use the jackknife"):
+        intervals(STATISTICS["ndcg"], pairs, null, "bootstrap")
+
+
+def test_left_out_values_are_tests_of_smaller_tables():
+    distances, costs = world(np.random.default_rng(2), n=9, slope=0.5)
+    pairs = make_pairs(distances, costs, {})
+    without = left_out_values(STATISTICS["within-target"], pairs)[0]
+    rest = [label for label in distances.index if label != "b04"]
+    smaller = make_pairs(distances.loc[rest, rest], costs.loc[rest, rest], {})
+    value = null_of(smaller, STATISTICS["within-target"], np.random.default_rng(0), 1)[0, 0]
+    assert without[4] == pytest.approx(value, abs=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["within-target", "two-way"])
+@pytest.mark.parametrize("slope", [0.0, 0.4])
+def test_intervals_cover(name, slope):
+    statistic, rng = STATISTICS[name], np.random.default_rng(3)
+    options = {"n": 14, "slope": slope, "source_effect": 0.5, "rounding": 0.25}
+    truth = np.mean(
+        [
+            null_of(make_pairs(*world(rng, **options), {}), statistic, rng, 1)[0, 0]
+            for _ in range(2000)
+        ]
+    )
+    inside = []
+    for _ in range(500):
+        pairs = make_pairs(*world(rng, **options), {})
+        low, high = intervals(statistic, pairs, null_of(pairs, statistic, rng))[0]
+        inside.append(low <= truth <= high)
+    # 93-97 % with the Monte Carlo error of 500 studies (1 point) on either side.
+    assert 0.92 <= np.mean(inside) <= 0.985
