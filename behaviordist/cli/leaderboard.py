@@ -151,4 +151,6 @@ def _draw(result: Leaderboard, out: Path) -> None:
     ceiling = math.nan if result.noise_ceiling is None else result.noise_ceiling
     figure = draw_forest(groups, f"{result.statistic} (positive: closer is cheaper)", ceiling)
     for ending in ("png", "svg"):
-        figure.savefig(out / f"leaderboard.{ending}", dpi=130)
+        temporary = out / f".leaderboard.{ending}.tmp"
+        figure.savefig(temporary, format=ending, dpi=130)
+        temporary.replace(out / f"leaderboard.{ending}")

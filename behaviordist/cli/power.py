@@ -26,7 +26,7 @@ def power(
     source_share: Annotated[
         float, typer.Option(help="Share of residual variance that is source quality.")
     ] = 0.0,
-    studies: Annotated[int, typer.Option(help="Simulated studies of each size.")] = 400,
+    studies: Annotated[int, typer.Option(help="Simulated studies of each size.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
 ) -> None:
     """Say how many behaviors and seeds it takes to detect an effect."""
