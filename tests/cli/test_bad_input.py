@@ -1,0 +1,140 @@
+"""A user's mistakes: one line on stderr, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from behaviordist.cli.app import main
+from behaviordist.store.tables import write_square
+
+MINI = Path(__file__).parents[1] / "studies" / "mini.yaml"
+LABELS = list("abcde")
+
+
+def table(seed=0, labels=LABELS):
+    values = np.random.default_rng(seed).uniform(1, 9, (len(labels), len(labels)))
+    values = values + values.T
+    np.fill_diagonal(values, 0)
+    return pd.DataFrame(values, index=labels, columns=labels)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with good files, to which each case adds its mistake."""
+    monkeypatch.chdir(tmp_path)
+    write_square("d.csv", table())
+    write_square("c.csv", table(1))
+    (tmp_path / "empty").mkdir()
+    pickled = tmp_path / "pickled"
+    pickled.mkdir()
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}
+    for folder in (pickled, tmp_path / "empty"):
+        (folder / "config.json").write_text(json.dumps(config))
+    (pickled / "pytorch_model.bin").write_bytes(b"\x80\x04N.")
+    return tmp_path
+
+
+def edited(name, change):
+    def write(folder):
+        frame = table()
+        write_square(folder / name, change(frame))
+
+    return write
+
+
+def set_cell(row, column, value):
+    def change(frame):
+        frame.loc[row, column] = value
+        return frame
+
+    return change
+
+
+def probes(*lines):
+    return lambda folder: (folder / "p.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def study(**changes):
+    def write(folder):
+        values = {**yaml.safe_load(MINI.read_text()), **changes}
+        (folder / "s.yaml").write_text(yaml.safe_dump(values))
+
+    return write
+
+
+def nothing(folder):
+    return None
+
+
+GOOD = '{"id": "1", "prompt": "a", "continuation": " b"}'
+TEST = "test --distances d.csv --costs c.csv --out out"
+DISTANCE = "distance empty pickled --out out"
+
+CASES = {
+    "unknown model": (nothing, "distance no_such no_other --out out", "no_such"),
+    "folder without weights": (nothing, "distance empty pickled --out out", "model.safetensors"),
+    "pickled weights": (nothing, "distance pickled empty --out out", "safetensors"),
+    "unknown geometry": (nothing, f"{DISTANCE} --geometry helinger", "did you mean 'hellinger'"),
+    "unknown probe set": (nothing, f"{DISTANCE} --probes genral", "did you mean 'general'"),
+    "malformed probe": (probes(GOOD, "{oops"), f"{DISTANCE} --probes p.jsonl", "p.jsonl"),
+    "probe line number": (probes(GOOD, "{oops"), f"{DISTANCE} --probes p.jsonl", "2"),
+    "duplicate probe": (probes(GOOD, GOOD), f"{DISTANCE} --probes p.jsonl", "already used"),
+    "one model": (nothing, "distance empty --out out", "two"),
+    "unknown study": (nothing, "run tranfer --out out", "did you mean 'transfer'"),
+    "unknown study key": (study(seedz=3), "run s.yaml --out out", "did you mean 'seeds'"),
+    "negative seed": (nothing, "run --seed -1 --out out", "--seed"),
+    "no processes": (nothing, "run --jobs 0 --out out", "--jobs"),
+    "different labels": (
+        lambda folder: write_square(folder / "c.csv", table(1, list("abcdz"))), TEST, "'z'|z"),
+    "not square": (edited("d.csv", lambda f: f.drop(columns="a")), TEST, "square"),
+    "negative distance": (edited("d.csv", set_cell("a", "b", -1.0)), TEST, "negative"),
+    "diagonal not zero": (edited("d.csv", set_cell("a", "a", 3.0)), TEST, "diagonal"),
+    "infinite distance": (edited("d.csv", set_cell("a", "b", np.inf)), TEST, "d.csv"),
+    "too few behaviors": (
+        lambda folder: [write_square(folder / f"{n}.csv", table(0, list("abc"))) for n in "dc"],
+        TEST, "4|four"),
+    "all columns censored": (edited("c.csv", lambda f: f * 0 + 80.0), TEST, "rank|constant|equal"),
+    "missing file": (nothing, TEST.replace("d.csv", "none.csv"), "none.csv"),
+    "baseline without a name": (nothing, f"{TEST} --baseline d.csv", "NAME=|name"),
+    "report of nothing": (nothing, "report nowhere", "nowhere"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_one_line_exit_two_and_nothing_written(case, here, monkeypatch, capsys):
+    prepare, command, says = CASES[case]
+    prepare(here)
+    before = sorted(here.rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["behaviordist", *command.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    errors = capsys.readouterr().err.strip()
+    assert ended.value.code == 2, errors
+    assert len(errors.splitlines()) == 1 and errors.startswith("error: "), errors
+    assert any(part in errors for part in says.split("|")), errors
+    assert sorted(here.rglob("*")) == before, "something was written"
+
+
+def test_an_empty_diagonal_of_distances_is_a_zero_diagonal(here, monkeypatch):
+    frame = table()
+    np.fill_diagonal(frame.values, np.nan)
+    monkeypatch.setattr(sys, "argv", ["behaviordist", *TEST.split(), "--permutations", "99"])
+    main_result(main)
+    first = json.loads((here / "out" / "test.json").read_text())
+    write_square("d.csv", frame)
+    main_result(main)
+    assert json.loads((here / "out" / "test.json").read_text()) == first
+
+
+def main_result(command):
+    """Run the command; typer ends a good one with `SystemExit(0)`."""
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert not ended.value.code
