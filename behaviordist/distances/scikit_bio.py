@@ -14,8 +14,9 @@ def scikit_bio(module: str = "skbio") -> Any:
     """
     import jax
 
-    wide = bool(jax.config.read("jax_enable_x64"))
+    config: Any = jax.config
+    wide = bool(config.read("jax_enable_x64"))
     try:
         return importlib.import_module(module)
     finally:
-        jax.config.update("jax_enable_x64", wide)
+        config.update("jax_enable_x64", wide)
