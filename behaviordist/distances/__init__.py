@@ -8,6 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from behaviordist.behaviors import Behavior
 from behaviordist.distances.fingerprinting import Progress, fingerprint
 from behaviordist.distances.matrix import DistanceMatrix
@@ -15,6 +18,8 @@ from behaviordist.distances.references import Reference
 from behaviordist.distances.regimes import regime_distances
 from behaviordist.distances.samples import sample_distances
 from behaviordist.innerproduct import Fingerprint, comparable, pair_moments
+from behaviordist.innerproduct.batches import MAX_BATCHES
+from behaviordist.innerproduct.blocks import BLOCK_BYTES
 from behaviordist.probes import ProbeSet
 
 
@@ -71,15 +76,35 @@ def distances(
     return matrix_of(made)
 
 
-def matrix_of(fingerprints: Sequence[Fingerprint]) -> DistanceMatrix:
+def matrix_of(
+    fingerprints: Sequence[Fingerprint],
+    *,
+    weights: NDArray[np.floating] | None = None,
+    max_batches: int = MAX_BATCHES,
+    block_bytes: int = BLOCK_BYTES,
+    backend: str = "auto",
+) -> DistanceMatrix:
     """Distances between fingerprints of one kind, with standard errors over probes.
+
+    Parameters
+    ----------
+    fingerprints
+        N of one kind, with different labels.
+    weights, max_batches, block_bytes, backend
+        Weights of probes, and bounds on memory: see `innerproduct.pairs.pair_moments`.
 
     Raises
     ------
     InputError
-        If they cannot be mixed, or two have the same label.
+        If they cannot be mixed, two have the same label, or the weights are bad.
     """
-    moments = pair_moments(comparable(fingerprints))
+    moments = pair_moments(
+        comparable(fingerprints),
+        weights=weights,
+        max_batches=max_batches,
+        block_bytes=block_bytes,
+        backend=backend,
+    )
     first = fingerprints[0].identity
     return DistanceMatrix(
         labels=tuple(f.label for f in fingerprints),

@@ -59,6 +59,8 @@ def regime_distances(
     weights
         (n_probes,) weights of the probes; default equal.
 
+    Memory is about 2 kB for each (fingerprint, regime) pair.
+
     Returns
     -------
     DistanceMatrix of the regimes. `metadata`: ``noise_floor`` = {``value``: root mean squared

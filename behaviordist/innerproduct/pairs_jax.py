@@ -15,7 +15,8 @@ from behaviordist.innerproduct.blocks import Block
 def accumulate(blocks: Iterable[Block], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums of A_b, A_b^2 and W_b A_b over batches, (3, N', N') float64.
 
-    Products are full float32 (no TF32, no bfloat16 passes); sums are float64.
+    Products are full float32 (no TF32, no bfloat16 passes); sums are float64. One product a batch
+    spans all behaviors, so that, other than in NumPy, adding one may move the last bit of others.
     """
     with jax.enable_x64(True):
         sums = None

@@ -56,6 +56,15 @@ def test_a_behavior_that_did_not_move_has_no_direction():
         shift_moments([], o)
 
 
+def test_the_gram_matrix_of_shifts_is_positive_semi_definite():
+    rng = np.random.default_rng(3)
+    prints = [fingerprint_of(str(k), rng.normal(size=(40, 3))) for k in range(9)]
+    found = shift_moments(prints[1:], prints[0], weights=rng.random(40))
+    values = np.linalg.eigvalsh(found.gram)
+    assert values.min() > -1e-6 * values.max()
+    assert np.all(np.abs(found.cosines) <= 1 + 1e-9)
+
+
 @pytest.mark.slow
 def test_intervals_cover():
     rng = np.random.default_rng(2)

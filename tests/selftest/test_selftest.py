@@ -114,13 +114,13 @@ def anything_mixes(patch):
 def centred_on_the_set_and_scaled_by_it(patch):
     original = distances_module.pair_moments
 
-    def wrong(prints):
+    def wrong(prints, **options):
         top = max(float(np.percentile(np.abs(f.features), 99)) for f in prints)
         limited = [
             dataclasses.replace(f, features=np.clip(f.features, -0.3 * top, 0.3 * top))
             for f in prints
         ]
-        return original(limited)
+        return original(limited, **options)
 
     patch.setattr(distances_module, "pair_moments", wrong)
 
