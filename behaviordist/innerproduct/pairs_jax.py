@@ -24,8 +24,9 @@ def accumulate(blocks: Iterable[Block], weight: NDArray[np.float64]) -> NDArray[
             for batch, features in block:
                 if sums is None:
                     sums = jnp.zeros((3, len(features), len(features)), dtype=jnp.float64)
-                # A copy: the block's buffer is overwritten while the device still reads it.
-                sums = _add(sums, jnp.array(features, copy=True), weight[batch])
+                # JAX may read its argument later, when the buffer is overwritten: a copy of its own
+                # (copy=True of JAX makes that copy late as well).
+                sums = _add(sums, jnp.asarray(features.copy()), weight[batch])
         return np.asarray(sums)
 
 
