@@ -55,6 +55,8 @@ def write_results(
         write_table(temporary, rows)
     for name, frame in baselines.items():
         write_square(folder / "baselines" / f"{name.replace(' ', '_')}.csv", frame)
+    for name, matrix in matrices.items():
+        write_square(folder / "geometries" / f"{name}.csv", matrix.to_pandas())
     write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
     headline.save(folder / "test.json")
     record["times_s"] = clock.times
@@ -167,11 +169,15 @@ def _baselines(
 ) -> dict[str, pd.DataFrame]:
     """Simpler predictors of cost, larger = expected dearer."""
     from behaviordist.distances.weights import weight_distances
+    from behaviordist.engines.alignment import gradient_misalignment
     from behaviordist.studies.transfer import replicates
     from behaviordist.transfer.matrix import scores_at_start
 
+    folders = replicates(runs, behaviors)
+    regimes = {r.label: r for r in runs.study.regimes() if r.label in behaviors}
     return {
-        "weight-space distance": weight_distances(replicates(runs, behaviors)),
+        "weight-space distance": weight_distances(folders),
+        "gradient misalignment": gradient_misalignment(folders, regimes, runs.config),
         "score at step 0": 1.0 - scores_at_start(rows, labels),
     }
 
