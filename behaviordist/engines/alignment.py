@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax.flatten_util import ravel_pytree
+from numpy.typing import NDArray
 
 from behaviordist.lab import checkpoint
 from behaviordist.lab.llama import LlamaConfig
@@ -18,12 +18,14 @@ from behaviordist.regimes import sft
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import Hyper
 
+FloatArray = NDArray[Any]
+
 
 def gradient_misalignment(
     sources: Mapping[str, Sequence[Path]],
     targets: Mapping[str, Regime],
     config: LlamaConfig,
-    strings: int = 256,
+    strings: int = 64,
     seed: int = 0,
 ) -> pd.DataFrame:
     """One minus the cosine between the descent direction at a source and the way to the target.
@@ -51,35 +53,51 @@ def gradient_misalignment(
         Rows = source, columns = source labels too; NaN where a label is no target, and on the
         diagonal. Between 0 (straight at the target) and 2 (straight away).
     """
+    labels = list(sources)
+    table = pd.DataFrame(np.nan, index=labels, columns=labels)
+    by_task: dict[str | None, list[str]] = {}
+    for target, regime in targets.items():
+        by_task.setdefault(regime.task, []).append(target)
     with jax.enable_x64(False):
         weights = {
-            label: [jax.tree.map(jnp.asarray, checkpoint.load(folder).params) for folder in folders]
-            for label, folders in sources.items()
+            label: [_load(folder) for folder in folders] for label, folders in sources.items()
         }
-        labels = list(sources)
-        table = pd.DataFrame(np.nan, index=labels, columns=labels)
-        for target, regime in targets.items():
+        for several in by_task.values():
+            # Targets of one task share the gradient, whatever algorithm leads to them.
+            regime = targets[several[0]]
             rng = np.random.default_rng(seed)
             batch = sft.draw(regime.model_copy(update={"batch_size": strings}), rng)
             for source in labels:
-                if source != target:
-                    table.loc[source, target] = _mean_misalignment(
-                        weights[source], weights[target], config, batch, Hyper.of(regime)
-                    )
+                slopes = [
+                    np.asarray(_flat_gradient(p, config, batch["tokens"], Hyper.of(regime)))
+                    for p in weights[source]
+                ]
+                starts = [_flat(p) for p in weights[source]]
+                for target in several:
+                    if target != source:
+                        ends = [_flat(p) for p in weights[target]]
+                        table.loc[source, target] = _misalignment(slopes, starts, ends)
     return table
 
 
-def _mean_misalignment(
-    sources: Sequence[Any], targets: Sequence[Any], config: LlamaConfig, batch: Any, hyper: Hyper
+def _load(folder: Path) -> Any:
+    return checkpoint.load(folder).params
+
+
+def _flat(params: Any) -> FloatArray:
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)])
+
+
+def _misalignment(
+    slopes: Sequence[FloatArray], starts: Sequence[FloatArray], ends: Sequence[FloatArray]
 ) -> float:
-    pairs = [(sources[min(i, len(sources) - 1)], end) for i, end in enumerate(targets)]
-    return float(np.mean([1.0 - _cosine(a, b, config, batch, hyper) for a, b in pairs]))
+    last = len(starts) - 1
+    pairs = [(slopes[min(i, last)], end - starts[min(i, last)]) for i, end in enumerate(ends)]
+    return float(np.mean([1.0 - _cosine(-slope, way) for slope, way in pairs]))
 
 
-def _cosine(start: Any, end: Any, config: LlamaConfig, batch: Any, hyper: Hyper) -> float:
-    down = -_flat_gradient(start, config, batch["tokens"], hyper)
-    way = ravel_pytree(end)[0] - ravel_pytree(start)[0]
-    a, b = np.asarray(down, np.float64), np.asarray(way, np.float64)
+def _cosine(a: FloatArray, b: FloatArray) -> float:
+    a, b = a.astype(np.float64), b.astype(np.float64)
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
