@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -38,7 +38,7 @@ class TransferSection(_Section):
     """How transfers are run and read; tau is fixed from these before any transfer."""
 
     share: float = Field(gt=0, le=1)
-    sweep: tuple[float, ...]
+    sweep: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     budget: dict[str, int]
 
 
@@ -134,6 +134,8 @@ def load_study(name_or_path: str, quick: bool = False, seeds: int | None = None)
     where, text = _read(name_or_path)
     values = _parse(text, where)
     overrides = values.pop("quick", {})
+    if not isinstance(overrides, Mapping):
+        raise InputError(f"{where}: 'quick' holds the sections that --quick changes, as a mapping")
     if quick:
         values = merged(values, overrides)
     if seeds is not None:
@@ -209,9 +211,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _check_names(study: Study, where: str) -> None:
     from behaviordist.innerproduct.geometries import get_geometry
     from behaviordist.lab.functions import FUNCTIONS
+    from behaviordist.probes import ProbeSet
 
     for task in (*study.tasks, *study.base_regime().functions):
         if task not in FUNCTIONS:
             raise InputError(f"{where}: unknown function '{task}'; {did_you_mean(task, FUNCTIONS)}")
     for geometry in (study.distances.geometry, *study.distances.also):
         get_geometry(geometry)
+    ProbeSet.load(study.distances.probes)
