@@ -15,7 +15,7 @@ FloatArray = NDArray[np.floating[Any]]
 Float32Array = NDArray[np.float32]
 Block = list[tuple[int, Float32Array]]
 
-BLOCK_BYTES = 256 * 2**20
+BLOCK_BYTES = 64 * 2**20
 
 
 def batch_blocks(

@@ -35,7 +35,7 @@ from behaviordist.innerproduct.threads import tile_map
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
 
-TILE = 128
+TILE = 256
 
 
 @dataclass(frozen=True, eq=False)
