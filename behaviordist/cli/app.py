@@ -23,6 +23,9 @@ from behaviordist.cli.selftest import selftest
 from behaviordist.cli.test import test
 from behaviordist.errors import BehaviordistError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="behaviordist",
     help="Distances between model behaviors, the cost of tuning one into another, and a test.",
@@ -53,14 +56,37 @@ app.command("studies")(studies)
 
 
 def main() -> None:
-    """Run the command line; a `BehaviordistError` becomes one line on stderr and exit code 2."""
+    """Run the command line; a user's mistake becomes one line on stderr and exit code 2."""
     # No tool of ours fetches anything unless the user names a hub id; quiet progress of others.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        app()
-    except BehaviordistError as error:
-        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
+        code = app(standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:
+        line = _mistake(error)
+        if line is None:
+            raise
+        if line:
+            typer.echo(f"error: {' '.join(line.split())}", err=True)
+        code = 2
+    if code == INTERRUPTED:  # Typer returns it where Ctrl-C ended a command
         typer.echo("interrupted: run the same command again to continue", err=True)
-        sys.exit(130)
+    sys.exit(code)
+
+
+def _mistake(error: Exception) -> str | None:
+    """Return what the user did wrong: "" where the help was the answer, None if it is a bug."""
+    if isinstance(error, BehaviordistError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        path = error.filename2 or error.filename
+        return f"{path}: cannot be read or written ({error.strerror}); check that path"
+    # Typer's usage errors, whose class lives in another package from version to version.
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return ""
+    if hasattr(error, "format_message"):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "behaviordist"
+        return f"{error.format_message()} (see `{command} --help`)"
+    return None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from behaviordist.cli.inputs import command_line, open_inputs, progress, versions
+from behaviordist.cli.inputs import check_folder, command_line, open_inputs, progress, versions
+from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     from behaviordist.distances.comparison import Comparison
@@ -39,6 +40,7 @@ def compare(
     from behaviordist.report.page import render
     from behaviordist.store import write_json, write_text
 
+    check_folder(out)
     models = [reference, candidate, *([replicate] if replicate else [])]
     found, floor, record = _run(models, probes, probes_limit)
     write_json(out / "comparison.json", record)
@@ -70,6 +72,10 @@ def gate(
     from behaviordist.store import write_json
 
     check_gate(margin, metric, alpha)
+    if out is not None:
+        if out.is_dir():
+            raise InputError(f"--out {out} is a folder; give a file")
+        check_folder(out.parent)
     found, _, record = _run([reference, candidate], probes, probes_limit)
     result = decide(found, margin, metric, alpha)
     record = {**record, "kind": "gate", "gate": result.to_json()}

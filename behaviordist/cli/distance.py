@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from behaviordist.cli.inputs import command_line, open_inputs, progress, versions
+from behaviordist.cli.inputs import check_folder, command_line, open_inputs, progress, versions
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def distance(
             " (MODEL MODEL@temperature=0.7)"
         )
     _check_geometry(geometry, ())
+    check_folder(out)
     across = geometry in ACROSS_TOKENIZERS
     behaviors, chosen = open_inputs(models, probes, probes_limit, one_vocabulary=not across)
     _check_geometry(geometry, behaviors)

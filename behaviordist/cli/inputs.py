@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
 import sys
@@ -11,11 +12,28 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from behaviordist.errors import InputError
+
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior
     from behaviordist.probes import ProbeSet
 
 LIBRARIES = ("behaviordist", "torch", "jax", "transformers", "tokenizers", "numpy")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse, before a model runs, an output folder that cannot be made.
+
+    Raises
+    ------
+    InputError
+        If it is a file, lies under one, or may not be written.
+    """
+    place = next(p for p in (out, *out.absolute().parents) if os.path.lexists(p))
+    if not place.is_dir():
+        raise InputError(f"--out {out}: {place} is a file; give a folder")
+    if not os.access(place, os.W_OK):
+        raise InputError(f"--out {out}: no permission to write in {place}; give another folder")
 
 
 def open_inputs(

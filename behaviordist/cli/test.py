@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from behaviordist.errors import InputError
@@ -116,9 +117,11 @@ def show(result: TransferTest, console: Console, checks: Sequence[Estimate] = ()
         table.add_column(heading, justify="left" if heading == "predictor" else "right")
     table.add_row("distance", *_cells(result.value, result.ci_low, result.ci_high, result.p_value))
     for b in result.baselines:
-        table.add_row(b.name, *_cells(b.value, b.ci_low, b.ci_high, b.p_value))
+        table.add_row(escape(b.name), *_cells(b.value, b.ci_low, b.ci_high, b.p_value))
     for check in checks:
-        table.add_row(check.name, *_cells(check.value, check.ci_low, check.ci_high, check.p_value))
+        table.add_row(
+            escape(check.name), *_cells(check.value, check.ci_low, check.ci_high, check.p_value)
+        )
     console.print(table)
     console.print(
         f"{result.n_behaviors} behaviors, {result.n_targets} targets, {result.n_pairs} pairs,"
@@ -130,12 +133,14 @@ def show(result: TransferTest, console: Console, checks: Sequence[Estimate] = ()
 
 
 def named_paths(option: str, texts: Iterable[str]) -> list[tuple[str, Path]]:
-    """Split NAME=FILE texts; `InputError` names the option and the text that is none."""
-    named = []
+    """Split NAME=FILE texts; `InputError` names the option and the text that is none or again."""
+    named: list[tuple[str, Path]] = []
     for text in texts:
         name, equals, path = text.partition("=")
         if not (name and equals and path):
             raise InputError(f"{option} {text}: expected NAME=FILE.csv")
+        if name in dict(named):
+            raise InputError(f"{option} {text}: '{name}' is named twice; give each its own name")
         named.append((name, Path(path)))
     return named
 

@@ -218,9 +218,12 @@ def read_invalid(path: str | Path) -> dict[str, list[str]]:
 def read_strata(path: str | Path, labels: Sequence[str]) -> dict[str, str]:
     """Read ``label,stratum`` lines; sources swap names only inside a stratum."""
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    try:
+        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:  # empty, ragged, or not UTF-8
+        raise InputError(f"{path}: not a CSV with columns label and stratum ({error})") from None
     if not {"label", "stratum"} <= set(frame.columns):
         raise InputError(f"{path}: expected columns label and stratum")
     strata = dict(zip(frame["label"].str.strip(), frame["stratum"], strict=True))

@@ -103,6 +103,8 @@ def transfer_test(
     method = statistic_named(statistic)
     if permutations < 1 or bootstrap < 1:
         raise InputError("permutations and bootstrap are at least 1")
+    if seed < 0:
+        raise InputError(f"seed is {seed}: a seed is 0 or more")
     rng = np.random.default_rng(seed)
     pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
     pairs = with_own_baselines(pairs, method, rng)

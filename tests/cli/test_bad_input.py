@@ -103,6 +103,25 @@ CASES = {
     "all columns censored": (edited("c.csv", lambda f: f * 0 + 80.0), TEST, "rank|constant|equal"),
     "missing file": (nothing, TEST.replace("d.csv", "none.csv"), "none.csv"),
     "baseline without a name": (nothing, f"{TEST} --baseline d.csv", "NAME=|name"),
+    "unknown command": (nothing, "rnu", "'run'"),
+    "option not a number": (nothing, f"{TEST} --permutations many", "--permutations"),
+    "option left out": (nothing, "test --distances d.csv --out out", "--costs"),
+    "out is a file": (nothing, TEST.replace("--out out", "--out d.csv"), "d.csv"),
+    "run below a file": (nothing, "run --out d.csv/sub", "d.csv"),
+    "distance into a file": (nothing, "distance empty pickled --out d.csv", "d.csv is a file"),
+    "compare into a file": (nothing, "compare empty pickled --out d.csv/x", "d.csv is a file"),
+    "gate into a folder": (
+        nothing, "gate empty pickled --margin 1 --out empty", "empty is a folder"),
+    "negative seed of a test": (nothing, f"{TEST} --seed -1", "seed is -1"),
+    "one baseline name twice": (
+        nothing, f"{TEST} --baseline x=d.csv --baseline x=c.csv", "named twice"),
+    "strata in a folder": (nothing, f"{TEST} --strata empty", "empty"),
+    "quick is no mapping": (study(quick=[1]), "run s.yaml --quick --out out", "'quick'"),
+    "unknown probes of a study": (
+        study(distances={"probes": "lob", "geometry": "hellinger"}), "run s.yaml --out out", "lob"),
+    "share above one": (
+        study(transfer={"share": 0.9, "sweep": [2.0], "budget": {"sft": 60}}),
+        "run s.yaml --out out", "transfer.sweep"),
     "report of nothing": (nothing, "report nowhere", "nowhere"),
 }  # fmt: skip
 
@@ -131,6 +150,13 @@ def test_an_empty_diagonal_of_distances_is_a_zero_diagonal(here, monkeypatch):
     write_square("d.csv", frame)
     main_result(main)
     assert json.loads((here / "out" / "test.json").read_text()) == first
+
+
+def test_a_baseline_may_be_called_as_markup_is(here, monkeypatch, capsys):
+    command = [*TEST.split(), "--permutations", "99", "--baseline", "[/x]=d.csv"]
+    monkeypatch.setattr(sys, "argv", ["behaviordist", *command])
+    main_result(main)
+    assert "[/x]" in capsys.readouterr().out
 
 
 def main_result(command):
