@@ -53,6 +53,8 @@ def distance(
     ] = "character-ngrams",
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
+    from behaviordist.distances.texts import check_answers
+
     started = time.perf_counter()
     size = _sketch(sketch)
     if len(models) < 2:
@@ -61,6 +63,8 @@ def distance(
             " (MODEL MODEL@temperature=0.7)"
         )
     _check_geometry(geometry, ())
+    if geometry == "samples":
+        check_answers(answers, answer_tokens, kernel)
     check_folder(out)
     across = geometry in ACROSS_TOKENIZERS
     behaviors, chosen = open_inputs(models, probes, probes_limit, one_vocabulary=not across)

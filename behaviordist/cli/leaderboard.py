@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from behaviordist.cli.test import (
@@ -118,7 +119,7 @@ def _show(result: Leaderboard, console: Console) -> None:
             f"{row.difference:+.2f} ({row.difference_low:+.2f} to {row.difference_high:+.2f})"
         )  # fmt: skip
         table.add_row(
-            f"{row.name} (baseline)" if row.baseline else row.name,
+            escape(f"{row.name} (baseline)" if row.baseline else row.name),
             f"{row.value:+.3f}",
             f"{row.ci_low:+.2f} to {row.ci_high:+.2f}",
             f"{row.p_value:.2g}",
@@ -131,7 +132,8 @@ def _show(result: Leaderboard, console: Console) -> None:
     ceiling = "" if result.noise_ceiling is None else f"; noise ceiling {result.noise_ceiling:.2f}"
     console.print(
         f"{result.n_behaviors} behaviors, {result.n_targets} targets, {result.n_pairs} pairs;"
-        f" best baseline: {result.best_baseline}{ceiling}"
+        f" best baseline: {result.best_baseline}{ceiling}",
+        markup=False,
     )
     for note in result.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from behaviordist.cli.test import CostColumn, named_paths
@@ -130,12 +131,13 @@ def _file(study: Path | None, given: Path | None, name: str) -> Path:
 
 
 def _show(advice: Plan, console: Console) -> None:
-    table = Table(title=f"starts for {advice.target}; savings against {advice.reference}")
+    title = f"starts for {advice.target}; savings against {advice.reference}"
+    table = Table(title=escape(title))
     for heading in ("start", "distance", "cost", "90 % limits", "saving"):
         table.add_column(heading, justify="left" if heading == "start" else "right")
     for start in advice.starts[:SHOWN]:
         table.add_row(
-            start.source,
+            escape(start.source),
             f"{start.distance:.3g}",
             f"{start.cost:.3g}",
             f"{start.cost_low:.3g} to {start.cost_high:.3g}",
@@ -147,6 +149,7 @@ def _show(advice: Plan, console: Console) -> None:
             f"chain: {chain.source} -> {chain.through} -> {advice.target}: {chain.cost:.3g}"
             f" ({chain.cost_low:.3g} to {chain.cost_high:.3g}), direct {chain.direct_cost:.3g}",
             highlight=False,
+            markup=False,
         )
     console.print(f"evidence: {advice.evidence}", highlight=False, markup=False, soft_wrap=True)
     console.print(advice.sentence(), highlight=False, markup=False, soft_wrap=True)
@@ -158,7 +161,7 @@ def _show_backtest(result: Backtest, console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
     for row in result.rows:
         table.add_row(
-            row.strategy,
+            escape(row.strategy),
             f"{row.cost:.3g}",
             f"{row.cost_low:.3g} to {row.cost_high:.3g}",
             f"{row.versus_base:+.3g}",

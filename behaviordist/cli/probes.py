@@ -88,6 +88,8 @@ def new(
 
     if out.suffix != ".jsonl":
         raise InputError(f"{out}: probe sets are .jsonl files; name one")
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit is {limit}: at least one row is needed")
     columns = {"prompt": prompt, "continuation": continuation}
     columns |= {k: v for k, v in (("tags", tags), ("group", group)) if v is not None}
     probes = read_source(out.stem, source, columns, split=split, share=share, most=limit)

@@ -16,8 +16,9 @@ from behaviordist.distances.fingerprinting import Progress, fingerprint
 from behaviordist.distances.loglik import loglik_distances
 from behaviordist.distances.matrix import DistanceMatrix
 from behaviordist.distances.samples import sample_distances
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
+from behaviordist.innerproduct.geometries.samples import KERNELS
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
 
@@ -63,6 +64,22 @@ def text_distances(
     return loglik_distances([made[b.label] for b in behaviors], probes, unit=unit)
 
 
+def check_answers(count: int, max_tokens: int, kernel: str) -> None:
+    """Refuse, before a model runs, how answers are to be drawn and compared.
+
+    Raises
+    ------
+    InputError
+        On fewer than two answers, answers of no token, or an unknown kernel.
+    """
+    if count < 2:
+        raise InputError(f"{count} answer a prompt leaves nothing to compare; ask for two or more")
+    if max_tokens < 1:
+        raise InputError(f"an answer of {max_tokens} tokens is none; allow one or more")
+    if kernel not in KERNELS:
+        raise InputError(f"unknown kernel '{kernel}'; {did_you_mean(kernel, KERNELS)}")
+
+
 def answer_distances(
     behaviors: Sequence[Behavior],
     probes: ProbeSet,
@@ -98,10 +115,9 @@ def answer_distances(
     Raises
     ------
     InputError
-        If a behavior cannot answer, or fewer than two answers are asked for.
+        If a behavior cannot answer, or as `check_answers` has it.
     """
-    if count < 2:
-        raise InputError(f"{count} answer a prompt leaves nothing to compare; ask for two or more")
+    check_answers(count, max_tokens, kernel)
     for behavior in behaviors:
         if not hasattr(behavior, "samples"):
             raise InputError(

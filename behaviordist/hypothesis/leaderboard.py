@@ -140,6 +140,10 @@ def leaderboard(
     flatters it, not the distances.
     """
     method = statistic_named(statistic)
+    if permutations < 1:
+        raise InputError(f"permutations is {permutations}: at least 1 is needed")
+    if seed < 0:
+        raise InputError(f"seed is {seed}: a seed is 0 or more")
     rng = np.random.default_rng(seed)
     pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
     pairs = with_own_baselines(pairs, method, rng)

@@ -107,7 +107,10 @@ def _frame(path: Path) -> pd.DataFrame | None:
         return None
     if not set(KEYS) <= set(header):
         return None
-    frame = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, dtype=object)
+    try:
+        frame = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, dtype=object)
+    except ValueError as error:  # ragged, or not UTF-8
+        raise InputError(f"{path}: not a whole CSV table ({error})") from None
     return frame.rename(columns=str.strip)
 
 

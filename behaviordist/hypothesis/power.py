@@ -131,6 +131,10 @@ def power(
     with the same test that will be used.
     """
     _check(rho, reliability, source_share, behaviors, seeds)
+    if studies < 1 or permutations < 1:
+        raise InputError("simulated studies and permutations are at least 1")
+    if seed < 0:
+        raise InputError(f"seed is {seed}: a seed is 0 or more")
     rng = np.random.default_rng(seed)
     slope = _slope_for(rho, source_share, rng)
     found = np.empty((len(behaviors), len(seeds)))

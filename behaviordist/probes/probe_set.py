@@ -192,7 +192,7 @@ def _read(path: Path, name: str) -> ProbeSet:
 def _parse(line: str, where: str) -> Probe:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error}); one object a line") from None
     if not isinstance(row, dict):
         raise InputError(f"{where}: a probe is a JSON object, not {type(row).__name__}")

@@ -89,8 +89,10 @@ def read_curve(path: str | Path, metric: str) -> Curve:
         for row in rows
         if _number(row.get(metric)) and _number(row.get(step))
     }
+    if not pairs:
+        raise InputError(f"{path}: no line of it has a number of '{metric}' and its step")
     steps = np.array(sorted(pairs))
-    if len(steps) and steps[0] < 0:
+    if steps[0] < 0:
         raise InputError(f"{path}: step {steps[0]:g} is negative")
     return Curve(steps, np.array([pairs[s] for s in steps]))
 
@@ -122,7 +124,7 @@ def import_costs(manifest: str | Path, metric: str, rule: TauRule) -> pd.DataFra
         if row["source"] == row["target"]:
             continue
         tau = rule.tau if rule.tau is not None else _share(rule) * levels[row["target"]]
-        budget = float(row.get("budget") or curve.steps[-1])
+        budget = _stated(manifest, row, "budget") if row.get("budget") else curve.steps[-1]
         passage = first_passage(curve.steps, sign * curve.scores, sign * tau, budget)
         rows.append(
             {
@@ -136,6 +138,18 @@ def import_costs(manifest: str | Path, metric: str, rule: TauRule) -> pd.DataFra
             }
         )
     return pd.DataFrame(rows)
+
+
+def _stated(path: Path, row: dict[str, str], column: str) -> float:
+    """Return a number that the manifest states for a run."""
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        run = f"{row['source']} -> {row['target']}"
+        raise InputError(f"{path}, run {run}: {column} '{row[column]}' is not a finite number")
+    return value
 
 
 def _share(rule: TauRule) -> float:
@@ -161,7 +175,7 @@ def _levels(path: Path, table: list[dict[str, str]], curves: list[Curve]) -> dic
     levels: dict[str, float] = {}
     for row, curve in zip(table, curves, strict=True):
         if row.get("level"):
-            levels[row["target"]] = float(row["level"])
+            levels[row["target"]] = _stated(path, row, "level")
         elif row["source"] == row["target"]:
             best = float(curve.scores.max())
             levels[row["target"]] = max(best, levels.get(row["target"], -math.inf))
@@ -197,14 +211,30 @@ def _entries(paths: list[Path]) -> Iterator[dict[str, Any]]:
         if ".tfevents." in path.name:
             yield from _events(path)
         elif path.suffix == ".csv":
-            yield from pd.read_csv(path, encoding="utf-8-sig").to_dict("records")  # type: ignore[misc]
+            yield from _table(path)
         elif path.suffix == ".jsonl":
-            yield from (_json(path, line) for line in path.read_text("utf-8").splitlines() if line)
+            yield from (_json(path, line) for line in _text(path).splitlines() if line)
         else:
-            state = _json(path, path.read_text("utf-8"))
-            if not isinstance(state.get("log_history"), list):
+            state = _json(path, _text(path))
+            entries = state.get("log_history")
+            if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
                 raise InputError(f"{path}: no 'log_history'; expected a trainer_state.json")
-            yield from state["log_history"]
+            yield from entries
+
+
+def _table(path: Path) -> list[dict[str, Any]]:
+    try:
+        frame = pd.read_csv(path, encoding="utf-8-sig")
+    except ValueError as error:  # empty, ragged, or not UTF-8
+        raise InputError(f"{path}: not a CSV log ({error})") from None
+    return frame.to_dict("records")  # type: ignore[return-value]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text; expected a training log") from None
 
 
 def _json(path: Path, text: str) -> dict[str, Any]:

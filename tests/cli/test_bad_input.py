@@ -69,12 +69,27 @@ def study(**changes):
     return write
 
 
+def text(name, content):
+    return lambda folder: (folder / name).write_text(content)
+
+
+def logged(log, **columns):
+    def write(folder):
+        (folder / "log.csv").write_text(log)
+        run = {"source": "a", "target": "b", "path": "log.csv", **columns}
+        pd.DataFrame([run]).to_csv(folder / "runs.csv", index=False)
+
+    return write
+
+
 def nothing(folder):
     return None
 
 
 GOOD = '{"id": "1", "prompt": "a", "continuation": " b"}'
 TEST = "test --distances d.csv --costs c.csv --out out"
+BOARD = "leaderboard --distances x=d.csv --costs c.csv --out out"
+IMPORT = "costs import runs.csv --metric loss --tau 0.5 --out o.csv"
 DISTANCE = "distance empty pickled --out out"
 
 CASES = {
@@ -122,6 +137,34 @@ CASES = {
     "share above one": (
         study(transfer={"share": 0.9, "sweep": [2.0], "budget": {"sft": 60}}),
         "run s.yaml --out out", "transfer.sweep"),
+    "too few answers": (nothing, f"{DISTANCE} --geometry samples --answers 1", "1 answer"),
+    "answers of no token": (
+        nothing, f"{DISTANCE} --geometry samples --answer-tokens 0", "0 tokens"),
+    "unknown kernel": (
+        nothing, f"{DISTANCE} --geometry samples --kernel exact", "'exact-match'"),
+    "no relabellings of a leaderboard": (
+        nothing, f"{BOARD} --permutations 0", "permutations is 0"),
+    "negative seed of a leaderboard": (nothing, f"{BOARD} --seed -1", "seed is -1"),
+    "power without studies": (nothing, "power --behaviors 6 --studies 0", "at least 1"),
+    "negative seed of power": (nothing, "power --behaviors 6 --seed -1", "seed is -1"),
+    "ragged long table": (
+        text("l.csv", "source,target,cost\na,b,1\na,c,1,2,3\n"),
+        TEST.replace("c.csv", "l.csv"), "l.csv"),
+    "deeply nested probe": (probes("[" * 100_000), "probes validate p.jsonl", "p.jsonl:1"),
+    "rows below one": (
+        probes(GOOD), "probes new p.jsonl --out o.jsonl --limit -1", "--limit is -1"),
+    "budget of a run": (
+        logged("step,loss\n1,0.5\n", budget="soon"), IMPORT, "budget 'soon'"),
+    "level of a target": (
+        logged("step,loss\n1,0.5\n", level="high"), IMPORT.replace("--tau", "--share"), "'high'"),
+    "empty log": (logged(""), IMPORT, "log.csv"),
+    "log of numbers": (
+        lambda folder: [
+            logged('{"log_history": [1]}')(folder),
+            (folder / "log.csv").rename(folder / "log.json"),
+            (folder / "runs.csv").write_text("source,target,path\na,b,log.json\n")],
+        IMPORT, "log_history"),
+    "log without a score": (logged("step,loss\n1,\n"), IMPORT, "log.csv"),
     "report of nothing": (nothing, "report nowhere", "nowhere"),
 }  # fmt: skip
 
@@ -152,9 +195,13 @@ def test_an_empty_diagonal_of_distances_is_a_zero_diagonal(here, monkeypatch):
     assert json.loads((here / "out" / "test.json").read_text()) == first
 
 
-def test_a_baseline_may_be_called_as_markup_is(here, monkeypatch, capsys):
-    command = [*TEST.split(), "--permutations", "99", "--baseline", "[/x]=d.csv"]
-    monkeypatch.setattr(sys, "argv", ["behaviordist", *command])
+@pytest.mark.parametrize("command", [
+    f"{TEST} --permutations 99 --baseline [/x]=d.csv",
+    "leaderboard --distances [/x]=d.csv --costs c.csv --permutations 99 --out out",
+    "plan --backtest --distances d.csv --costs c.csv --other [/x]=d.csv --out out",
+])  # fmt: skip
+def test_a_matrix_may_be_called_as_markup_is(command, here, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["behaviordist", *command.split()])
     main_result(main)
     assert "[/x]" in capsys.readouterr().out
 
