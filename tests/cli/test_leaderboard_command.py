@@ -60,7 +60,7 @@ def test_long_rectangular_costs_give_table_and_figure(tables, monkeypatch, capsy
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--distances", "good=again.csv"], "'good' is given twice"),
+        (["--distances", "good=again.csv"], "'good' is named twice"),
         (["--seconds", "good=soon"], "is not a number of seconds"),
         (["--cost-column", "tokens"], "no cost column 'tokens'"),
         (["--statistic", "kendal"], "did you mean 'kendall'"),

@@ -85,5 +85,5 @@ def test_invalid_sources_and_strata(tmp_path):
     assert read_strata(path, ["a", "b"]) == {"a": "small", "b": "large"}
     with pytest.raises(InputError, match="no stratum for c"):
         read_strata(path, ["a", "c"])
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="absent.csv: cannot be read"):
         read_strata(tmp_path / "absent.csv", [])
