@@ -13,7 +13,7 @@ from rich.table import Table
 
 from behaviordist.cli.test import (
     Baselines,
-    CostColumn,
+    CostColumns,
     Costs,
     Gains,
     Invalid,
@@ -22,6 +22,7 @@ from behaviordist.cli.test import (
     Seed,
     StatisticName,
     Strata,
+    labels_of,
     named_paths,
 )
 from behaviordist.errors import InputError
@@ -43,7 +44,7 @@ def leaderboard(
     statistic: StatisticName = "within-target",
     permutations: Permutations = 10_000,
     seed: Seed = 0,
-    cost_column: CostColumn = None,
+    cost_column: CostColumns = None,
     rectangular: Rectangular = False,
     invalid: Invalid = None,
     strata: Strata = None,
@@ -52,15 +53,14 @@ def leaderboard(
     """Compare predictors of transfer cost; writes leaderboard.json, .csv, .png and .svg."""
     from behaviordist.hypothesis import leaderboard as compare
     from behaviordist.hypothesis.long_tables import (
-        read_cost_data,
+        read_cost_columns,
         read_invalid,
         read_predictor,
         read_strata,
     )
-    from behaviordist.store import write_text
 
-    data = read_cost_data(costs, cost_column, rectangular)
-    labels = list(dict.fromkeys([*data.costs.index, *data.costs.columns]))
+    columns = read_cost_columns(costs, cost_column, rectangular)
+    labels = labels_of(columns)
     predictors = {
         name: read_predictor(path, "distances", rectangular)
         for name, path in _once("--distances", distances)
@@ -69,25 +69,45 @@ def leaderboard(
         name: read_predictor(path, "matrix", rectangular)
         for name, path in _once("--baseline", baseline)
     }
-    result = compare(
-        predictors,
-        data.costs,
-        baselines=simpler,
-        gains=gains,
-        statistic=statistic,
-        permutations=permutations,
-        seed=seed,
-        censored=data.censored,
-        halves=None if data.halves is None else [data.halves],
-        invalid=None if invalid is None else read_invalid(invalid),
-        strata=None if strata is None else read_strata(strata, labels),
-        seconds={name: _seconds(text) for name, text in _once("--seconds", seconds)},
-    )
-    result.save(out / "leaderboard.json")
-    write_text(out / "leaderboard.csv", result.to_pandas().to_csv(index=False))
-    _draw(result, out)
-    _show(result, Console())
+    results = [
+        compare(
+            predictors,
+            each.costs,
+            baselines=simpler,
+            gains=gains,
+            statistic=statistic,
+            permutations=permutations,
+            seed=seed,
+            censored=each.censored,
+            halves=None if each.halves is None else [each.halves],
+            invalid=None if invalid is None else read_invalid(invalid),
+            strata=None if strata is None else read_strata(strata, labels),
+            seconds={name: _seconds(text) for name, text in _once("--seconds", seconds)},
+        )
+        for each in columns
+    ]
+    beside = dict(zip(cost_column or [], results, strict=False)) if len(results) > 1 else {}
+    _write(results[0], beside, out)
+    _draw(results[0], out)
+    _show(results[0], Console())
+    for name, result in list(beside.items())[1:]:
+        typer.echo(f"\ncost column {name}")
+        _show(result, Console())
     typer.echo(f"written: {out}/leaderboard.json, .csv, .png, .svg")
+
+
+def _write(headline: Leaderboard, columns: dict[str, Leaderboard], out: Path) -> None:
+    """Write the JSON and the CSV; with several cost columns, all of them in both."""
+    import pandas as pd
+
+    from behaviordist.store import write_json, write_text
+
+    extra = [{"column": name, **board.to_json()} for name, board in columns.items()]
+    record = headline.to_json() | ({"cost_columns": extra} if extra else {})
+    write_json(out / "leaderboard.json", record)
+    tables = [b.to_pandas().assign(cost_column=name) for name, b in columns.items()]
+    table = pd.concat(tables) if tables else headline.to_pandas()
+    write_text(out / "leaderboard.csv", table.to_csv(index=False))
 
 
 def _once(option: str, texts: list[str] | None) -> list[tuple[str, Path]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import Estimate, TransferTest
+    from behaviordist.hypothesis.long_tables import CostData
 
 Costs = Annotated[
     Path,
@@ -34,6 +35,14 @@ StatisticName = Annotated[
 ]
 Permutations = Annotated[int, typer.Option(help="Random relabellings.")]
 Seed = Annotated[int, typer.Option(help="Of relabellings.")]
+CostColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cost-column",
+        help="Cost column of a long table; default the first known one. Repeatable: the first is"
+        " the headline, the others are reported beside it.",
+    ),
+]
 CostColumn = Annotated[
     str | None, typer.Option(help="Cost column of a long table; default the first known one.")
 ]
@@ -56,7 +65,7 @@ def test(
     statistic: StatisticName = "within-target",
     permutations: Permutations = 10_000,
     seed: Seed = 0,
-    cost_column: CostColumn = None,
+    cost_column: CostColumns = None,
     rectangular: Rectangular = False,
     invalid: Invalid = None,
     strata: Strata = None,
@@ -69,7 +78,7 @@ def test(
     # These bring pandas and scipy; --help of any command must not wait for them.
     from behaviordist.hypothesis import transfer_test
     from behaviordist.hypothesis.long_tables import (
-        read_cost_data,
+        read_cost_columns,
         read_invalid,
         read_predictor,
         read_strata,
@@ -77,26 +86,31 @@ def test(
     from behaviordist.hypothesis.models import model_checks
     from behaviordist.store import write_json
 
-    data = read_cost_data(costs, cost_column, rectangular)
-    labels = list(dict.fromkeys([*data.costs.index, *data.costs.columns]))
+    columns = read_cost_columns(costs, cost_column, rectangular)
+    data = columns[0]
+    labels = labels_of(columns)
     near = read_predictor(distances, "distances", rectangular)
     simpler = {
         name: read_predictor(path, "matrix", rectangular)
         for name, path in named_paths("--baseline", baseline or [])
     }
-    result = transfer_test(
-        near,
-        data.costs,
-        baselines=simpler,
-        gains=gains,
-        statistic=statistic,
-        permutations=permutations,
-        seed=seed,
-        censored=data.censored,
-        halves=None if data.halves is None else [data.halves],
-        invalid=None if invalid is None else read_invalid(invalid),
-        strata=None if strata is None else read_strata(strata, labels),
-    )
+    results = [
+        transfer_test(
+            near,
+            each.costs,
+            baselines=simpler,
+            gains=gains,
+            statistic=statistic,
+            permutations=permutations,
+            seed=seed,
+            censored=each.censored,
+            halves=None if each.halves is None else [each.halves],
+            invalid=None if invalid is None else read_invalid(invalid),
+            strata=None if strata is None else read_strata(strata, labels),
+        )
+        for each in columns
+    ]
+    result = results[0]
     checks: tuple[Estimate, ...] = ()
     if models:
         checks = model_checks(
@@ -105,8 +119,12 @@ def test(
         write_json(
             out / "models.json", {"schema": 1, "models": [check.to_json() for check in checks]}
         )
-    result.save(out / "test.json")
+    beside = dict(zip(cost_column or [], results, strict=False)) if len(results) > 1 else {}
+    extra = {"cost_columns": [_column(*item) for item in beside.items()]} if beside else {}
+    write_json(out / "test.json", {**result.to_json(), **extra})
     show(result, Console(), checks)
+    for name, each in beside.items():
+        typer.echo(f"{name}: {each.sentence()}")
     typer.echo(f"written: {out / 'test.json'}")
 
 
@@ -130,6 +148,24 @@ def show(result: TransferTest, console: Console, checks: Sequence[Estimate] = ()
     for line in (*(f"note: {note}" for note in result.notes), f"rule: {result.rule.text()}"):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(result.sentence(), highlight=False, markup=False, soft_wrap=True)
+
+
+def labels_of(columns: Iterable[CostData]) -> list[str]:
+    """Return every source and target of any of the cost columns, once."""
+    tables = [data.costs for data in columns]
+    return list(dict.fromkeys(label for t in tables for label in [*t.index, *t.columns]))
+
+
+def _column(name: str, result: TransferTest) -> dict[str, Any]:
+    """Return what test.json says about one of several cost columns."""
+    record = result.to_json()
+    keys = ("n_pairs", "n_missing", "n_censored", "noise_ceiling", "verdict", "sentence")
+    return {
+        "column": name,
+        "statistic": record["statistic"],
+        **{key: record[key] for key in keys},
+        "baselines": record["baselines"],
+    }
 
 
 def named_paths(option: str, texts: Iterable[str]) -> list[tuple[str, Path]]:

@@ -40,8 +40,33 @@ class CostData:
     runs: pd.DataFrame | None = None
 
 
+def read_cost_columns(
+    path: str | Path, columns: Sequence[str] | None, rectangular: bool = False
+) -> list[CostData]:
+    """Read each of several cost columns of one long table, in the order they are asked for.
+
+    Without `columns` the one of `read_cost_data`. A ``budget`` counts in the first column's unit:
+    where another column is empty, the budget does not stand in for it.
+
+    Raises
+    ------
+    InputError
+        As `read_cost_data`; a column that is asked for twice; several columns of a matrix.
+    """
+    first, others = (columns[0], list(columns[1:])) if columns else (None, [])
+    if len({first, *others}) <= len(others):
+        raise InputError(f"cost columns {', '.join(columns or [])}: one is named twice")
+    found = [read_cost_data(path, first, rectangular)]
+    if others and found[0].runs is None:
+        raise InputError(f"{path}: a matrix has one cost; several columns need a long table")
+    return found + [read_cost_data(path, c, rectangular, own_budget=False) for c in others]
+
+
 def read_cost_data(
-    path: str | Path, column: str | None = None, rectangular: bool = False
+    path: str | Path,
+    column: str | None = None,
+    rectangular: bool = False,
+    own_budget: bool = True,
 ) -> CostData:
     """Read costs from CSV or Parquet, a labelled matrix or long with one row a run.
 
@@ -55,6 +80,9 @@ def read_cost_data(
         The cost column of a long table; default the first of cost, steps, tokens, flops, ...
     rectangular
         Whether the rows and columns of a CSV matrix may be different behaviors.
+    own_budget
+        Whether ``budget`` is in the unit of `column`, and so the cost of a censored run that has
+        none.
 
     Raises
     ------
@@ -69,7 +97,8 @@ def read_cost_data(
     if not set(KEYS) <= set(frame.columns):
         matrix = _labelled(path, frame)
         return CostData(matrix, matrix * 0.0)
-    runs = _runs(path, frame, column)
+    known = frame if own_budget else frame.drop(columns="budget", errors="ignore")
+    runs = _runs(path, known, column)
     costs, censored = _matrices(runs)
     return CostData(costs, censored, _halves(runs), runs)
 

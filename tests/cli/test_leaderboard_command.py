@@ -63,6 +63,7 @@ def test_long_rectangular_costs_give_table_and_figure(tables, monkeypatch, capsy
         (["--distances", "good=again.csv"], "'good' is named twice"),
         (["--seconds", "good=soon"], "is not a number of seconds"),
         (["--cost-column", "tokens"], "no cost column 'tokens'"),
+        (["--cost-column", "steps", "--cost-column", "steps"], "one is named twice"),
         (["--statistic", "kendal"], "did you mean 'kendall'"),
     ],
 )
@@ -91,3 +92,57 @@ def test_frames_and_files_agree(tables):
     near = read_predictor(tables / "good.csv", "distances", rectangular=True)
     board = leaderboard({"good": near}, data.costs, permutations=19)
     assert board.n_pairs == 54 and board.rows[0].value > 0.8
+
+
+SEVERAL = ("--cost-column", "steps", "--cost-column", "tokens")
+
+
+def with_tokens(folder):
+    """Tokens rise with steps, but not by one factor: their order in a column is another."""
+    table = pd.read_csv(folder / "costs.csv")
+    each = np.random.default_rng(1).uniform(0.5, 2, size=len(table))
+    table.assign(tokens=table["steps"] * each).to_csv(folder / "costs.csv", index=False)
+
+
+def test_each_of_several_cost_columns_gets_what_it_gets_alone(tables, monkeypatch, capsys):
+    with_tokens(tables)
+    code, printed = run(monkeypatch, capsys, *board_of(tables, *SEVERAL))
+    assert code == 0 and "cost column tokens" in printed.out
+    both = json.loads((tables / "out/leaderboard.json").read_text())
+    table = pd.read_csv(tables / "out/leaderboard.csv")
+    for at, column in enumerate(("steps", "tokens")):
+        run(monkeypatch, capsys, *board_of(tables, "--cost-column", column))
+        alone = json.loads((tables / "out/leaderboard.json").read_text())
+        assert both["cost_columns"][at] == {"column": column, **alone}
+        written = table[table["cost_column"] == column]["value"].tolist()
+        assert written == pytest.approx([row["value"] for row in alone["rows"]])
+        if at == 0:
+            assert {k: v for k, v in both.items() if k != "cost_columns"} == alone
+    assert both["cost_columns"][0]["rows"] != both["cost_columns"][1]["rows"]
+
+
+def test_the_test_reports_each_cost_column_with_the_first_as_headline(tables, monkeypatch, capsys):
+    with_tokens(tables)
+    command = [
+        "test", "--costs", tables / "costs.csv", "--rectangular", "--permutations", "99",
+        "--distances", tables / "good.csv", "--out", tables / "out",
+    ]  # fmt: skip
+    code, printed = run(monkeypatch, capsys, *command, *SEVERAL)
+    both = json.loads((tables / "out/test.json").read_text())
+    run(monkeypatch, capsys, *command, "--cost-column", "tokens")
+    tokens = json.loads((tables / "out/test.json").read_text())
+    steps, second = both["cost_columns"]
+    assert code == 0 and (steps["column"], second["column"]) == ("steps", "tokens")
+    assert steps["statistic"] == both["statistic"] != second["statistic"] == tokens["statistic"]
+    assert second["sentence"] == tokens["sentence"] and "cost_columns" not in tokens
+    assert f"tokens: {tokens['sentence']}" in printed.out
+
+
+def test_a_budget_is_no_cost_of_another_column(tables, monkeypatch, capsys):
+    with_tokens(tables)
+    table = pd.read_csv(tables / "costs.csv")
+    table["tokens"] = table["tokens"].where(table["censored"] == 0)
+    table.to_csv(tables / "costs.csv", index=False)
+    code, printed = run(monkeypatch, capsys, *board_of(tables, *SEVERAL))
+    assert code == 2 and "neither a cost nor a budget" in printed.err
+    assert not (tables / "out").exists()
