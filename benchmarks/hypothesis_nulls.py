@@ -1,6 +1,6 @@
 """Type I error and interval coverage of every statistic, by simulation.
 
-    python benchmarks/hypothesis_nulls.py [--studies 1000] [--statistic NAME]
+    python benchmarks/hypothesis_nulls.py [--studies 1000] [--statistic NAME] [--leaderboard]
 
 Null studies have target effects, source effects, ties and 30 % of the runs censored at a common
 budget; distances come from random points, costs do not know them. Coverage studies plant a link;
@@ -12,6 +12,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
+from behaviordist.hypothesis import leaderboard
 from behaviordist.hypothesis.intervals import intervals
 from behaviordist.hypothesis.models import model_checks
 from behaviordist.hypothesis.pairs import make_pairs
@@ -21,6 +22,7 @@ from behaviordist.hypothesis.statistic import STATISTICS, Resampled
 N = 14
 PERMUTATIONS = 199
 TRUTH_STUDIES = 4_000
+DESIGNS = ((14, 0.0), (14, 0.3), (14, 1.0), (30, 0.3))
 
 
 def study(rng, slope, n=N):
@@ -77,23 +79,46 @@ def models_type_one(studies, seed):
     return {name: np.mean(values) for name, values in rejected.items()}
 
 
-def coverage(statistic, method, slope, n, studies, seed):
+def coverage(names, method, slope, n, studies, seed):
+    """Rows of truth, share of intervals that hold it, mean width; all on the same studies."""
     rng = np.random.default_rng(seed)
-    truth = np.mean(
-        [
-            statistic.permuted(p.predictors, p.cost, identity(p))[0, 0]
-            for p in (study(rng, slope, n) for _ in range(TRUTH_STUDIES))
-        ]
-    )
-    inside, width = 0, 0.0
-    for _ in range(studies):
+    chosen = [STATISTICS[name] for name in names]
+    truth = np.zeros(len(chosen))
+    for _ in range(TRUTH_STUDIES):
+        p = study(rng, slope, n)
+        values = [s.permuted(p.predictors, p.cost, identity(p))[0, 0] for s in chosen]
+        truth += np.array(values) / TRUTH_STUDIES
+    limits = np.empty((studies, len(chosen), 2))
+    for i in range(studies):
         pairs = study(rng, slope, n)
         drawn = relabellings(pairs.sources, pairs.targets, PERMUTATIONS, rng)
-        null = statistic.permuted(pairs.predictors, pairs.cost, drawn)
-        low, high = intervals(statistic, pairs, null, method, draws=500, rng=rng)[0]
-        inside += low <= truth <= high
-        width += high - low
-    return truth, inside / studies, width / studies
+        for k, statistic in enumerate(chosen):
+            null = statistic.permuted(pairs.predictors, pairs.cost, drawn)
+            limits[i, k] = intervals(statistic, pairs, null, method, draws=500, rng=rng)[0]
+    low, high = limits[..., 0], limits[..., 1]
+    inside = (low <= truth) & (truth <= high)
+    return zip(truth, inside.mean(axis=0), (high - low).mean(axis=0), strict=True)
+
+
+def board(rng, slope, n, permutations):
+    """Return the leaderboard's row of a distance, beside the same measured with noise."""
+    distances, costs = frames(study(rng, slope, n))
+    blurred = {"blurred": np.abs(distances + rng.normal(size=distances.shape))}
+    found = leaderboard(
+        {"distance": distances}, costs, baselines=blurred, permutations=permutations
+    )
+    return next(row for row in found.rows if row.name == "distance")
+
+
+def leaderboard_coverage(slope, n, studies, seed):
+    """Truth and share of intervals that hold it, of the paired difference and of regret@1."""
+    rng = np.random.default_rng(seed)
+    far = [board(rng, slope, n, 1) for _ in range(1_000)]
+    rows = [board(rng, slope, n, PERMUTATIONS) for _ in range(studies)]
+    for name in ("difference", "regret"):
+        truth = np.mean([getattr(row, name) for row in far])
+        limits = np.array([[getattr(r, f"{name}_{end}") for end in ("low", "high")] for r in rows])
+        yield name, truth, np.mean((limits[:, 0] <= truth) & (truth <= limits[:, 1]))
 
 
 def main():
@@ -101,6 +126,8 @@ def main():
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--statistic", action="append")
     parser.add_argument("--skip-coverage", action="store_true")
+    parser.add_argument("--skip-type-one", action="store_true")
+    parser.add_argument("--leaderboard", action="store_true", help="only its intervals' coverage")
     parser.add_argument("--models", action="store_true", help="only the regressions' type I error")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
@@ -109,23 +136,29 @@ def main():
         for name, rate in models_type_one(asked.studies, asked.seed).items():
             print(f"{name:40s} {rate:7.3f}")
         return
-    names = asked.statistic or list(STATISTICS)
-    print(f"type I error at 5 %, {asked.studies} null studies of {N} behaviors")
-    for name in names:
-        print(
-            f"{name:15s} {type_one(STATISTICS[name], asked.studies, asked.seed):7.3f}", flush=True
-        )
-    if asked.skip_coverage:
+    if asked.leaderboard:
+        print(f"95 % intervals of the leaderboard, {asked.studies} studies: truth, coverage")
+        for slope in (0.3, 1.0):
+            for name, truth, inside in leaderboard_coverage(slope, N, asked.studies, 2):
+                print(f"{name:15s} n={N} slope={slope}  {truth:6.3f}  {inside:6.3f}", flush=True)
         return
-    print(f"\n95 % intervals, {asked.studies} studies: truth, coverage, mean width")
-    for name in names:
-        statistic = STATISTICS[name]
-        for method in ("jackknife", "bootstrap"):
-            if method == "bootstrap" and not isinstance(statistic, Resampled):
-                continue
-            for n, slope in ((14, 0.3), (14, 1.0), (30, 0.3)):
-                result = coverage(statistic, method, slope, n, asked.studies, 2)
-                numbers = "  ".join(f"{number:6.3f}" for number in result)
+    names = asked.statistic or list(STATISTICS)
+    if not asked.skip_type_one:
+        print(f"type I error at 5 %, {asked.studies} null studies of {N} behaviors")
+        for name in names:
+            rate = type_one(STATISTICS[name], asked.studies, asked.seed)
+            print(f"{name:15s} {rate:7.3f}", flush=True)
+    if not asked.skip_coverage:
+        print_coverage(names, asked.studies)
+
+
+def print_coverage(names, studies):
+    print(f"\n95 % intervals, {studies} studies: truth, coverage, mean width")
+    resampled = [name for name in names if isinstance(STATISTICS[name], Resampled)]
+    for method, able in (("jackknife", names), ("bootstrap", resampled)):
+        for n, slope in DESIGNS if able else ():
+            for name, row in zip(able, coverage(able, method, slope, n, studies, 2), strict=True):
+                numbers = "  ".join(f"{number:6.3f}" for number in row)
                 print(f"{name:15s} {method:10s} n={n} slope={slope}  {numbers}", flush=True)
 
 

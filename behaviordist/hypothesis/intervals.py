@@ -8,12 +8,12 @@ import numpy as np
 from scipy import stats
 
 from behaviordist.errors import InputError
+from behaviordist.hypothesis.pair_noise import SMOOTH, PairNoise
 from behaviordist.hypothesis.pairs import Pairs
 from behaviordist.hypothesis.ranks import FloatArray
 from behaviordist.hypothesis.relabelling import leave_one_out, multiplicities
 from behaviordist.hypothesis.statistic import Resampled, Statistic
 
-FLOOR = 0.6
 Method = Literal["jackknife", "bootstrap"]
 
 
@@ -52,14 +52,14 @@ def intervals(
     noise of single pairs about twice, once for each of its two behaviors (Efron & Stein 1981): on
     their own they cover 98-100 %. The relabelled data hold just that noise, so its variance is the
     null distribution's, ``V0``, shrunk by ``(1 - r^2)^2`` about a correlation r. The jackknife's
-    variance V becomes ``max(V - V0 (1 - r^2)^2, 0.6 V)``. Where nothing but noise of pairs is
-    there, half of V would be right; since V itself is uncertain, a floor of 0.6 covers where 0.5
-    falls short. `benchmarks/hypothesis_nulls.py` measures it.
+    variance V becomes ``max(V - V0 (1 - r^2)^2, 0.6 V)``; `pair_noise` says how and why two-way
+    residuals and the measures of the k nearest differ. `benchmarks/hypothesis_nulls.py` measures
+    what the intervals cover.
     """
     values = null[:, 0]
     if method == "jackknife":
         noise = null.var(axis=1) * _shrinkage(statistic, values)
-        half = half_width(left_out_values(statistic, pairs), noise, level)
+        half = half_width(left_out_values(statistic, pairs), noise, level, statistic.pair_noise)
         if not statistic.correlation:
             return np.stack([values - half, values + half], axis=1)
         return np.array([correlation_limits(v, h) for v, h in zip(values, half, strict=True)])
@@ -78,7 +78,12 @@ def left_out_values(statistic: Statistic, pairs: Pairs) -> FloatArray:
     return statistic.kept(pairs.predictors, pairs.cost, rows, columns)
 
 
-def half_width(without: FloatArray, noise: FloatArray | float, level: float = 0.95) -> FloatArray:
+def half_width(
+    without: FloatArray,
+    noise: FloatArray | float,
+    level: float = 0.95,
+    counted: PairNoise = SMOOTH,
+) -> FloatArray:
     """Half width (K,) of Student's t interval, corrected for the noise of single pairs.
 
     Parameters
@@ -89,11 +94,13 @@ def half_width(without: FloatArray, noise: FloatArray | float, level: float = 0.
         (K,) variance that the noise of single pairs gives the statistic; 0 does not correct.
     level
         Coverage.
+    counted
+        How the jackknife counts that noise.
     """
     n = without.shape[-1]
     centred = without - without.mean(axis=-1, keepdims=True)
     variance = (n - 1) / n * (centred**2).sum(axis=-1)
-    corrected = np.maximum(variance - noise, FLOOR * variance)
+    corrected = np.maximum(variance - counted.excess * noise, counted.floor * variance)
     return np.asarray(stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(corrected))
 
 

@@ -225,7 +225,8 @@ def _rows(
     difference = null[:, 0] - null[best, 0]
     # What is common to both predictors cancels, in the relabelled tables as in the true ones.
     room = (1 - np.maximum(null[:, 0] ** 2, null[best, 0] ** 2)) ** 2 if method.correlation else 0.0
-    margin = half_width(without - without[best], (null - null[best]).var(axis=1) * room)
+    noise = (null - null[best]).var(axis=1) * room
+    margin = half_width(without - without[best], noise, counted=method.pair_noise)
     regret, regret_margin = _regret(pairs)
     ceiling = math.nan if half is None else noise_ceiling(half)
     rows = []

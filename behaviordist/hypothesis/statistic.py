@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.hypothesis import measures
+from behaviordist.hypothesis.pair_noise import CHOICE, PairNoise
 from behaviordist.hypothesis.ranks import FloatArray, IntArray
 from behaviordist.hypothesis.relabelling import Relabelling
 from behaviordist.hypothesis.two_way import TwoWay
@@ -31,6 +32,11 @@ class Statistic(Protocol):
     @property
     def removes_source_effects(self) -> bool:
         """Whether good and bad sources are out of it already."""
+        ...
+
+    @property
+    def pair_noise(self) -> PairNoise:
+        """How its jackknife counts the noise of single pairs."""
         ...
 
     def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -61,16 +67,21 @@ class Resampled(Protocol):
         ...
 
 
+def _choice(name: str, measure: measures.Measure) -> WithinTarget:
+    """Return a statistic that looks at the nearest sources only."""
+    return WithinTarget(name, measure, correlation=False, pair_noise=CHOICE)
+
+
 STATISTICS: dict[str, Statistic] = {
     "within-target": WithinTargetSpearman(),
     "kendall": WithinTarget("within-target kendall tau-b", measures.kendall),
     "weighted-tau": WithinTarget("within-target weighted tau", measures.weighted_tau),
     "two-way": TwoWay(),
     "ndcg": WithinTarget("within-target ndcg", measures.ndcg, correlation=False),
-    "saving@1": WithinTarget("saving at 1", measures.Saving(1), correlation=False),
-    "saving@3": WithinTarget("saving at 3", measures.Saving(3), correlation=False),
-    "percentile@1": WithinTarget("percentile at 1", measures.Percentile(1), correlation=False),
-    "percentile@3": WithinTarget("percentile at 3", measures.Percentile(3), correlation=False),
+    "saving@1": _choice("saving at 1", measures.Saving(1)),
+    "saving@3": _choice("saving at 3", measures.Saving(3)),
+    "percentile@1": _choice("percentile at 1", measures.Percentile(1)),
+    "percentile@3": _choice("percentile at 3", measures.Percentile(3)),
 }
 
 

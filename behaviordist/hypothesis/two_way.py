@@ -13,6 +13,7 @@ import numpy as np
 
 from behaviordist.hypothesis.additive import Additive, Multiplied, Subsets
 from behaviordist.hypothesis.batches import batched
+from behaviordist.hypothesis.pair_noise import RESIDUALS, PairNoise
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray, ratio, whole_midranks
 from behaviordist.hypothesis.relabelling import Relabelling
@@ -26,6 +27,7 @@ class TwoWay:
     name: str = "two-way residual correlation"
     correlation: bool = True
     removes_source_effects: bool = True
+    pair_noise: PairNoise = RESIDUALS
 
     def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return the correlation (T,) of residuals inside each column, and its sources (T,)."""

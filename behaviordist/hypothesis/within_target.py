@@ -18,6 +18,7 @@ from behaviordist.hypothesis.nearest_first import (
     cost_table,
     nearest_first,
 )
+from behaviordist.hypothesis.pair_noise import SMOOTH, PairNoise
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import (
     FloatArray,
@@ -44,6 +45,7 @@ class WithinTarget:
     measure: measures.Measure
     correlation: bool = True
     removes_source_effects: bool = False
+    pair_noise: PairNoise = SMOOTH
 
     def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return the measure (T,) of each target (NaN where it does not count) and its sources."""
@@ -91,6 +93,7 @@ class WithinTargetSpearman:
     name: str = "within-target spearman"
     correlation: bool = True
     removes_source_effects: bool = False
+    pair_noise: PairNoise = SMOOTH
 
     def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return rho (T,) of each target (NaN where it does not count) and its sources (T,)."""

@@ -1,6 +1,7 @@
 """Intervals: their formulas on small cases, their coverage on many."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -11,6 +12,7 @@ from behaviordist.hypothesis.intervals import (
     intervals,
     left_out_values,
 )
+from behaviordist.hypothesis.pair_noise import CHOICE
 from behaviordist.hypothesis.pairs import make_pairs
 from behaviordist.hypothesis.relabelling import relabellings
 from behaviordist.hypothesis.statistic import STATISTICS
@@ -29,6 +31,26 @@ def test_the_jackknife_of_a_mean_is_students_interval():
     assert half_width(without[None], 0.0)[0] == pytest.approx(expected)
     # The noise of pairs takes at most four tenths of the variance away.
     assert half_width(without[None], 1e9)[0] == pytest.approx(expected * np.sqrt(0.6))
+    twice = half_width(without[None], values.var(ddof=1) / 12 / 4, counted=CHOICE)[0]
+    assert twice == pytest.approx(expected * np.sqrt(0.5))
+
+
+@pytest.mark.parametrize(("name", "counted"), [("within-target", 2), ("percentile@1", 3)])
+def test_the_jackknife_counts_the_noise_of_pairs_as_often_as_is_said(name, counted):
+    """Costs and distances of pairs are independent noise: nothing else makes a variance."""
+    statistic, rng = STATISTICS[name], np.random.default_rng(4)
+    assert statistic.pair_noise.excess == counted - 1
+    labels = [f"{i:02d}" for i in range(24)]
+    ratios = []
+    for _ in range(30):
+        distance, cost = rng.uniform(1, 2, size=(2, 24, 24))
+        np.fill_diagonal(distance, 0.0)
+        frames = (pd.DataFrame(matrix, labels, labels) for matrix in (distance, cost))
+        pairs = make_pairs(*frames, {})
+        without = left_out_values(statistic, pairs)
+        jackknife = 23 / 24 * ((without - without.mean()) ** 2).sum()
+        ratios.append(jackknife / null_of(pairs, statistic, rng, 200).var())
+    assert np.mean(ratios) == pytest.approx(counted, rel=0.2)
 
 
 def test_limits_of_a_correlation_stay_inside():
@@ -63,7 +85,7 @@ def test_left_out_values_are_tests_of_smaller_tables():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["within-target", "two-way"])
+@pytest.mark.parametrize("name", ["within-target", "two-way", "percentile@1"])
 @pytest.mark.parametrize("slope", [0.0, 0.4])
 def test_intervals_cover(name, slope):
     statistic, rng = STATISTICS[name], np.random.default_rng(3)
