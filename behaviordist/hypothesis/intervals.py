@@ -117,6 +117,7 @@ def _quantiles(sample: FloatArray, at: tuple[float, float]) -> FloatArray:
 
 def correlation_limits(value: float, half: float) -> tuple[float, float]:
     """Limits of a correlation that stay inside [-1, 1]: delta method on Fisher's z."""
+    value = min(max(value, -1.0), 1.0)  # rounding may leave it just outside
     room = 1 - value**2
     if room < 1e-9:
         return max(value - half, -1.0), min(value + half, 1.0)

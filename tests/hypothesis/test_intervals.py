@@ -58,6 +58,7 @@ def test_limits_of_a_correlation_stay_inside():
     assert -1 < low < 0.95 < high < 1
     assert correlation_limits(1.0, 0.0) == (1.0, 1.0)
     assert correlation_limits(-1.0, 0.3)[0] == -1.0
+    assert correlation_limits(-1.0 - 2e-16, 0.0) == (-1.0, -1.0)
 
 
 def test_bootstrap_and_jackknife_agree_roughly_and_only_ranks_can_be_bootstrapped():
