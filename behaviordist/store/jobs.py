@@ -65,10 +65,14 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     if not waiting:
         return 0
     # Always in other processes: they inherit the one-thread setting, whatever this one has loaded.
-    pool = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
+    # One process is two of which one is fed: joblib would run a pool of one in this process.
+    pool = Parallel(
+        n_jobs=max(2, processes),
+        return_as="generator_unordered",
+        batch_size=1,
+        pre_dispatch=1 if processes == 1 else "2*n_jobs",
+    )
     tasks = [delayed(_make)(job, os.getpid()) for job in waiting]
-    if processes == 1:
-        pool = Parallel(n_jobs=2, return_as="generator_unordered", batch_size=1, pre_dispatch=1)
     with warnings.catch_warnings():
         # A worker whose compiled programs fill memory is replaced; its job goes to the next one.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")

@@ -59,7 +59,7 @@ class RuleSection(_Section):
 
 
 class TestSection(_Section):
-    """The test's settings."""
+    """The test's settings; `bootstrap` counts only where an interval is asked to be a bootstrap."""
 
     statistic: Literal["within-target", "two-way"] = "within-target"
     permutations: int = Field(default=10_000, ge=99)
