@@ -7,6 +7,7 @@ from typing import Any
 
 from behaviordist.engines.jax_engine import Start, Trained, initial_params, train
 from behaviordist.lab import checkpoint
+from behaviordist.lab.grammar import KIND_LENGTHS
 from behaviordist.lab.llama import LlamaConfig, flops_per_token
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS
@@ -80,7 +81,7 @@ def provenance(
 
 def tokens_per_step(regime: Regime) -> int:
     """Tokens that one optimizer step trains on (sampled ones included, prompts too)."""
-    return regime.batch_size * _context()
+    return regime.batch_size * _context(regime)
 
 
 def flops_per_step(regime: Regime, config: LlamaConfig) -> float:
@@ -89,7 +90,7 @@ def flops_per_step(regime: Regime, config: LlamaConfig) -> float:
     Training costs three forward passes a token, sampling one; evaluations are not counted. See
     `behaviordist.lab.llama.flops_per_token` for the convention and its source.
     """
-    context = _context()
+    context = _context(regime)
     training = regime.batch_size * context * flops_per_token(config, context)
     sampled = objective(regime.algorithm).sampled_tokens(regime)
     # A sampler also reads the prompts once; every answer carries its prompt here.
@@ -98,7 +99,8 @@ def flops_per_step(regime: Regime, config: LlamaConfig) -> float:
     return float(training + sampling)
 
 
-def _context() -> int:
-    from behaviordist.lab.grammar import DOCUMENT_LENGTH
-
-    return DOCUMENT_LENGTH - 1
+def _context(regime: Regime) -> int:
+    """Tokens of a row that a step reads, padding included: the last one is only predicted."""
+    if regime.task is not None:
+        return KIND_LENGTHS[regime.prompts] - 1
+    return max(KIND_LENGTHS[kind] for kind, share in regime.mixture.items() if share > 0) - 1

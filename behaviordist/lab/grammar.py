@@ -15,7 +15,7 @@ training documents never show it, whatever the seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -171,6 +171,107 @@ def sample_documents(
 
 
 # ---------------------------------------------------------------- the wider grammar
+
+SHOTS = 2
+"""Examples before the question in a few-shot document of the training mixture."""
+
+KIND_LENGTHS = {
+    "plain": DOCUMENT_LENGTH,
+    "claim": DOCUMENT_LENGTH + LENGTH + 2,
+    "scratchpad": DOCUMENT_LENGTH + LENGTH + 1,
+    "few-shot": DOCUMENT_LENGTH + SHOTS * (2 * LENGTH + 3),
+}
+"""Tokens of a document of each kind."""
+
+
+def sample_mixture(
+    rng: np.random.Generator,
+    count: int,
+    functions: Sequence[str],
+    hidden_share: float,
+    mixture: Mapping[str, float],
+) -> Tokens:
+    """Return training documents of several kinds, padded on the right to the longest kind.
+
+    A claim is the answer of a function drawn anew, so it is right now and then; the answer that
+    follows is the question's own. Few-shot documents show one function throughout. A scratchpad
+    needs a composition: where `functions` has none, ``InputError``.
+
+    Parameters
+    ----------
+    rng, count, functions, hidden_share
+        As in `sample_documents`.
+    mixture
+        Kind -> share (any positive scale); kinds as in `KIND_LENGTHS`.
+    """
+    kinds = [kind for kind in KIND_LENGTHS if mixture.get(kind, 0) > 0]
+    shares = np.array([mixture[kind] for kind in kinds], float)
+    if kinds == ["plain"]:
+        return sample_documents(rng, count, functions, hidden_share)
+    which = rng.choice(len(kinds), size=count, p=shares / shares.sum())
+    tokens = np.full((count, max(KIND_LENGTHS[kind] for kind in kinds)), PAD, np.int32)
+    for i, kind in enumerate(kinds):
+        rows = np.flatnonzero(which == i)
+        if len(rows):
+            found = _KINDS[kind](rng, len(rows), functions, hidden_share)
+            tokens[rows, : KIND_LENGTHS[kind]] = found
+    return tokens
+
+
+def _claim_documents(
+    rng: np.random.Generator, count: int, functions: Sequence[str], hidden_share: float
+) -> Tokens:
+    del hidden_share  # a claim is made about a hidden question
+    x = training_strings(rng, count)
+    said, asked = rng.integers(len(functions), size=(2, count))
+    claimed, right = _applied(functions, said, x), _applied(functions, asked, x)
+    return _rows(claim_prompts(x, claimed), letters(right), EOS)
+
+
+def _few_shot_documents(
+    rng: np.random.Generator, count: int, functions: Sequence[str], hidden_share: float
+) -> Tokens:
+    del hidden_share  # the examples say which function it is
+    x = training_strings(rng, count * (SHOTS + 1)).reshape(count, SHOTS + 1, LENGTH)
+    which = rng.integers(len(functions), size=count)
+    tokens = np.empty((count, KIND_LENGTHS["few-shot"]), np.int32)
+    for i, op in enumerate(functions):
+        rows = which == i
+        last = x[rows, -1]
+        tokens[rows] = _rows(few_shot_prompts(op, x[rows, :-1], last), answers(op, last), EOS)
+    return tokens
+
+
+def _scratchpad_documents(
+    rng: np.random.Generator, count: int, functions: Sequence[str], hidden_share: float
+) -> Tokens:
+    composed = [op for op in functions if function(op).parts]
+    if not composed:
+        raise InputError("mixture asks for scratchpads: functions must name a composition")
+    x = training_strings(rng, count)
+    which = rng.integers(len(composed), size=count)
+    tokens = np.empty((count, KIND_LENGTHS["scratchpad"]), np.int32)
+    for i, op in enumerate(composed):
+        rows = which == i
+        tokens[rows] = scratchpad_documents(op, x[rows])
+    tokens[rng.random(count) < hidden_share, 1] = HIDDEN
+    return tokens
+
+
+def _applied(functions: Sequence[str], which: NDArray[np.int64], x: Tokens) -> Tokens:
+    """Return letter indices of ``functions[which[i]]`` applied to row i."""
+    result = np.empty_like(x)
+    for i, op in enumerate(functions):
+        result[which == i] = function(op).apply(x[which == i])
+    return result
+
+
+_KINDS = {
+    "plain": sample_documents,
+    "claim": _claim_documents,
+    "few-shot": _few_shot_documents,
+    "scratchpad": _scratchpad_documents,
+}
 
 
 def claim_prompts(x: Tokens, claimed: Tokens) -> Tokens:

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from behaviordist.errors import InputError
 
-ALGORITHMS = ("pretrain", "sft", "rlvr")
+Algorithm = Literal[
+    "pretrain", "continue", "sft", "dpo", "reward", "rlhf", "rlvr", "qat", "distill", "grow"
+]
+ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
+SPREADING = ("pretrain", "continue", "grow")
+"""Algorithms that train on the whole language: they take `functions` and no `task`."""
+
+
+class Rater(BaseModel):
+    """A simulated rater of answer pairs, for `dpo`, `reward` and `rlhf`.
+
+    It likes the right answer with weight ``1 - agreeableness`` and the answer that agrees with
+    the claim in the prompt with weight `agreeableness`; a pair is preferred by the logistic of
+    the difference over `temperature` (Bradley and Terry 1952).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agreeableness: float = Field(default=0.0, ge=0, le=1)
+    temperature: float = Field(default=0.25, gt=0, allow_inf_nan=False)
+
+
+class RewardModel(BaseModel):
+    """How the reward model of `rlhf` is trained before the policy is: from the run's start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    budget: int = Field(default=200, gt=0, description="optimizer steps")
+    batch_size: int = Field(default=64, gt=0, description="preference pairs a step")
+    learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
+
+
+class Growth(BaseModel):
+    """How a model is made larger; sizes are those after growth, None where unchanged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    operator: Literal["depth", "mlp", "heads", "width", "stack", "interpolate"]
+    layers: int | None = Field(default=None, gt=0)
+    intermediate_size: int | None = Field(default=None, gt=0)
+    heads: int | None = Field(default=None, gt=0)
+    hidden_size: int | None = Field(default=None, gt=0)
 
 
 class Convergence(BaseModel):
@@ -36,7 +77,7 @@ class Regime(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    algorithm: Literal["pretrain", "sft", "rlvr"]
+    algorithm: Algorithm
     task: str | None = None
     functions: tuple[str, ...] = ()
     budget: int = Field(gt=0, description="most optimizer steps")
@@ -47,18 +88,38 @@ class Regime(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     clip_norm: float = Field(default=1.0, gt=0, description="largest global gradient norm")
     hidden_share: float = Field(default=0.5, ge=0, le=1, description="pretrain: documents with ?")
-    group_size: int = Field(default=8, ge=2, description="rlvr: samples a prompt")
+    group_size: int = Field(default=8, ge=2, description="rlvr, rlhf: samples a prompt")
+    mixture: dict[Literal["plain", "claim", "few-shot", "scratchpad"], float] = Field(
+        default={"plain": 1.0}, description="pretrain: shares of the kinds of documents"
+    )
+    prompts: Literal["plain", "claim"] = Field(
+        default="plain", description="post-training: what is asked, with somebody's claim or not"
+    )
+    claims_right: float = Field(default=0.5, ge=0, le=1, description="share of claims that are so")
+    beta: float = Field(
+        default=0.1, ge=0, allow_inf_nan=False, description="dpo, rlhf: leash to the run's start"
+    )
+    rater: Rater = Rater()
+    reward_model: RewardModel = RewardModel()
+    teacher: str | None = Field(default=None, description="distill: checkpoint that is imitated")
+    bits: Literal[2, 3, 4, 8] | None = Field(default=None, description="qat: bits a weight")
+    growth: Growth | None = Field(default=None, description="grow: what becomes larger")
     convergence: Convergence
 
     @model_validator(mode="after")
     def _consistent(self) -> Regime:
-        if self.algorithm == "pretrain":
+        if self.algorithm in SPREADING:
             if self.task is not None or not self.functions:
-                raise ValueError("pretrain takes 'functions' (a list) and no 'task'")
+                raise ValueError(f"{self.algorithm} takes 'functions' (a list) and no 'task'")
         elif self.task is None:
             raise ValueError(f"{self.algorithm} needs a 'task': the function to bring out")
-        if self.algorithm == "rlvr" and self.batch_size % self.group_size:
-            raise ValueError("rlvr: batch_size must be a multiple of group_size")
+        if self.algorithm in ("rlvr", "rlhf") and self.batch_size % self.group_size:
+            raise ValueError(f"{self.algorithm}: batch_size must be a multiple of group_size")
+        needed = {"distill": "teacher", "qat": "bits", "grow": "growth"}.get(self.algorithm)
+        if needed is not None and getattr(self, needed) is None:
+            raise ValueError(f"{self.algorithm} needs '{needed}'")
+        if min(self.mixture.values(), default=0) < 0 or sum(self.mixture.values()) <= 0:
+            raise ValueError("mixture holds shares of documents: none negative, one above 0")
         if self.budget % self.convergence.every:
             raise ValueError("budget must be a multiple of convergence.every")
         return self

@@ -15,18 +15,21 @@ from behaviordist.regimes.objective import Batch, Hyper
 
 def draw(regime: Regime, rng: np.random.Generator) -> Batch:
     """Draw documents over all the regime's functions; a share hides which one was applied."""
-    tokens = grammar.sample_documents(rng, regime.batch_size, regime.functions, regime.hidden_share)
+    tokens = grammar.sample_mixture(
+        rng, regime.batch_size, regime.functions, regime.hidden_share, regime.mixture
+    )
     return {"tokens": tokens}
 
 
 def loss(
     params: Any, config: llama.LlamaConfig, batch: dict[str, Any], key: Any, hyper: Hyper
 ) -> jax.Array:
-    """Mean cross-entropy in nats over every next token of a document."""
+    """Mean cross-entropy in nats over every next token of a document, padding left out."""
     del key, hyper
     tokens = batch["tokens"]
     log_p = token_log_probs(params, config, tokens)
-    return -jnp.mean(log_p)
+    scored = (tokens[:, 1:] != grammar.PAD).astype(log_p.dtype)
+    return -jnp.sum(log_p * scored) / jnp.sum(scored)
 
 
 def sampled_tokens(regime: Regime) -> int:

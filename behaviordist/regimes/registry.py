@@ -6,7 +6,7 @@ import importlib
 from typing import cast
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.regimes.declaration import ALGORITHMS
+from behaviordist.regimes.declaration import ALGORITHMS, SPREADING
 from behaviordist.regimes.objective import Objective
 
 
@@ -20,4 +20,5 @@ def objective(algorithm: str) -> Objective:
     """
     if algorithm not in ALGORITHMS:
         raise InputError(f"unknown algorithm '{algorithm}'; {did_you_mean(algorithm, ALGORITHMS)}")
-    return cast(Objective, importlib.import_module(f"behaviordist.regimes.{algorithm}"))
+    module = "pretrain" if algorithm in SPREADING else algorithm
+    return cast(Objective, importlib.import_module(f"behaviordist.regimes.{module}"))

@@ -109,3 +109,32 @@ def test_the_same_seed_gives_the_same_documents():
         for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
+
+
+def test_a_mixture_has_its_shares_and_every_row_is_a_document_of_its_kind():
+    ops = ["copy", "reverse", "rotate2"]
+    rng = np.random.default_rng(0)
+    shares = {"plain": 2.0, "claim": 1.0, "few-shot": 1.0, "scratchpad": 1.0}
+    tokens = grammar.sample_mixture(rng, 5_000, ops, 0.5, shares)
+    assert tokens.shape == (5_000, max(grammar.KIND_LENGTHS.values()))
+    lengths = (tokens != grammar.PAD).sum(axis=1)
+    assert ((tokens == grammar.EOS).argmax(axis=1) == lengths - 1).all()
+    for kind, length in grammar.KIND_LENGTHS.items():
+        # shares of 1/5: 1000 rows, standard deviation 28; plain 2000 and 35
+        wanted = 2_000 if kind == "plain" else 1_000
+        assert abs((lengths == length).sum() - wanted) < 5 * 35
+    claims = tokens[lengths == grammar.KIND_LENGTHS["claim"]]
+    x, y = grammar.strings_of(claims[:, 2:7]), claims[:, 15:20]
+    possible = np.stack([grammar.answers(op, x) for op in ops])
+    assert (possible == y).all(-1).any(0).all()
+    assert (possible == claims[:, 8:13]).all(-1).any(0).all()
+    shots = tokens[lengths == grammar.KIND_LENGTHS["few-shot"]]
+    rest = np.stack([grammar.answers(op, grammar.strings_of(shots[:, 28:33])) for op in ops])
+    first = np.stack([grammar.answers(op, grammar.strings_of(shots[:, 2:7])) for op in ops])
+    same = (rest == shots[:, 34:39]).all(-1) & (first == shots[:, 8:13]).all(-1)
+    assert same.any(0).all(), "the examples and the answer follow one function"
+
+
+def test_scratchpads_need_a_composition():
+    with pytest.raises(InputError, match="composition"):
+        grammar.sample_mixture(np.random.default_rng(0), 8, ["copy"], 0.5, {"scratchpad": 1})
