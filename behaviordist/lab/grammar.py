@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,7 +190,7 @@ def sample_mixture(
     count: int,
     functions: Sequence[str],
     hidden_share: float,
-    mixture: Mapping[str, float],
+    mixture: Mapping[Any, float],
 ) -> Tokens:
     """Return training documents of several kinds, padded on the right to the longest kind.
 
