@@ -69,7 +69,7 @@ def provenance(
         "flops": steps * flops_per_step(regime, config),
         "score": float(run.scores[-1]),
         "evidence": {
-            "score": "expected exact match on held-out strings",
+            "score": "expected exact match on held-out strings" + _rounded(regime),
             "rule": f">= {regime.convergence.at_least:g} at "
             f"{regime.convergence.consecutive} evaluations in a row",
             "steps": run.steps.tolist(),
@@ -77,6 +77,11 @@ def provenance(
             "greedy": run.greedy.tolist(),
         },
     }
+
+
+def _rounded(regime: Regime) -> str:
+    """Say which weights were scored, where they are not the ones that are saved."""
+    return "" if regime.bits is None else f", of the weights rounded to int{regime.bits}"
 
 
 def tokens_per_step(regime: Regime) -> int:

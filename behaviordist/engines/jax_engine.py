@@ -217,7 +217,7 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
     def block(state: _State, batches: Any, documents: Any, at_least: Any, consecutive: Any) -> Any:
         carry = (state.params, state.optimizer, state.key)
         (params, moments, key), _ = jax.lax.scan(step, carry, batches)
-        found = evaluate(params, config, documents)
+        found = evaluate(params, config, documents, hyper.bits)
         streak = jnp.where(found[0] >= at_least, state.streak + 1, 0)
         return _State(params, moments, key, streak, streak >= consecutive), found
 
@@ -238,7 +238,7 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
         return _State(params, optimizer.init(params), key, jnp.int32(0), jnp.bool_(False))
 
     def score(params: Any, documents: Any) -> Any:
-        return evaluate(params, config, documents)
+        return evaluate(params, config, documents, hyper.bits)
 
     if many:
         advance = jax.vmap(advance, in_axes=(0, 0, None, None, None))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.lab import grammar, llama
+from behaviordist.lab.rounding import round_blocks
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS
 
@@ -32,12 +33,17 @@ def evaluation_documents(regime: Regime) -> NDArray[np.int32]:
     return np.concatenate([grammar.documents(name, part, hidden=False) for name, part in pairs])
 
 
-def evaluate(params: Any, config: llama.LlamaConfig, documents: Any) -> jax.Array:
+def evaluate(
+    params: Any, config: llama.LlamaConfig, documents: Any, bits: int | None = None
+) -> jax.Array:
     """Score a model: array (2,) of expected exact match and greedy exact match, in [0, 1].
 
     The means of `string_scores` over documents. The first is the exact value of what sampling at
-    temperature 1 estimates.
+    temperature 1 estimates. With `bits`, the model that is scored is the rounded one: what a regime
+    that trains for rounded weights (`qat`) is for.
     """
+    if bits is not None:
+        params = round_blocks(params, f"int{bits}")
     return string_scores(params, config, documents).mean(axis=-1)
 
 

@@ -44,6 +44,7 @@ class Hyper(NamedTuple):
     clip_norm: float
     weight_decay: float
     group_size: int
+    bits: int | None = None
 
     @classmethod
     def of(cls, regime: Regime) -> Hyper:
@@ -54,4 +55,5 @@ class Hyper(NamedTuple):
             regime.clip_norm,
             regime.weight_decay,
             regime.group_size,
+            regime.bits,
         )
