@@ -83,11 +83,10 @@ class LabBehavior:
         encoded = self.encoder()(probes)
         params, config = self._model()
         run = _compiled(config, self.settings.kv_cache)
-        width = max(item.length for item in encoded)
         if self.settings.thoughts:
-            yield from self._thought_over(params, config, probes, encoded, width)
-            return
-        yield from _blocks(run, params, encoded, width)
+            yield from self._thought_over(run, params, config, probes, encoded)
+        else:
+            yield from _blocks(run, params, encoded, max(item.length for item in encoded))
 
     def _model(self) -> tuple[Any, Any]:
         """Return the parameters and the config as the settings want them."""
@@ -101,21 +100,23 @@ class LabBehavior:
         return params, replace(loaded.config, sliding_window=self.settings.sliding_window)
 
     def _thought_over(
-        self, params: Any, config: Any, probes: ProbeSet, encoded: list[EncodedProbe], width: int
+        self, run: Run, params: Any, config: Any, probes: ProbeSet, encoded: list[EncodedProbe]
     ) -> Iterator[LogProbBlock]:
         """Score every probe after sampled scratchpads, and sum them out."""
         from behaviordist.behaviors import scratchpad
 
         count, longest = self.settings.thoughts, self.settings.thought_tokens
-        thoughts = scratchpad.think(params, config, probes, encoded, count, longest)
-        items = scratchpad.with_scratchpads(encoded, thoughts)
-        blocks = _blocks(_compiled(config, False), params, items, width + 1 + longest)
-        rows = np.concatenate([block.log_p for block in blocks])
-        ends = np.cumsum([count * item.scored for item in encoded])[:-1]
-        for item, each in zip(encoded, np.split(rows, ends), strict=True):
-            target = np.array(item.ids[-item.scored :], dtype=np.int64)
-            mixed = marginalise(each, target, count)
-            yield LogProbBlock(np.full(item.scored, item.index), mixed, target)
+        for several in scratchpad.by_length(encoded):
+            chosen = [probes.probes[item.index] for item in several]
+            thoughts = scratchpad.think(params, config, chosen, several, count, longest)
+            items = scratchpad.with_scratchpads(several, thoughts)
+            width = max(item.length for item in several) + 1 + longest
+            rows = np.concatenate([b.log_p for b in _blocks(run, params, items, width)])
+            ends = np.cumsum([count * item.scored for item in several])[:-1]
+            for item, each in zip(several, np.split(rows, ends), strict=True):
+                target = np.array(item.ids[-item.scored :], dtype=np.int64)
+                mixed = marginalise(each, target, count)
+                yield LogProbBlock(np.full(item.scored, item.index), mixed, target)
 
     def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield the behavior's log-probabilities."""

@@ -8,7 +8,7 @@ mixture over the sampled z: `thinking` has the formula.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from behaviordist.behaviors.thinking import trimmed
 from behaviordist.errors import InputError
 from behaviordist.lab.grammar import EOS, EQUALS, PAD, TOKEN_IDS
 from behaviordist.lab.llama import LlamaConfig, Params
-from behaviordist.probes import ProbeSet
+from behaviordist.probes import Probe
 
 THINK = TOKEN_IDS[">"]
 ENDS = frozenset({EQUALS, EOS, PAD})
@@ -27,12 +27,7 @@ ENDS = frozenset({EQUALS, EOS, PAD})
 ROWS = 1024
 
 
-def overhead(thought_tokens: int) -> int:
-    """Return how many tokens of the context window a scratchpad takes at most, with its ``>``."""
-    return 1 + thought_tokens
-
-
-def check(probes: ProbeSet, encoded: Sequence[EncodedProbe]) -> None:
+def check(probes: Iterable[Probe], encoded: Sequence[EncodedProbe]) -> None:
     """Refuse a prompt that does not end with ``=``: a scratchpad stands before that sign."""
     for probe, item in zip(probes, encoded, strict=True):
         if item.ids[-item.scored - 1] != EQUALS:
@@ -42,34 +37,41 @@ def check(probes: ProbeSet, encoded: Sequence[EncodedProbe]) -> None:
             )
 
 
+def by_length(encoded: Sequence[EncodedProbe]) -> Iterator[list[EncodedProbe]]:
+    """Yield the probes whose prompts are equally long: sampling takes prompts of one length."""
+    groups: dict[int, list[EncodedProbe]] = {}
+    for item in encoded:
+        groups.setdefault(len(item.ids) - item.scored, []).append(item)
+    yield from (groups[length] for length in sorted(groups))
+
+
 def think(
     params: Params,
     config: LlamaConfig,
-    probes: ProbeSet,
+    probes: Sequence[Probe],
     encoded: Sequence[EncodedProbe],
     count: int,
     longest: int,
 ) -> list[list[list[int]]]:
-    """Sample `count` scratchpads of at most `longest` tokens for every probe.
+    """Sample `count` scratchpads of at most `longest` tokens for probes with equally long prompts.
 
     The draws of a probe depend on its id and prompt alone, not on the other probes.
     """
     check(probes, encoded)
-    prompts = [_opened(item) for item in encoded]
-    found: list[list[list[int]]] = [[] for _ in encoded]
-    # Sampling takes prompts of one length; a set has few lengths.
-    for length in sorted({len(prompt) for prompt in prompts}):
-        members = [i for i, prompt in enumerate(prompts) if len(prompt) == length]
-        size = max(1, ROWS // count)
-        for first in range(0, len(members), size):
-            chosen = members[first : first + size]
-            # The last batch is filled up, so that every batch has the one shape that is compiled.
-            filled = chosen + [chosen[-1]] * (min(size, len(members)) - len(chosen))
-            rows = np.repeat([prompts[i] for i in filled], count, axis=0)
-            seeds = [seed_of(0, probes.probes[i], draw) for i in filled for draw in range(count)]
-            drawn = _sample(params, config, rows, seeds, longest).reshape(-1, count, longest)
-            for i, several in zip(chosen, drawn, strict=False):
-                found[i] = [trimmed(row, ENDS) for row in several]
+    found: list[list[list[int]]] = []
+    size = min(len(encoded), max(1, ROWS // count))
+    for first in range(0, len(encoded), size):
+        # The last batch reaches back, so that every batch has the one shape that is compiled.
+        start = min(first, len(encoded) - size)
+        prompts = [_opened(item) for item in encoded[start : start + size]]
+        seeds = [
+            seed_of(0, probe, draw)
+            for probe in probes[start : start + size]
+            for draw in range(count)
+        ]
+        rows = np.repeat(np.array(prompts, np.int32), count, axis=0)
+        drawn = _sample(params, config, rows, seeds, longest).reshape(size, count, longest)
+        found += [[trimmed(row, ENDS) for row in several] for several in drawn[first - start :]]
     return found
 
 
@@ -101,6 +103,6 @@ def _sample(
     # Some libraries switch the whole process to float64, where the same seed draws otherwise.
     with jax.enable_x64(False):
         tokens, _ = sampling.sample_rows(
-            params, config, prompts.astype(np.int32), np.array(seeds, np.uint32), longest
+            params, config, prompts, np.array(seeds, np.uint32), longest
         )
         return np.asarray(tokens)
