@@ -101,7 +101,7 @@ def base_distances(runs: Runs, clock: StageClock) -> pd.DataFrame:
             for r in range(study.seeds):
                 others = [runs.target(regime, s).name for s in range(study.seeds) if s != r]
                 away = frame.loc[runs.base(budget, r).name, others]
-                found.append((budget, regime.label, r, float(away.mean())))
+                found.append((budget, regime.label, r, float(np.mean(away.to_numpy()))))
     return pd.DataFrame(found, columns=["budget", "target", "seed", "distance"])
 
 
