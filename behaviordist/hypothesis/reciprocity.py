@@ -1,8 +1,8 @@
 """Is A -> B as dear as B -> A? Symmetric, potential and cyclic parts of costs, over seeds.
 
 A table of costs c_ij (source i, target j) splits without remainder into its mean, a symmetric
-part s_ij = (c_ij + c_ji) / 2 - mean, and an antisymmetric part a_ij = (c_ij - c_ji) / 2. The latter
-splits again into a potential, a_ij = u_i - u_j ("i is a dear place to leave and a cheap one to reach"),
+part s_ij = (c_ij + c_ji) / 2 - mean, and an antisymmetric part a_ij = (c_ij - c_ji) / 2. The
+latter splits again into a potential, a_ij = u_i - u_j ("i is dear to leave and cheap to reach"),
 and a cyclic rest that no ranking of the behaviors explains: the gradient and curl parts of
 combinatorial Hodge theory (Jiang, Lim, Yao and Ye 2011, Math. Program. 127:203), which on a
 complete graph has the closed form u_i = mean_j a_ij.
