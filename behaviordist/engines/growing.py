@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -12,21 +13,32 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.errors import InputError
 from behaviordist.lab import checkpoint, grammar, llama
+from behaviordist.lab.checkpoint import Checkpoint
 from behaviordist.lab.functions import FUNCTIONS
-from behaviordist.lab.hugging_face import SIZES
+from behaviordist.lab.hugging_face import config_to_hf
 from behaviordist.lab.llama import LlamaConfig, Params
 from behaviordist.regimes import grow
 from behaviordist.regimes.declaration import Growth
-from behaviordist.store import file_digest, write_json
+from behaviordist.store import digest_of, file_digest, write_json
+from behaviordist.store.artifacts import MANIFEST
 
 MEASURED_ROWS, MEASURED_LENGTH = 4, 24
 """Sequences and tokens that the jump is measured on where the model is not the lab's."""
 
-NOT_COPIED = frozenset(
-    ".safetensors .bin .pt .pth .ckpt .pkl .gguf .onnx .msgpack .h5 .tmp".split()
+WEIGHTS = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".h5"})
+REPLACED = frozenset({"config.json", checkpoint.INDEX, checkpoint.PROVENANCE, MANIFEST})
+GROWING = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "intermediate_size",
+    "rms_norm_eps",
+    "dtype",
 )
+"""Keys of a ``config.json`` that growth changes; the rest stays as the source has it."""
 
 
 def grow_checkpoint(folder: Path, source: Path, growth: Growth, seed: int) -> dict[str, Any]:
@@ -56,22 +68,35 @@ def grow_checkpoint(folder: Path, source: Path, growth: Growth, seed: int) -> di
         No plain Llama is in `source`, or the operator cannot reach that size.
     """
     loaded = checkpoint.load(source)
-    params, config = grow.apply(growth, loaded.params, loaded.config, seed)
-    tokens = measured_tokens(loaded.config, seed)
+    params, config, grown = grow_and_measure(loaded, growth, seed)
     record = {
         "schema": 1,
         "source": source.name,
-        "source_digest": _weights_digest(source),
+        "source_digest": digest_of([file_digest(p) for p in sorted(source.glob("*.safetensors"))]),
         "seed": seed,
-        "growth": growth_record(growth, loaded.config, config),
-        "jump": measure_jump(loaded.params, loaded.config, params, config, tokens),
+        **grown,
+        "before": loaded.provenance,
     }
-    if loaded.provenance is not None:
-        record["before"] = loaded.provenance
-    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint.save(folder, params, config, record)
     _copy_other_files(source, folder)
-    checkpoint.save(folder, params, config, record, beside=source)
+    _write_config(source, folder, config)
     return record
+
+
+def grow_and_measure(
+    loaded: Checkpoint, growth: Growth, seed: int
+) -> tuple[Params, LlamaConfig, dict[str, Any]]:
+    """Return the larger model, its config, and what provenance says: ``growth`` and ``jump``."""
+    params, config = grow.apply(growth, loaded.params, loaded.config, seed)
+    tokens = measured_tokens(loaded.config, seed)
+    return (
+        params,
+        config,
+        {
+            "growth": growth_record(growth, loaded.config, config),
+            "jump": measure_jump(loaded.params, loaded.config, params, config, tokens),
+        },
+    )
 
 
 def growth_record(growth: Growth, before: LlamaConfig, after: LlamaConfig) -> dict[str, Any]:
@@ -132,6 +157,17 @@ def measure_jump(
 _forward = jax.jit(llama.forward, static_argnames="config")
 
 
-def _weights_digest(source: Path) -> str | None:
-    path = source / checkpoint.WEIGHTS
-    return file_digest(path) if path.exists() else None
+def _copy_other_files(source: Path, folder: Path) -> None:
+    """Copy what is neither weights nor written anew: tokenizer, template, card, licence."""
+    for path in source.iterdir():
+        named = path.name not in REPLACED and not path.name.startswith(".")
+        if path.is_file() and named and path.suffix not in WEIGHTS:
+            shutil.copyfile(path, folder / path.name)
+
+
+def _write_config(source: Path, folder: Path, config: LlamaConfig) -> None:
+    """Write the source's own ``config.json`` with the grown sizes, special tokens and all."""
+    values = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    values.pop("torch_dtype", None)  # what transformers 4 called `dtype`
+    grown = config_to_hf(config)
+    write_json(folder / "config.json", {**values, **{key: grown[key] for key in GROWING}})

@@ -231,9 +231,9 @@ def widen_heads(params: Params, config: LlamaConfig, head_dim: int, seed: int = 
         q, k, v = split_qkv(layer["qkv"], c)
         scaled = np.asarray(q * times**0.5, q.dtype)
         qkv = _join([spread(scaled, noise=True), spread(k), spread(v, noise=True)])
-        out = np.asarray(layer["out"]).reshape(c.heads, c.head_dim, -1).swapaxes(1, 2)
-        out = spread(out).swapaxes(1, 2).reshape(-1, c.hidden_size)
-        return {**layer, "qkv": qkv, "out": out}
+        columns = np.asarray(layer["out"]).T.reshape(-1, c.heads, c.head_dim)
+        out = spread(columns).reshape(c.hidden_size, -1).T
+        return {**layer, "qkv": qkv, "out": np.ascontiguousarray(out)}
 
     layers = [block(layer) for layer in params["layers"]]
     return {**params, "layers": layers}, replace(c, head_dim=head_dim)

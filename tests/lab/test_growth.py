@@ -117,7 +117,9 @@ def test_exact_growth_keeps_the_function_of_any_llama(operator, config, by):
     after = numpy_logits(grown, bigger, TOKENS)
     assert llama.parameter_count(bigger) > llama.parameter_count(config)
     shapes = jax.eval_shape(lambda: llama.init(bigger, 0))
-    jax.tree.map(lambda leaf, shape: np.testing.assert_equal(leaf.shape, shape.shape), grown, shapes)
+    jax.tree.map(
+        lambda leaf, shape: np.testing.assert_equal(leaf.shape, shape.shape), grown, shapes
+    )
     assert np.abs(after - before).max() <= 1e-12 * max(1.0, np.abs(before).max())
 
 
@@ -198,7 +200,6 @@ def test_copied_units_diverge_only_because_of_the_noise(noise, diverge):
     start = grown["layers"][0]["gate_up"][:, :20]
     twins = [np.flatnonzero(np.all(start == start[:, [i]], axis=0)) for i in range(10)]
     apart = [float(np.abs(end[:, a] - end[:, b]).max()) for a, b in twins]
-    print(apart)
     assert min(apart) > 1e-3 if diverge else max(apart) < 1e-6
 
 
