@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +13,11 @@ from behaviordist.store import publish, write_json, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.progress import StageClock
+from behaviordist.studies.results import library_versions, stage_times
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
-    from behaviordist.studies.transfer import Settings
-
-LIBRARIES = ("behaviordist", "jax", "numpy", "scipy", "scikit-learn", "transformers", "torch")
+    from behaviordist.studies.catalogue import Settings
 
 
 def write_results(
@@ -61,7 +56,7 @@ def write_results(
         write_square(folder / "geometries" / f"{name}.csv", matrix.to_pandas())
     write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
     headline.save(folder / "test.json")
-    record["times_s"] = _times(folder / "run.json", clock.times)
+    record["times_s"] = stage_times(folder / "run.json", clock.times)
     write_json(folder / "run.json", record)
     with clock.stage("report", 1, "Drawing the report") as done:
         write_report(folder)
@@ -211,7 +206,7 @@ def _record(
         "seed": runs.seed,
         "seeds": study.seeds,
         "jobs": settings.jobs,
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
+        "versions": library_versions(),
         "digests": {"probes": probes.digest, "study": digest_of(study.resolved())},
         "geometry": study.distances.geometry,
         "probes": {"name": probes.name, "n": len(probes.probes), "digest": probes.digest},
@@ -257,15 +252,6 @@ def _parts(runs: LabRuns, behaviors: list[str], tests: _Tests, main: Any) -> lis
             tests.part(f"{name} targets, different functions", main, targets, same_task=False)
         )
     return parts
-
-
-def _times(path: Path, times: Mapping[str, float]) -> dict[str, float]:
-    """Seconds a stage took, the most in any run of this folder: a resumed stage takes none."""
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))["times_s"]
-        return {stage: max(seconds, before.get(stage, 0.0)) for stage, seconds in times.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return dict(times)
 
 
 def _base_note(runs: LabRuns) -> list[str]:
