@@ -179,15 +179,16 @@ def _saving_claim(runs: Runs, table: pd.DataFrame, algorithm: str) -> Claim:
     The budget is chosen on the other seeds, so that the best of several is not its own judge.
     """
     part = table[table["algorithm"] == algorithm]
-    ratios = []
-    for seed in range(runs.study.seeds):
-        others = part[part["seed"] != seed].groupby("budget")["total_flops"].mean()
-        best = others.drop(index=0, errors="ignore").idxmin()
-        own = part[part["seed"] == seed].pivot_table(
-            index="target", columns="budget", values="total_flops"
-        )
-        ratios.append(float(np.log2(own[best] / own[0]).mean()))
+    claim = f"Pre-training for one behavior pays within that behavior, by {algorithm}."
+    unit = "log2 of total FLOPs over those from random weights (below 0: pays)"
+    ratios = [_saving(part, seed) for seed in range(runs.study.seeds)]
     found = estimate(ratios)
+    if found.n < runs.study.seeds:
+        return Claim(
+            claim=claim, verdict="inconclusive", unit=unit, rule=RULE,
+            answer=f"for {runs.study.seeds - found.n} of {runs.study.seeds} seeds no budget of"
+            " pre-training let every run arrive, so there is no total to compare.",
+        )  # fmt: skip
     start = part[part["budget"] == 0]
     censored = int(start["censored"].sum())
     verdict = decide(number(found.low), number(found.high), above=False)
@@ -198,14 +199,31 @@ def _saving_claim(runs: Runs, table: pd.DataFrame, algorithm: str) -> Claim:
         # A bound can show that pre-training pays, never that it does not.
         verdict = "inconclusive" if verdict == "not supported" else verdict
     return Claim(
-        claim=f"Pre-training for one behavior pays within that behavior, by {algorithm}.",
+        claim=claim,
         verdict=verdict,
         answer=f"the total with the best budget is {2**found.value:.2g} times the total from random"
         f" weights{bound}.",
-        value=number(found.value), low=number(found.low), high=number(found.high),
-        unit="log2 of total FLOPs over those from random weights (below 0: pays)",
+        value=number(found.value), low=number(found.low), high=number(found.high), unit=unit,
         smallest_effect=number(found.smallest_effect), rule=RULE,
     )  # fmt: skip
+
+
+def _saving(part: pd.DataFrame, seed: int) -> float:
+    """Log2 ratio of one seed's totals, mean over targets; NaN where the chosen budget fails.
+
+    The budget is the cheapest of those from which all runs of the *other* seeds arrive.
+    """
+    others, own = part[part["seed"] != seed], part[part["seed"] == seed]
+    arrived = ~others.groupby("budget")["censored"].any()
+    totals = others.groupby("budget")["total_flops"].mean()[arrived].drop(0, errors="ignore")
+    if totals.empty:
+        return math.nan
+    chosen, start = (
+        own[own["budget"] == budget].set_index("target") for budget in (totals.idxmin(), 0)
+    )
+    if chosen["censored"].any():
+        return math.nan
+    return float(np.log2(chosen["total_flops"] / start["total_flops"]).mean())
 
 
 def threshold_table(runs: Runs, table: pd.DataFrame) -> TableOf:
