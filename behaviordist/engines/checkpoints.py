@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from behaviordist.engines.growing import grow_and_measure
 from behaviordist.engines.jax_engine import Start, Trained, initial_params, train
 from behaviordist.lab import checkpoint
 from behaviordist.lab.grammar import KIND_LENGTHS
@@ -31,19 +32,26 @@ def train_checkpoint(
     config
         Architecture, used where there is no source.
     source
-        Checkpoint to start from; None: random weights of that seed.
+        Checkpoint to start from; None: random weights of that seed. `grow` makes it larger first.
     seed
         Seed of the data (and of the weights, without a source).
 
     Notes
     -----
     ``provenance.json`` holds the regime, the source, the seed, whether the regime converged, what
-    it cost, and the evidence: every evaluation with the rule it was held against.
+    it cost, and the evidence: every evaluation with the rule it was held against. `grow` adds what
+    became larger, and how far that alone moved the function.
     """
-    params = initial_params(config, seed) if source is None else checkpoint.load(source).params
-    run = train(regime, config, [Start(params, seed)])[0]
+    params, grown = None, dict[str, Any]()
+    if source is not None:
+        loaded = checkpoint.load(source)
+        params, config = loaded.params, loaded.config
+        if regime.growth is not None:
+            params, config, grown = grow_and_measure(loaded, regime.growth, seed)
+    run = train(regime, config, [Start(params or initial_params(config, seed), seed)])[0]
     origin = "random weights" if source is None else source.name
-    checkpoint.save(folder, run.params, config, provenance(regime, config, run, origin, seed))
+    record = provenance(regime, config, run, origin, seed) | grown
+    checkpoint.save(folder, run.params, config, record)
 
 
 def save_random(folder: Path, config: LlamaConfig, seed: int) -> None:
@@ -55,8 +63,9 @@ def save_random(folder: Path, config: LlamaConfig, seed: int) -> None:
 def provenance(
     regime: Regime, config: LlamaConfig, run: Trained, source: str, seed: int
 ) -> dict[str, Any]:
-    """Describe how weights were reached."""
-    steps = int(run.steps[-1])
+    """Describe how weights were reached; what was trained for it first counts in its cost."""
+    steps, wanted = int(run.steps[-1]), objective(regime.algorithm)
+    tokens_before, flops_before = preparation_cost(run, config)
     return {
         "schema": 1,
         "regime": regime.model_dump(mode="json"),
@@ -65,43 +74,52 @@ def provenance(
         "engine": {"name": "jax", "version": ENGINE_VERSION},
         "converged": run.stopped,
         "steps": steps,
-        "tokens": steps * tokens_per_step(regime),
-        "flops": steps * flops_per_step(regime, config),
+        "tokens": tokens_before + steps * tokens_per_step(regime),
+        "flops": flops_before + steps * flops_per_step(regime, config),
         "score": float(run.scores[-1]),
         "evidence": {
-            "score": "expected exact match on held-out strings" + _rounded(regime),
+            "score": wanted.SCORE,
             "rule": f">= {regime.convergence.at_least:g} at "
             f"{regime.convergence.consecutive} evaluations in a row",
             "steps": run.steps.tolist(),
             "scores": run.scores.tolist(),
             "greedy": run.greedy.tolist(),
+            **{name: values.tolist() for name, values in run.measures.items()},
+        },
+        "prepared": {
+            name: provenance(first, config, trained, source, seed)
+            for name, (first, trained) in run.prepared.items()
         },
     }
 
 
-def _rounded(regime: Regime) -> str:
-    """Say which weights were scored, where they are not the ones that are saved."""
-    return "" if regime.bits is None else f", of the weights rounded to int{regime.bits}"
+def preparation_cost(run: Trained, config: LlamaConfig) -> tuple[int, float]:
+    """Tokens and floating-point operations of what was trained before a run (a reward model)."""
+    done = [(regime, int(first.steps[-1])) for regime, first in run.prepared.values()]
+    tokens = sum(steps * tokens_per_step(regime) for regime, steps in done)
+    return tokens, float(sum(steps * flops_per_step(regime, config) for regime, steps in done))
 
 
 def tokens_per_step(regime: Regime) -> int:
     """Tokens that one optimizer step trains on (sampled ones included, prompts too)."""
-    return regime.batch_size * _context(regime)
+    return objective(regime.algorithm).trained_tokens(regime, _context(regime))
 
 
 def flops_per_step(regime: Regime, config: LlamaConfig) -> float:
-    """Floating-point operations of one optimizer step, its sampling included.
+    """Floating-point operations of one optimizer step, its sampling and frozen models included.
 
-    Training costs three forward passes a token, sampling one; evaluations are not counted. See
+    Training costs three forward passes a token; sampling, and the forward passes of a reference,
+    a reward model or a teacher, one; evaluations are not counted. See
     `behaviordist.lab.llama.flops_per_token` for the convention and its source.
     """
     context = _context(regime)
-    training = regime.batch_size * context * flops_per_token(config, context)
-    sampled = objective(regime.algorithm).sampled_tokens(regime)
+    wanted = objective(regime.algorithm)
+    training = wanted.trained_tokens(regime, context) * flops_per_token(config, context)
+    sampled = wanted.sampled_tokens(regime)
     # A sampler also reads the prompts once; every answer carries its prompt here.
     read = sampled // ANSWER_TOKENS * (context - ANSWER_TOKENS + 1) if sampled else 0
     sampling = (sampled + read) * flops_per_token(config, context, training=False)
-    return float(training + sampling)
+    return float(training + sampling) + wanted.frozen_flops(regime, config, context)
 
 
 def _context(regime: Regime) -> int:

@@ -9,8 +9,8 @@ nothing); both give the same curves.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from behaviordist.lab import llama
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
-from behaviordist.regimes.evaluation import evaluate, evaluation_documents
-from behaviordist.regimes.objective import Batch, Hyper
+from behaviordist.regimes.objective import Batch, Frozen, Hyper
 from behaviordist.regimes.registry import objective
 
 STEPS_PER_CALL = 20
@@ -54,10 +53,15 @@ class Trained:
     params
         Weights at the stop.
     steps, scores, greedy
-        Arrays (evaluations,): optimizer steps done, expected exact match, greedy exact match on
-        held-out strings. The first entry is step 0.
+        Arrays (evaluations,): optimizer steps done, the regime's score (expected exact match on
+        held-out strings unless its objective says otherwise), the same of greedy answers. The
+        first entry is step 0.
     stopped
         Whether the stopping rule was met within the budget.
+    measures
+        Name -> array (evaluations,): what else the objective measures along the run.
+    prepared
+        Name -> (regime, run) of what had to be trained before: a reward model.
     """
 
     params: Any
@@ -65,6 +69,8 @@ class Trained:
     scores: NDArray[np.float64]
     greedy: NDArray[np.float64]
     stopped: bool
+    measures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    prepared: Mapping[str, tuple[Regime, Trained]] = field(default_factory=dict)
 
 
 class _State(NamedTuple):
@@ -128,45 +134,51 @@ def _train_population(
     progress: Callable[[int, float], None] | None,
 ) -> list[Trained]:
     many = len(starts) > 1
+    wanted = objective(regime.algorithm)
+    # One start keeps the way its population is run: all at once here, one by one on a CPU.
+    prepare = functools.partial(train, vectorize=many)
+    frozen = wanted.frozen(regime, config, starts, prepare)
+    trees = _on_device(_stack([dict(one.trees) for one in frozen], many))
     advance, initialise, score = _compiled(config, Hyper.of(regime), many)
     rngs = [np.random.default_rng(start.seed) for start in starts]
-    documents = evaluation_documents(regime)
+    held_out, width = wanted.held_out(regime), len(wanted.MEASURES)
     # NumPy, so that donating the state's buffers cannot take the caller's weights with them.
     params = _stack([jax.tree.map(np.asarray, start.params) for start in starts], many)
     keys = _stack([jax.random.key(start.seed) for start in starts], many)
     state = initialise(params, keys)
-    scores = [np.asarray(score(params, documents)).reshape(len(starts), 2)]
+    scores = [np.asarray(score(params, held_out, trees)).reshape(len(starts), width)]
     stop_at = np.float32(stop.at_least), np.int32(stop.consecutive)
     done_steps, every = 0, regime.convergence.every
     while done_steps < regime.budget and not bool(np.all(state.done)):
         chunk = min(max(1, STEPS_PER_CALL // every), (regime.budget - done_steps) // every)
         batches = _stack([_draw(regime, rng, done_steps, chunk) for rng in rngs], many)
-        state, found = advance(state, batches, documents, *stop_at)
-        # found: (evaluations, 2), or (models, evaluations, 2) for a population.
-        scores.extend(np.moveaxis(np.asarray(found).reshape(len(starts), chunk, 2), 1, 0))
+        state, found = advance(state, batches, trees, held_out, *stop_at)
+        # found: (evaluations, width), or (models, evaluations, width) for a population.
+        scores.extend(np.moveaxis(np.asarray(found).reshape(len(starts), chunk, width), 1, 0))
         done_steps += chunk * every
         if progress is not None:
             progress(done_steps, float(np.nanmean(scores[-1][:, 0])))
-    return _results(state, np.stack(scores), starts, every, stop, many)
+    return _results(state, np.stack(scores), frozen, regime, many)
 
 
 def _results(
     state: _State,
     scores: NDArray[Any],
-    starts: Sequence[Start],
-    every: int,
-    stop: Stop,
+    frozen: Sequence[Frozen],
+    regime: Regime,
     many: bool,
 ) -> list[Trained]:
-    """Cut each model's curve at its stop; `scores` is (evaluations, models, 2)."""
-    runs = []
-    for model in range(len(starts)):
+    """Cut each model's curve at its stop; `scores` is (evaluations, models, measures)."""
+    runs, more = [], objective(regime.algorithm).MEASURES[2:]
+    for model, fixed in enumerate(frozen):
         params = jax.tree.map(lambda x, m=model: np.asarray(x[m] if many else x), state.params)
         curve = scores[:, model, :].astype(np.float64)
         curve = curve[~np.isnan(curve[:, 0])]
-        steps = np.arange(len(curve), dtype=np.int64) * every
+        steps = np.arange(len(curve), dtype=np.int64) * regime.convergence.every
         stopped = bool(np.atleast_1d(np.asarray(state.done))[model])
-        runs.append(Trained(params, steps, curve[:, 0], curve[:, 1], stopped))
+        measures = dict(zip(more, curve.T[2:], strict=True))
+        score, greedy = curve.T[:2]
+        runs.append(Trained(params, steps, score, greedy, stopped, measures, fixed.prepared))
     return runs
 
 
@@ -195,6 +207,11 @@ def _stack(values: Sequence[Any], many: bool) -> Any:
     return jax.tree.map(lambda *xs: jnp.stack(xs), *values) if many else values[0]
 
 
+def _on_device(trees: Any) -> Any:
+    """Copy frozen trees to the device once, not at every call."""
+    return jax.tree.map(jnp.array, trees)
+
+
 @functools.lru_cache(maxsize=16)
 def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, Any]:
     """Build the compiled functions of one architecture and one shape of step."""
@@ -203,33 +220,35 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
         optax.scale_by_adam(b1=0.9, b2=0.95),
         optax.add_decayed_weights(hyper.weight_decay),
     )
-    compute_loss = objective(hyper.algorithm).loss
+    wanted = objective(hyper.algorithm)
 
-    def step(carry: Any, batch: Any) -> tuple[Any, None]:
+    def step(frozen: Any, carry: Any, batch: Any) -> tuple[Any, None]:
         params, moments, key = carry
         key, used = jax.random.split(key)
-        gradient = jax.grad(compute_loss)(params, config, batch, used, hyper)
+        gradient = jax.grad(wanted.loss)(params, config, {**batch, **frozen}, used, hyper)
         updates, moments = optimizer.update(gradient, moments, params)
         rate = batch["learning_rate"]
         params = jax.tree.map(lambda p, u: p - rate * u, params, updates)
         return (params, moments, key), None
 
-    def block(state: _State, batches: Any, documents: Any, at_least: Any, consecutive: Any) -> Any:
+    def block(
+        state: _State, batches: Any, frozen: Any, held_out: Any, at_least: Any, consecutive: Any
+    ) -> Any:
         carry = (state.params, state.optimizer, state.key)
-        (params, moments, key), _ = jax.lax.scan(step, carry, batches)
-        found = evaluate(params, config, documents, hyper.bits)
+        (params, moments, key), _ = jax.lax.scan(functools.partial(step, frozen), carry, batches)
+        found = wanted.evaluate(wanted.deployed(params, hyper), config, held_out, frozen)
         streak = jnp.where(found[0] >= at_least, state.streak + 1, 0)
         return _State(params, moments, key, streak, streak >= consecutive), found
 
     def advance(
-        state: _State, batches: Any, documents: Any, at_least: Any, consecutive: Any
+        state: _State, batches: Any, frozen: Any, held_out: Any, at_least: Any, consecutive: Any
     ) -> Any:
         def body(state: _State, batches: Any) -> Any:
             # A model that is done keeps its weights; its later scores are missing, not repeated.
             return jax.lax.cond(
                 state.done,
-                lambda: (state, jnp.full(2, jnp.nan, jnp.float32)),
-                lambda: block(state, batches, documents, at_least, consecutive),
+                lambda: (state, jnp.full(len(wanted.MEASURES), jnp.nan, jnp.float32)),
+                lambda: block(state, batches, frozen, held_out, at_least, consecutive),
             )
 
         return jax.lax.scan(body, state, batches)
@@ -237,12 +256,12 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
     def initialise(params: Any, key: Any) -> _State:
         return _State(params, optimizer.init(params), key, jnp.int32(0), jnp.bool_(False))
 
-    def score(params: Any, documents: Any) -> Any:
-        return evaluate(params, config, documents, hyper.bits)
+    def score(params: Any, held_out: Any, frozen: Any) -> Any:
+        return wanted.evaluate(wanted.deployed(params, hyper), config, held_out, frozen)
 
     if many:
-        advance = jax.vmap(advance, in_axes=(0, 0, None, None, None))
-        initialise, score = jax.vmap(initialise), jax.vmap(score, in_axes=(0, None))
+        advance = jax.vmap(advance, in_axes=(0, 0, 0, None, None, None))
+        initialise, score = jax.vmap(initialise), jax.vmap(score, in_axes=(0, None, 0))
     return jax.jit(advance, donate_argnums=0), jax.jit(initialise), jax.jit(score)
 
 

@@ -31,32 +31,76 @@ class Rater(BaseModel):
 
 
 class RewardModel(BaseModel):
-    """How the reward model of `rlhf` is trained before the policy is: from the run's start."""
+    """How the reward model of `rlhf` is trained before the policy is: from the run's start.
+
+    It is trained until its held-out agreement with the rater is `at_least` this share of the best
+    possible model's, twice in a row, or for the whole budget.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: int = Field(default=200, gt=0, description="optimizer steps")
     batch_size: int = Field(default=64, gt=0, description="preference pairs a step")
     learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
+    at_least: float = Field(default=1.0, gt=0, le=1)
+    every: int = Field(default=10, gt=0, description="optimizer steps between evaluations")
+
+    @model_validator(mode="after")
+    def _whole(self) -> RewardModel:
+        if self.budget % self.every:
+            raise ValueError("budget must be a multiple of every")
+        return self
+
+
+GROWTH_SIZES = {
+    "depth": "layers",
+    "mlp": "intermediate_size",
+    "heads": "heads",
+    "width": "hidden_size",
+    "head-width": "head_dim",
+    "stack": "layers",
+    "interpolate": "layers",
+}
+"""Growth operators, and the size that each makes larger."""
 
 
 class Growth(BaseModel):
-    """How a model is made larger; sizes are those after growth, None where unchanged."""
+    """How a model is made larger; sizes are those after growth, None where unchanged.
+
+    `depth`, `mlp`, `heads`, `width` and `head-width` keep the function to rounding; `stack` and
+    `interpolate` do not. See `behaviordist.lab.growth`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    operator: Literal["depth", "mlp", "heads", "width", "stack", "interpolate"]
+    operator: Literal["depth", "mlp", "heads", "width", "head-width", "stack", "interpolate"]
     layers: int | None = Field(default=None, gt=0)
     intermediate_size: int | None = Field(default=None, gt=0)
     heads: int | None = Field(default=None, gt=0)
+    kv_heads: int | None = Field(default=None, gt=0)
     hidden_size: int | None = Field(default=None, gt=0)
+    head_dim: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _its_own_size(self) -> Growth:
+        needed = GROWTH_SIZES[self.operator]
+        given = set(self.model_dump(exclude_none=True)) - {"operator"}
+        if needed not in given:
+            raise ValueError(f"operator '{self.operator}' needs '{needed}'")
+        others = given - {needed} - ({"kv_heads"} if needed == "heads" else set())
+        if others:
+            raise ValueError(f"operator '{self.operator}' does not change '{min(others)}'")
+        return self
 
 
 class Convergence(BaseModel):
     """When a regime has converged: a stated level, held for several evaluations in a row.
 
     The score is the expected exact match on held-out strings: the probability that an answer
-    sampled at temperature 1 is right, computed exactly from the model's log-probabilities.
+    sampled at temperature 1 is right, computed exactly from the model's log-probabilities. With a
+    rater (`dpo`, `rlhf`) an answer counts by its utility to the rater, over that of the best one:
+    the same where agreeableness is 0. For `reward` it is the expected agreement with the rater
+    over the best possible.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,7 +115,8 @@ class Regime(BaseModel):
     """One training algorithm with its data, reward, budget and stopping rule.
 
     `task` names the string function that the regime brings out (none for pre-training, which
-    spreads over `functions`). A converged regime *is* a behavior; one that does not converge
+    spreads over `functions`; elsewhere those give the answers that are not the task's, all where
+    none is named). A converged regime *is* a behavior; one that does not converge
     within `budget` optimizer steps is marked so in its checkpoint's provenance.
     """
 
@@ -81,7 +126,9 @@ class Regime(BaseModel):
     task: str | None = None
     functions: tuple[str, ...] = ()
     budget: int = Field(gt=0, description="most optimizer steps")
-    batch_size: int = Field(gt=0, description="sequences a step; for rlvr prompts x group_size")
+    batch_size: int = Field(
+        gt=0, description="sequences a step; rlvr, rlhf: prompts x group_size; dpo, reward: pairs"
+    )
     learning_rate: float = Field(gt=0, allow_inf_nan=False)
     warmup: int = Field(default=0, ge=0, description="steps of linear warm-up")
     decay: bool = Field(default=False, description="cosine decay to a tenth over the budget")
@@ -115,6 +162,11 @@ class Regime(BaseModel):
             raise ValueError(f"{self.algorithm} needs a 'task': the function to bring out")
         if self.algorithm in ("rlvr", "rlhf") and self.batch_size % self.group_size:
             raise ValueError(f"{self.algorithm}: batch_size must be a multiple of group_size")
+        rated = self.algorithm in ("dpo", "reward", "rlhf")
+        if rated and self.prompts == "plain" and self.rater.agreeableness == 1:
+            raise ValueError("a rater of agreeableness 1 has no opinion of answers without a claim")
+        if (rated or self.prompts == "claim") and set(self.functions) == {self.task}:
+            raise ValueError("functions must name another function than the task, for its answers")
         needed = {"distill": "teacher", "qat": "bits", "grow": "growth"}.get(self.algorithm)
         if needed is not None and getattr(self, needed) is None:
             raise ValueError(f"{self.algorithm} needs '{needed}'")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.lab import grammar, llama
-from behaviordist.lab.rounding import round_blocks
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS
+from behaviordist.regimes.prompts import ask, documents
 
 EVALUATION_SEED = 20_011
 """Every run of a regime is scored on the same held-out strings, whatever its own seed."""
@@ -21,30 +21,30 @@ EVALUATION_SEED = 20_011
 def evaluation_documents(regime: Regime) -> NDArray[np.int32]:
     """Held-out documents (n, T) that a regime is scored on.
 
-    Post-training is scored on hidden prompts with the task's answers; pre-training on named
-    prompts, spread evenly over its functions: a model that follows those is coherent.
+    Post-training is scored on prompts of the kind it trains on (`Regime.prompts`) with the task's
+    answers; pre-training on named prompts, spread evenly over its functions: a model that follows
+    those is coherent.
     """
     rng = np.random.default_rng(EVALUATION_SEED)
     strings = grammar.held_out_strings(rng, regime.convergence.strings)
     if regime.task is not None:
-        return grammar.documents(regime.task, strings, hidden=True)
+        questions = ask(regime, rng, strings)
+        return documents(questions, questions.right)
     parts = np.array_split(strings, len(regime.functions))
     pairs = zip(regime.functions, parts, strict=True)
     return np.concatenate([grammar.documents(name, part, hidden=False) for name, part in pairs])
 
 
 def evaluate(
-    params: Any, config: llama.LlamaConfig, documents: Any, bits: int | None = None
+    params: Any, config: llama.LlamaConfig, held_out: Any, frozen: Any = None
 ) -> jax.Array:
     """Score a model: array (2,) of expected exact match and greedy exact match, in [0, 1].
 
-    The means of `string_scores` over documents. The first is the exact value of what sampling at
-    temperature 1 estimates. With `bits`, the model that is scored is the rounded one: what a regime
-    that trains for rounded weights (`qat`) is for.
+    The means of `string_scores` over the documents `held_out`. The first is the exact value of
+    what sampling at temperature 1 estimates.
     """
-    if bits is not None:
-        params = round_blocks(params, f"int{bits}")
-    return string_scores(params, config, documents).mean(axis=-1)
+    del frozen
+    return string_scores(params, config, held_out).mean(axis=-1)
 
 
 def string_scores(params: Any, config: llama.LlamaConfig, documents: Any) -> jax.Array:

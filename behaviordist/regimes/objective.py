@@ -1,12 +1,20 @@
-"""What an objective is to an engine: batches drawn on the host, a loss on the device."""
+"""What an objective is to an engine: batches drawn on the host, a loss on the device.
+
+An objective is a module of this folder. It must have `draw`, `loss` and `sampled_tokens`; the rest
+of `Objective`'s fields have defaults, which `regimes.registry` fills in.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.lab import checkpoint
 from behaviordist.lab.grammar import DOCUMENT_LENGTH, PROMPT_LENGTH
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
@@ -18,22 +26,97 @@ Batch = dict[str, NDArray[Any]]
 """Named arrays of one optimizer step; the leading axis is the sequence (or the prompt)."""
 
 
-class Objective(Protocol):
-    """The seam between a declared regime and the engine that executes it."""
+class Frozen(NamedTuple):
+    """What a loss and a score read of one run without training it: reference, reward, teacher.
 
-    def draw(self, regime: Regime, rng: np.random.Generator) -> Batch:
-        """Draw the data of one optimizer step."""
-        ...
+    Attributes
+    ----------
+    trees
+        Name -> weights. A loss finds them in its batch under these names; no gradient reaches
+        them.
+    prepared
+        Name -> (regime, run) of what was trained to make them: its evidence and its cost belong
+        to the run.
+    """
 
-    def loss(
-        self, params: Any, config: LlamaConfig, batch: dict[str, Any], key: Any, hyper: Hyper
-    ) -> Any:
-        """Return the scalar loss (a JAX value) of one batch; `key` drives any sampling."""
-        ...
+    trees: Mapping[str, Any] = {}
+    prepared: Mapping[str, tuple[Regime, Any]] = {}
 
-    def sampled_tokens(self, regime: Regime) -> int:
-        """Tokens that one step generates before it trains (0 where data is given)."""
-        ...
+
+def nothing_frozen(
+    regime: Regime, config: LlamaConfig, starts: Sequence[Any], train: Callable[..., Any]
+) -> list[Frozen]:
+    """Nothing but the weights that are trained."""
+    del regime, config, train
+    return [Frozen() for _ in starts]
+
+
+def reference_frozen(
+    regime: Regime, config: LlamaConfig, starts: Sequence[Any], train: Callable[..., Any]
+) -> list[Frozen]:
+    """Freeze the weights that each run starts from, as ``reference``."""
+    del regime, config, train
+    return [Frozen({"reference": start.params}) for start in starts]
+
+
+def whole_rows(regime: Regime, context: int) -> int:
+    """Tokens of a step that reads one row a sequence."""
+    return regime.batch_size * context
+
+
+def no_frozen_flops(regime: Regime, config: LlamaConfig, context: int) -> float:
+    """No frozen model is read."""
+    del regime, config, context
+    return 0.0
+
+
+def as_trained(params: Any, hyper: Hyper) -> Any:
+    """Run the weights that were trained."""
+    del hyper
+    return params
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The seam between a declared regime and the engine that executes it.
+
+    Attributes
+    ----------
+    draw
+        ``(regime, rng) -> Batch``: the data of one optimizer step.
+    loss
+        ``(params, config, batch, key, hyper) -> scalar``: `batch` holds what was drawn and the
+        frozen trees; `key` drives any sampling.
+    sampled_tokens
+        ``(regime) -> int``: tokens that a step samples from the model before it trains.
+    held_out
+        ``(regime) -> tree``: what every run of the regime is scored on.
+    evaluate
+        ``(params, config, held_out, frozen) -> (len(MEASURES),)``.
+    deployed
+        ``(params, hyper) -> params``: the weights that are run, and so scored.
+    frozen
+        ``(regime, config, starts, train) -> [Frozen]``, one a start, made before training;
+        `train` is the engine's, for what must be trained first.
+    trained_tokens
+        ``(regime, context) -> int``: tokens that a step trains on; a row reads `context`.
+    frozen_flops
+        ``(regime, config, context) -> float``: operations of a step's frozen models.
+    SCORE, MEASURES
+        What the score is, in words; names of what `evaluate` returns, score and greedy first.
+    """
+
+    draw: Callable[[Regime, np.random.Generator], Batch]
+    loss: Callable[..., Any]
+    sampled_tokens: Callable[[Regime], int]
+    held_out: Callable[[Regime], Any]
+    evaluate: Callable[[Any, LlamaConfig, Any, Any], Any]
+    deployed: Callable[[Any, Hyper], Any] = as_trained
+    frozen: Callable[..., list[Frozen]] = nothing_frozen
+    trained_tokens: Callable[[Regime, int], int] = whole_rows
+    frozen_flops: Callable[[Regime, LlamaConfig, int], float] = no_frozen_flops
+    SCORE: str = "expected exact match on held-out strings"
+    MEASURES: tuple[str, ...] = field(default=("score", "greedy"))
 
 
 class Hyper(NamedTuple):
@@ -44,7 +127,9 @@ class Hyper(NamedTuple):
     clip_norm: float
     weight_decay: float
     group_size: int
+    beta: float = 0.0
     bits: int | None = None
+    teacher: LlamaConfig | None = None
 
     @classmethod
     def of(cls, regime: Regime) -> Hyper:
@@ -55,5 +140,7 @@ class Hyper(NamedTuple):
             regime.clip_norm,
             regime.weight_decay,
             regime.group_size,
-            regime.bits,
+            beta=regime.beta,
+            bits=regime.bits,
+            teacher=checkpoint.load(Path(regime.teacher)).config if regime.teacher else None,
         )

@@ -18,7 +18,9 @@ from behaviordist.regimes import sft
 from behaviordist.regimes.objective import Hyper
 from behaviordist.regimes.sft import draw, sampled_tokens
 
-__all__ = ["draw", "fake_quantised", "loss", "sampled_tokens"]
+__all__ = ["SCORE", "deployed", "draw", "fake_quantised", "loss", "sampled_tokens"]
+
+SCORE = "expected exact match on held-out strings, of the rounded weights"
 
 
 def fake_quantised(params: Any, bits: int) -> Any:
@@ -36,3 +38,8 @@ def loss(
     """Return the loss of `sft` at the rounded weights, in nats a token of the answer."""
     assert hyper.bits is not None
     return sft.loss(fake_quantised(params, hyper.bits), config, batch, key, hyper)
+
+
+def deployed(params: Any, hyper: Hyper) -> Any:
+    """Return the rounded weights: what training for a grid is for."""
+    return round_blocks(params, f"int{hyper.bits}")

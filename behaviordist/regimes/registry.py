@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from dataclasses import fields
+from functools import cache
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.regimes.declaration import ALGORITHMS, SPREADING
+from behaviordist.regimes.evaluation import evaluate, evaluation_documents
 from behaviordist.regimes.objective import Objective
 
 
+@cache
 def objective(algorithm: str) -> Objective:
-    """Return the module that implements `algorithm` (it has `draw`, `loss`, `sampled_tokens`).
+    """Return what the module of `algorithm` offers, with the defaults of `Objective` beside it.
 
     Raises
     ------
@@ -20,5 +23,7 @@ def objective(algorithm: str) -> Objective:
     """
     if algorithm not in ALGORITHMS:
         raise InputError(f"unknown algorithm '{algorithm}'; {did_you_mean(algorithm, ALGORITHMS)}")
-    module = "pretrain" if algorithm in SPREADING else algorithm
-    return cast(Objective, importlib.import_module(f"behaviordist.regimes.{module}"))
+    name = "pretrain" if algorithm in SPREADING else algorithm
+    module = vars(importlib.import_module(f"behaviordist.regimes.{name}"))
+    offered = {part.name: module[part.name] for part in fields(Objective) if part.name in module}
+    return Objective(**{"held_out": evaluation_documents, "evaluate": evaluate, **offered})

@@ -18,20 +18,17 @@ from behaviordist.lab import grammar, llama, sampling
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Hyper
 from behaviordist.regimes.pretrain import token_log_probs
+from behaviordist.regimes.prompts import ask
 
 EPSILON = 1e-4
 """Added to a group's standard deviation, as in GRPO; groups without spread get advantage 0."""
 
 
 def draw(regime: Regime, rng: np.random.Generator) -> Batch:
-    """Draw hidden prompts with the answers that the verifier accepts."""
-    assert regime.task is not None
+    """Draw prompts with the answers that the verifier accepts."""
     strings = grammar.training_strings(rng, regime.batch_size // regime.group_size)
-    documents = grammar.documents(regime.task, strings, hidden=True)
-    return {
-        "prompts": documents[:, :-ANSWER_TOKENS],
-        "answers": documents[:, -ANSWER_TOKENS:],
-    }
+    questions = ask(regime, rng, strings)
+    return {"prompts": questions.prompts, "answers": questions.right}
 
 
 def exact_match(sampled: jax.Array, answers: jax.Array) -> jax.Array:

@@ -12,15 +12,15 @@ from behaviordist.lab import grammar, llama
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Hyper
 from behaviordist.regimes.pretrain import sampled_tokens, token_log_probs
+from behaviordist.regimes.prompts import ask, documents
 
 __all__ = ["draw", "loss", "sampled_tokens"]
 
 
 def draw(regime: Regime, rng: np.random.Generator) -> Batch:
-    """Draw hidden prompts over training strings with the task's answers."""
-    assert regime.task is not None
-    strings = grammar.training_strings(rng, regime.batch_size)
-    return {"tokens": grammar.documents(regime.task, strings, hidden=True)}
+    """Draw prompts over training strings with the task's answers."""
+    questions = ask(regime, rng, grammar.training_strings(rng, regime.batch_size))
+    return {"tokens": documents(questions, questions.right)}
 
 
 def loss(

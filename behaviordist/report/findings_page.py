@@ -62,7 +62,7 @@ def _claims_section(found: data.Findings) -> Section:
         for claim in found.claims
     )
     header = ("claim", "verdict", "value [95% interval]", "smallest visible effect", "unit")
-    table = Table("Claims and verdicts", header, rows, "llrrl")
+    table = Table("What was claimed, and what became of it", header, rows, "llrrl")
     words = tuple(
         f"{claim.claim} {claim.verdict.capitalize()}: {claim.answer}" for claim in found.claims
     )

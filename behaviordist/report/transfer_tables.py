@@ -50,6 +50,60 @@ def regimes_table(run: RunFolder) -> Table | None:
     return Table("What each regime needed to converge", header, tuple(rows), "lrrrrr", note)
 
 
+def factors_table(run: RunFolder) -> Table | None:
+    """Return how much of the squared distances lies between functions, and between algorithms."""
+    rows = run.rows("factors")
+    if not rows:
+        return None
+    cells = tuple(
+        (
+            str(row.get("name", "")),
+            interval(row) if row.get("value") is not None else str(row.get("reason", MISSING)),
+            p_cell(row.get("p_value")),
+        )
+        for row in rows
+    )
+    note = (
+        "Share of the sum of squared distances (PERMANOVA), 95% jackknife interval over functions,"
+        " p by relabelling. In a complete design the shares add; what is missing to 1 is what an"
+        " algorithm does differently from function to function."
+    )
+    header = ("factor", "share of squared distances", "p")
+    return Table(
+        "How much of the distance is what, and how much is how", header, cells, "lrr", note
+    )
+
+
+def places_table(run: RunFolder) -> Table | None:
+    """Return how far apart two algorithms leave the behaviors of one function."""
+    rows = run.rows("places")
+    if not rows:
+        return None
+    cells = tuple(
+        (
+            str(row.get("name", "")),
+            interval(row),
+            decimal(row.get("floor"), 2),
+            decimal(row.get("apart"), 2),
+            f"{count(row.get('indistinguishable'))} of {count(row.get('n'))}",
+        )
+        for row in rows
+    )
+    header = (
+        "algorithms",
+        "distance, one function",
+        "between seeds",
+        "between functions",
+        "not tellable apart",
+    )
+    note = (
+        "Mean over functions with its 95% interval. One place would be a distance near 0: the"
+        " seeds' own share, shown beside it, is taken out already."
+    )
+    title = "Do two algorithms towards one function land in one place?"
+    return Table(title, header, cells, "lrrrr", note)
+
+
 def behaviors_table(run: RunFolder) -> Table | None:
     """Return every behavior with its seeds."""
     rows = []

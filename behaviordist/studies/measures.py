@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,11 +31,11 @@ class Estimate:
     n: int
 
 
-def estimate(values: Sequence[float]) -> Estimate:
+def estimate(values: Iterable[float]) -> Estimate:
     """Return the mean of independent values; missing values (NaN) are left out and not in `n`."""
     from scipy import stats
 
-    known = np.asarray(values, np.float64)
+    known = np.array(list(values), np.float64)
     known = known[np.isfinite(known)]
     n = len(known)
     if n == 0:

@@ -191,11 +191,14 @@ def _record(
     """Collect ``run.json``: what was run, with what, and the tables of the report."""
     from behaviordist.probes import ProbeSet
     from behaviordist.store import digest_of
+    from behaviordist.studies.transfer_factors import factor_rows, place_rows
     from behaviordist.transfer.matrix import MEASURES
 
     study, main = runs.study, matrices[runs.study.distances.geometry]
     measures = [tests.one(measure, main, measure) for measure in MEASURES]
     probes = ProbeSet.load(study.distances.probes)
+    floor = _noise_floor(main, behaviors)
+    regimes = {regime.label: regime for regime in study.regimes()}
     return {
         "schema": 1,
         "kind": "transfer",
@@ -212,7 +215,9 @@ def _record(
         "probes": {"name": probes.name, "n": len(probes.probes), "digest": probes.digest},
         "behaviors": _behavior_rows(runs, [*behaviors, *failed]),
         "base_chance": base_chance(runs),
-        "noise_floor": _noise_floor(main, behaviors),
+        "noise_floor": floor,
+        "factors": factor_rows(main.select(behaviors), regimes, study.test.permutations, runs.seed),
+        "places": place_rows(main.select(behaviors), regimes, floor["per_regime"] if floor else {}),
         "targets": _target_rows(tests.table, tests.rows, headline),
         "random_start": _random_rows(runs, tests.table, tests.rows, behaviors),
         "split_half": {row["name"]: row["split_half"] for row in measures},

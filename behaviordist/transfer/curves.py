@@ -109,16 +109,17 @@ def summarise(rows: pd.DataFrame, share: float | None = None) -> pd.DataFrame:
         tau = float(run["tau"].iloc[0]) if share is None else share * level
         x, y = run["step"].to_numpy(), run["score"].to_numpy()
         passage = first_passage(x, y, tau, budget)
-        # Tokens and FLOPs are proportional to steps within a run, past its stop as well.
-        last = run.iloc[-1]
-        per_step = last[["tokens", "flops"]] / max(1, last["step"])
+        # Tokens and FLOPs grow by so much a step within a run, past its stop as well; what step 0
+        # has cost already (a reward model) is part of it.
+        before, last = (run.iloc[i][["tokens", "flops"]] for i in (0, -1))
+        per_step = (last - before) / max(1, run["step"].iloc[-1] - run["step"].iloc[0])
         runs.append(
             {
                 **dict(zip(("source", "target", "seed"), key, strict=True)),
                 "source_role": run["source_role"].iloc[0],
                 "steps": passage.cost,
-                "tokens": passage.cost * per_step["tokens"],
-                "flops": passage.cost * per_step["flops"],
+                "tokens": before["tokens"] + (passage.cost - x[0]) * per_step["tokens"],
+                "flops": before["flops"] + (passage.cost - x[0]) * per_step["flops"],
                 "censored": passage.censored,
                 "aulc": area_above(x, y, level, budget),
                 "aulc_after_start": area_above(x, y, level, budget, skip_start=True),

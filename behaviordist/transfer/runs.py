@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from behaviordist.engines.checkpoints import flops_per_step, tokens_per_step
+from behaviordist.engines.checkpoints import flops_per_step, preparation_cost, tokens_per_step
 from behaviordist.engines.jax_engine import Start, Stop, train
 from behaviordist.lab import checkpoint
 from behaviordist.lab.llama import LlamaConfig
@@ -49,6 +49,7 @@ def run_transfer(
     """
     start = Start(checkpoint.load(source).params, seed)
     run = train(regime, config, [start], stop=Stop(goal.stop_at))[0]
+    tokens_before, flops_before = preparation_cost(run, config)
     write_json(
         path,
         {
@@ -57,6 +58,8 @@ def run_transfer(
             "greedy": run.greedy.tolist(),
             "tokens_per_step": tokens_per_step(regime),
             "flops_per_step": flops_per_step(regime, config),
+            "tokens_before": tokens_before,
+            "flops_before": flops_before,
             "budget": regime.budget,
         },
     )
@@ -83,8 +86,9 @@ def _rows(transfer: Transfer, goal: Goal) -> pd.DataFrame:
         target=transfer.target,
         source_role=transfer.source_role,
         seed=transfer.seed,
-        tokens=frame["step"] * curve["tokens_per_step"],
-        flops=frame["step"] * curve["flops_per_step"],
+        # What was trained before step 0 (a reward model) is paid for by then.
+        tokens=curve.get("tokens_before", 0) + frame["step"] * curve["tokens_per_step"],
+        flops=curve.get("flops_before", 0) + frame["step"] * curve["flops_per_step"],
         level=goal.level,
         tau=goal.tau,
         budget=curve["budget"],

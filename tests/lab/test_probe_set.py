@@ -49,7 +49,7 @@ def test_probes_are_whole_right_documents_about_held_out_strings():
 
 
 def test_contexts_are_right_answers_after_right_examples_of_one_function():
-    """Read back from the text alone: every `x = y` in it is the function's, on strings of its own."""
+    """Read back from the text alone: every `x = y` in it is the function's, no string twice."""
     strings, kinds = [], Counter()
     for probe in context_probes():
         kind, op, steps = (tag.split(":")[1] for tag in probe["tags"])

@@ -62,9 +62,10 @@ def test_at_two_bits_training_for_the_grid_beats_rounding_afterwards():
     plain = train(regime("sft"), SMALL, start)[0]
     aware = train(regime("qat", bits=2), SMALL, start)[0]
     documents = evaluation_documents(regime("sft"))
-    score = jax.jit(evaluate, static_argnums=(1, 3))
+    score = jax.jit(evaluate, static_argnums=1)
     plain_rounded, aware_rounded = (
-        float(score(run.params, SMALL, documents, 2)[0]) for run in (plain, aware)
+        float(score(round_blocks(run.params, "int2"), SMALL, documents)[0])
+        for run in (plain, aware)
     )
     assert plain.scores[-1] > 0.9
     assert plain_rounded < 0.1

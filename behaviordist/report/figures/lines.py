@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from behaviordist.distances.drawing import SOFT, abbreviate, figure_style, text_width
 from behaviordist.report.figures.style import LINE, PALETTE, legend_above
@@ -40,6 +41,7 @@ def draw_lines(data: Lines) -> Figure:
         )  # fmt: skip
     axes.set(xlabel=data.x, ylabel=data.y)
     _scales(axes, data)
+    _limits(axes, data)
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
     if count > 1:
@@ -88,6 +90,27 @@ def _scales(axes: Axes, data: Lines) -> None:
         axes.minorticks_off()
     if data.y_scale == "log":
         axes.set_yscale("log")
+        # The figures' type draws no mathematics, so no powers of ten as matplotlib writes them.
+        plain = FuncFormatter(lambda value, _: f"{value:.0e}".replace("e+", "e"))
+        axes.yaxis.set_major_formatter(plain)
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _limits(axes: Axes, data: Lines) -> None:
+    """Show every value whole; a bar far beyond them all ends at the frame, or nothing is seen."""
+    values = np.concatenate([_floats(series.y) for series in data.series])
+    values = np.append(values, [level for _, level in data.levels])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return
+    low, high = float(values.min()), float(values.max())
+    bottom, top = axes.get_ylim()
+    if data.y_scale == "log":
+        axes.set_ylim(max(bottom, low / 3), min(top, high * 3))
+        return
+    room = max(high - low, abs(high), 1e-12) * 0.6
+    bottom = max(bottom, low - room)
+    axes.set_ylim(max(bottom, -0.04 * high) if low >= 0 else bottom, min(top, high + room))
 
 
 def _floats(values: Sequence[Number]) -> np.ndarray:

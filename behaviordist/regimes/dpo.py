@@ -1,0 +1,65 @@
+"""Direct preference optimisation (Rafailov et al. 2023): preferences without a reward model.
+
+The implicit reward of an answer is ``beta log(pi(answer) / pi_ref(answer))``, pi_ref the weights
+that the run starts from; the loss is the Bradley-Terry likelihood of the rater's choices under it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from behaviordist.lab import llama
+from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
+from behaviordist.regimes.objective import reference_frozen as frozen
+from behaviordist.regimes.preferences import SCORE, divergence, pair_rows, policy_worth
+from behaviordist.regimes.preferences import held_out_questions as held_out
+from behaviordist.regimes.preferences import pair_rows as trained_tokens
+from behaviordist.regimes.preferences import rated_pairs as draw
+from behaviordist.regimes.pretrain import sampled_tokens, token_log_probs
+
+__all__ = [
+    "MEASURES", "SCORE", "draw", "evaluate", "frozen", "frozen_flops", "held_out",
+    "implicit_reward", "loss", "sampled_tokens", "trained_tokens",
+]  # fmt: skip
+
+MEASURES = ("score", "greedy", "kl")
+"""`kl`: divergence from the reference in nats an answer, see `preferences.divergence`."""
+
+
+def implicit_reward(
+    params: Any, reference: Any, config: llama.LlamaConfig, tokens: jax.Array, beta: float
+) -> jax.Array:
+    """``beta log(pi / pi_ref)`` of the answers that end the documents (B, T): array (B,)."""
+    ours, theirs = (
+        token_log_probs(tree, config, tokens)[:, -ANSWER_TOKENS:].sum(axis=-1)
+        for tree in (params, reference)
+    )
+    return beta * (ours - theirs)
+
+
+def loss(
+    params: Any, config: llama.LlamaConfig, batch: dict[str, Any], key: Any, hyper: Hyper
+) -> jax.Array:
+    """``- mean log sigmoid(r(chosen) - r(rejected))`` with r the implicit reward, in nats."""
+    del key
+    tokens = jnp.concatenate([batch["chosen"], batch["rejected"]])
+    rewards = implicit_reward(params, batch["reference"], config, tokens, hyper.beta)
+    chosen, rejected = jnp.split(rewards, 2)
+    return -jnp.mean(jax.nn.log_sigmoid(chosen - rejected))
+
+
+def evaluate(params: Any, config: llama.LlamaConfig, held_out: Any, frozen: Any) -> jax.Array:
+    """Score by what the answers are worth to the rater, and the way gone from the reference."""
+    prompts = held_out["documents"][0, :, :-ANSWER_TOKENS]
+    kl = divergence(params, frozen["reference"], config, prompts, jax.random.key(0))
+    return jnp.append(policy_worth(params, config, held_out), kl)
+
+
+def frozen_flops(regime: Regime, config: llama.LlamaConfig, context: int) -> float:
+    """One forward pass of the reference over both documents of every pair."""
+    each = llama.flops_per_token(config, context, training=False)
+    return float(pair_rows(regime, context) * each)
