@@ -276,6 +276,7 @@ def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
             {
                 "checkpoint": f"checkpoints/{runs.checkpoint(label, r).name}",
                 **{key: runs.provenance(label, r)[key] for key in keys},
+                **preference_evidence(runs.provenance(label, r)),
                 "replicate": r,
             }
             for r in range(runs.study.seeds)
@@ -297,6 +298,31 @@ def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
     )
     rows.append({"label": RANDOM, "algorithm": None, "task": None, "role": RANDOM, "runs": []})
     return rows
+
+
+def preference_evidence(provenance: Mapping[str, Any]) -> dict[str, float]:
+    """Evidence of a run that learned from preferences; empty for one that did not.
+
+    Returns
+    -------
+    dict
+        ``kl`` from the reference at the end (nats an answer), ``best_score`` of the whole run, and
+        where there was a reward model its held-out ``accuracy`` with the best possible
+        ``bayes_accuracy``, and what it thought of the policy at the start and at the end
+        (``proxy_start``, ``proxy_end``, nats). Where that rose while the score fell from its best,
+        the reward was hacked.
+    """
+    evidence = provenance["evidence"]
+    found: dict[str, float] = {}
+    if "kl" in evidence:
+        found |= {"kl": evidence["kl"][-1], "best_score": max(evidence["scores"])}
+    if "proxy" in evidence:
+        found |= {"proxy_start": evidence["proxy"][0], "proxy_end": evidence["proxy"][-1]}
+    first = provenance.get("prepared", {}).get("reward_model")
+    if first is not None:
+        names = ("accuracy", "bayes_accuracy")
+        found |= {name: first["evidence"][name][-1] for name in names}
+    return found
 
 
 def base_chance(runs: LabRuns) -> list[dict[str, Any]]:
