@@ -120,6 +120,7 @@ class Hyper(NamedTuple):
     group_size: int
     beta: float = 0.0
     teacher: LlamaConfig | None = None
+    chosen_weight: float = 0.0
 
     @classmethod
     def of(cls, regime: Regime) -> Hyper:
@@ -131,5 +132,6 @@ class Hyper(NamedTuple):
             regime.weight_decay,
             regime.group_size,
             beta=regime.beta,
+            chosen_weight=regime.chosen_weight,
             teacher=checkpoint.load(Path(regime.teacher)).config if regime.teacher else None,
         )
