@@ -52,16 +52,45 @@ class RewardModel(BaseModel):
         return self
 
 
+GROWTH_SIZES = {
+    "depth": "layers",
+    "mlp": "intermediate_size",
+    "heads": "heads",
+    "width": "hidden_size",
+    "head-width": "head_dim",
+    "stack": "layers",
+    "interpolate": "layers",
+}
+"""Growth operators, and the size that each makes larger."""
+
+
 class Growth(BaseModel):
-    """How a model is made larger; sizes are those after growth, None where unchanged."""
+    """How a model is made larger; sizes are those after growth, None where unchanged.
+
+    `depth`, `mlp`, `heads`, `width` and `head-width` keep the function to rounding; `stack` and
+    `interpolate` do not. See `behaviordist.lab.growth`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    operator: Literal["depth", "mlp", "heads", "width", "stack", "interpolate"]
+    operator: Literal["depth", "mlp", "heads", "width", "head-width", "stack", "interpolate"]
     layers: int | None = Field(default=None, gt=0)
     intermediate_size: int | None = Field(default=None, gt=0)
     heads: int | None = Field(default=None, gt=0)
+    kv_heads: int | None = Field(default=None, gt=0)
     hidden_size: int | None = Field(default=None, gt=0)
+    head_dim: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _its_own_size(self) -> Growth:
+        needed = GROWTH_SIZES[self.operator]
+        given = set(self.model_dump(exclude_none=True)) - {"operator"}
+        if needed not in given:
+            raise ValueError(f"operator '{self.operator}' needs '{needed}'")
+        others = given - {needed} - ({"kv_heads"} if needed == "heads" else set())
+        if others:
+            raise ValueError(f"operator '{self.operator}' does not change '{min(others)}'")
+        return self
 
 
 class Convergence(BaseModel):

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from behaviordist.engines.checkpoints import ENGINE_VERSION, save_random, train_checkpoint
 from behaviordist.lab.grammar import VOCABULARY
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
-from behaviordist.store import file_digest
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
-from behaviordist.studies.config import Study
-from behaviordist.transfer.runs import Goal, Transfer, run_transfer
+from behaviordist.studies.lab_jobs import random_job, training_job, transfer_job
+from behaviordist.studies.transfer_file import Study
+from behaviordist.transfer.runs import Goal, Transfer
 
 BASE, RANDOM = "base", "random"
 
@@ -51,11 +50,10 @@ class LabRuns:
     def random_jobs(self) -> list[Job]:
         """Random weights, one checkpoint a seed."""
         return [
-            Job(
+            random_job(
                 self.checkpoint(RANDOM, replicate),
-                {"random": self._config(), "seed": derived_seed(self.seed, RANDOM, replicate)},
-                save_random,
-                {"config": self.config, "seed": derived_seed(self.seed, RANDOM, replicate)},
+                self.config,
+                derived_seed(self.seed, RANDOM, replicate),
             )
             for replicate in range(self.study.seeds)
         ]
@@ -97,36 +95,10 @@ class LabRuns:
         regime = self.study.transfer_regime(targets[transfer.target])
         source = self.checkpoint(transfer.source, transfer.seed)
         seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
-        inputs = {
-            "regime": regime.model_dump(mode="json"),
-            "source": file_digest(source / "model.safetensors"),
-            "seed": seed,
-            "stop_at": goal.stop_at,
-            "engine": ENGINE_VERSION,
-        }
-        arguments = {
-            "regime": regime,
-            "config": self.config,
-            "source": source,
-            "seed": seed,
-            "goal": goal,
-        }
-        return Job(transfer.path, inputs, run_transfer, arguments)
+        return transfer_job(transfer.path, regime, self.config, source, seed, goal)
 
     def _training(
         self, path: Path, regime: Regime, source: Path | None, label: str, replicate: int = 0
     ) -> Job:
         seed = derived_seed(self.seed, label, replicate)
-        weights = None if source is None else file_digest(source / "model.safetensors")
-        inputs = {
-            "regime": regime.model_dump(mode="json"),
-            "model": self._config(),
-            "source": weights,
-            "seed": seed,
-            "engine": ENGINE_VERSION,
-        }
-        arguments = {"regime": regime, "config": self.config, "source": source, "seed": seed}
-        return Job(path, inputs, train_checkpoint, arguments)
-
-    def _config(self) -> dict[str, Any]:
-        return self.study.model.model_dump(mode="json")
+        return training_job(path, regime, self.config, source, seed)

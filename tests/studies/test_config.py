@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from behaviordist.errors import InputError
-from behaviordist.studies.config import STUDIES, load_study, merged
+from behaviordist.studies.catalogue import STUDIES
+from behaviordist.studies.config import load_study, merged
 
 MINI = Path(__file__).with_name("mini.yaml")
 
