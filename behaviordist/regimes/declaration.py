@@ -179,6 +179,8 @@ class Regime(BaseModel):
         needed = {"distill": "teacher", "qat": "bits", "grow": "growth"}.get(self.algorithm)
         if needed is not None and getattr(self, needed) is None:
             raise ValueError(f"{self.algorithm} needs '{needed}'")
+        if self.bits is not None and self.algorithm != "qat":
+            raise ValueError(f"bits is for qat; run a checkpoint of {self.algorithm} with quant=")
         if min(self.mixture.values(), default=0) < 0 or sum(self.mixture.values()) <= 0:
             raise ValueError("mixture holds shares of documents: none negative, one above 0")
         if self.budget % self.convergence.every:
