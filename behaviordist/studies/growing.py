@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -98,12 +98,13 @@ class Study(StudyFile):
         budget = self.small.budget
         return Regime(algorithm="pretrain", budget=budget, convergence=rule, **self.pretrain)
 
-    def spend(self, steps: int, algorithm: Algorithm = "continue") -> Regime:
-        """Return pre-training whose only stopping rule is its length."""
+    def spend(self, steps: int) -> Regime:
+        """Return pre-training, begun or continued, whose only stopping rule is its length."""
         never = Convergence(
             at_least=1.0, consecutive=steps + 1, every=self.every, strings=self.strings
         )
-        return Regime(algorithm=algorithm, budget=steps, convergence=never, **self.pretrain)
+        # Not called `continue`: one algorithm is one compiled program, and it is the same one.
+        return Regime(algorithm="pretrain", budget=steps, convergence=never, **self.pretrain)
 
     def regimes(self) -> list[Regime]:
         """Return every post-training regime, once the pre-trainings have been checked."""
@@ -134,9 +135,8 @@ def config_of(model: ModelSection) -> LlamaConfig:
 
 
 def larger(growth: Growth, small: LlamaConfig) -> LlamaConfig:
-    """Return the architecture after growth, as a model from scratch would have it."""
-    grown = grow.apply(growth, llama.init(small, 0), small, 0)[1]
-    return replace(grown, rms_eps=small.rms_eps)
+    """Return the architecture after growth; the large model from scratch has the very same."""
+    return grow.apply(growth, llama.init(small, 0), small, 0)[1]
 
 
 def grow_job(path: Path, source: Path, growth: Growth, seed: int) -> Job:
@@ -146,7 +146,11 @@ def grow_job(path: Path, source: Path, growth: Growth, seed: int) -> Job:
         "source": file_digest(source / "model.safetensors"),
         "seed": seed,
     }
-    return Job(path, inputs, grow_checkpoint, {"source": source, "growth": growth, "seed": seed})
+    return Job(path, inputs, _grow, {"source": source, "growth": growth, "seed": seed})
+
+
+def _grow(path: Path, source: Path, growth: Growth, seed: int) -> None:
+    grow_checkpoint(path, source, growth, seed)
 
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
@@ -235,7 +239,7 @@ class Runs:
         """
         jobs, steps = [], self.study.large_steps
         for name, shape in self.scratches.items():
-            regime = self.study.spend(steps, "pretrain")
+            regime = self.study.spend(steps)
             for r in range(self.study.seeds):
                 seed = self._seed("scratch", r)
                 jobs.append(training_job(self.place(name, r), regime, shape, None, seed))
