@@ -18,6 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
@@ -136,7 +138,8 @@ def config_of(model: ModelSection) -> LlamaConfig:
 
 def larger(growth: Growth, small: LlamaConfig) -> LlamaConfig:
     """Return the architecture after growth; the large model from scratch has the very same."""
-    return grow.apply(growth, llama.init(small, 0), small, 0)[1]
+    shapes = jax.eval_shape(lambda: llama.init(small, 0))
+    return grow.apply(growth, jax.tree.map(lambda x: np.zeros(x.shape), shapes), small, 0)[1]
 
 
 def grow_job(path: Path, source: Path, growth: Growth, seed: int) -> Job:
