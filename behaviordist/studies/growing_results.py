@@ -38,8 +38,8 @@ from behaviordist.studies.growing_measures import (
 from behaviordist.studies.measures import Estimate, estimate
 from behaviordist.studies.progress import StageClock
 
-GRID = 33
-"""Points at which curves of several seeds are averaged."""
+GRID = 9
+"""Points at which curves of several seeds are averaged: few enough to show their intervals."""
 RULE = (
     "supported where the 95 % interval over seeds lies on the claimed side, not supported where it"
     " lies on the other, inconclusive where it holds the threshold"

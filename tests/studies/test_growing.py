@@ -174,3 +174,27 @@ def test_bad_files_are_refused_in_one_line(tmp_path, message):
     with pytest.raises(InputError, match=message) as error:
         load_study(str(path))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_whole_run_ends_in_findings_and_a_second_one_makes_nothing(tmp_path):
+    from behaviordist.studies.run import run
+
+    values = load_study("growing", quick=True).resolved()
+    values["model"] |= {"hidden_size": 16, "heads": 2, "kv_heads": 1, "intermediate_size": 16}
+    values["growths"][1] = {"operator": "stack", "layers": 3}
+    values |= {"small": {"budget": 50, "at_least": 0.9}, "large_steps": 100, "strings": 16}
+    for settings in values["post_training"].values():
+        settings |= {"budget": 4, "batch_size": 16}
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(values))
+    record = run(str(path), tmp_path / "out")
+    assert record["kind"] == "findings" and len(record["findings"]["claims"]) == 6
+    assert (tmp_path / "out" / "index.html").is_file()
+    grown = json.loads((tmp_path / "out/checkpoints/depth-fresh-s0/provenance.json").read_text())
+    assert grown["jump"]["max_logit_difference"] == 0.0
+    weights = sorted((tmp_path / "out").rglob("*.safetensors"))
+    times = [path.stat().st_mtime_ns for path in weights]
+    again = run(str(path), tmp_path / "out")
+    assert times and [path.stat().st_mtime_ns for path in weights] == times
+    assert again["findings"] == record["findings"]
