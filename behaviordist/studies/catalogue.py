@@ -17,6 +17,7 @@ STUDIES = {
     "transfer": "Are closer behaviors cheaper to reach? Functions x algorithms, all pairs.",
     "bootstrapping": "How much pre-training does a behavior need? Budgets from none x regimes.",
     "reciprocity": "Is A to B as cheap as B to A? Symmetric and antisymmetric parts of cost.",
+    "growing": "Is growing a small model cheaper than training a large one? Is distance all?",
 }
 """What `behaviordist run` can run by name, a line each. A name is also the kind of its file."""
 
