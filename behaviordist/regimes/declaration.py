@@ -44,6 +44,9 @@ class RewardModel(BaseModel):
     learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
     at_least: float = Field(default=1.0, gt=0, le=1)
     every: int = Field(default=10, gt=0, description="optimizer steps between evaluations")
+    checkpoint: str | None = Field(
+        default=None, description="a finished reward model to use instead of training one"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> RewardModel:
@@ -145,6 +148,12 @@ class Regime(BaseModel):
     claims_right: float = Field(default=0.5, ge=0, le=1, description="share of claims that are so")
     beta: float = Field(
         default=0.1, ge=0, allow_inf_nan=False, description="dpo, rlhf: leash to the run's start"
+    )
+    chosen_weight: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="dpo: weight of the cross-entropy of chosen answers beside the preferences",
     )
     rater: Rater = Rater()
     reward_model: RewardModel = RewardModel()

@@ -130,6 +130,7 @@ class Hyper(NamedTuple):
     beta: float = 0.0
     bits: int | None = None
     teacher: LlamaConfig | None = None
+    chosen_weight: float = 0.0
 
     @classmethod
     def of(cls, regime: Regime) -> Hyper:
@@ -141,6 +142,7 @@ class Hyper(NamedTuple):
             regime.weight_decay,
             regime.group_size,
             beta=regime.beta,
+            chosen_weight=regime.chosen_weight,
             bits=regime.bits,
             teacher=checkpoint.load(Path(regime.teacher)).config if regime.teacher else None,
         )

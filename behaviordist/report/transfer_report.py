@@ -28,6 +28,7 @@ from behaviordist.report.transfer_tables import (
     factors_table,
     per_target_table,
     places_table,
+    preferences_table,
     random_start_sentence,
     random_start_table,
     reference_labels,
@@ -222,6 +223,7 @@ def _regime_blocks(run: RunFolder) -> tuple[Block, ...]:
     sentence = random_start_sentence(run)
     blocks: list[Block | None] = [
         regimes_table(run),
+        preferences_table(run),
         base_chance_table(run),
         Paragraph(sentence) if sentence else None,
         random_start_table(run),

@@ -104,6 +104,45 @@ def places_table(run: RunFolder) -> Table | None:
     return Table(title, header, cells, "lrrrr", note)
 
 
+def preferences_table(run: RunFolder) -> Table | None:
+    """Return what runs that learned from preferences did: reward model, divergence, hacking."""
+    rows = []
+    for behavior in run.rows("behaviors"):
+        members = [r for r in _runs([behavior]) if "kl" in r]
+        if not members:
+            continue
+        rows.append(
+            (
+                str(behavior.get("label", "")),
+                spread((r.get("accuracy") for r in members), 2),
+                spread((r.get("bayes_accuracy") for r in members), 2),
+                spread((r.get("kl") for r in members), 1),
+                spread((r.get("proxy_start") for r in members), 1),
+                spread((r.get("proxy_end") for r in members), 1),
+                spread((r.get("best_score") for r in members), 2),
+                spread((r.get("score") for r in members), 2),
+            )
+        )
+    if not rows:
+        return None
+    header = (
+        "behavior",
+        "reward model's accuracy",
+        "best possible",
+        "KL from start, nats",
+        "reward model's opinion, start",
+        "and end",
+        "best score",
+        "score at the end",
+    )
+    note = (
+        "Median (lowest–highest) over seeds; accuracy on held-out pairs, KL in nats an answer, the"
+        " reward model's mean reward in nats. Where its opinion rises while the score falls from"
+        " its best, the reward is hacked."
+    )
+    return Table("What was learned from preferences", header, tuple(rows), "lrrrrrrr", note)
+
+
 def behaviors_table(run: RunFolder) -> Table | None:
     """Return every behavior with its seeds."""
     rows = []
