@@ -238,7 +238,7 @@ def context_blocks(answers: Answers) -> tuple[Any, ...]:
     tables = [moved_table(answers, name) for name in (study.claims.shorter, study.claims.window)]
     return (
         "Every example takes 13 tokens: “keep n” cuts the beginning of a context so that n whole"
-        " examples stay, “cut the end” cuts the question. Training documents had two examples. A cut"
+        " examples stay, “cut the end” cuts the question. Training documents had two. A cut"
         " context sees nothing else; a window of the attention passes on, from layer to layer"
         f" ({study.model.layers} here), what lies further back.",
         _context_lines(answers, "context", "Right answers of the base, its context cut"),
