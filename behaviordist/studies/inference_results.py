@@ -248,7 +248,8 @@ def linear_claim(answers: Answers) -> Claim:
         claim="A small change of temperature moves a behavior as far as the spread of its"
         " log-probabilities says.",
         verdict=within(found, 1 - tolerance, 1 + tolerance),
-        answer=f"measured over predicted distance is {words(found)} ({', '.join(near)}).",
+        answer=f"measured over predicted distance is {words(found)}, mean of {' and '.join(near)}:"
+        " on the two sides of 1 the second order has opposite signs.",
         **_numbers(found), unit="measured / predicted",
         rule=f"the law holds where the interval of measured over predicted distance lies within"
         f" {1 - tolerance:g} to {1 + tolerance:g}, not where it lies outside",
