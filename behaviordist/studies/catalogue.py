@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 STUDIES = {
     "transfer": "Are closer behaviors cheaper to reach? Functions x algorithms, all pairs.",
     "bootstrapping": "How much pre-training does a behavior need? Budgets from none x regimes.",
+    "sycophancy": "Does a rater who likes agreement make a sycophant? RLHF, and the way back.",
     "reciprocity": "Is A to B as cheap as B to A? Symmetric and antisymmetric parts of cost.",
     "growing": "Is growing a small model cheaper than training a large one? Is distance all?",
 }
