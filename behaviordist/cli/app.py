@@ -13,6 +13,7 @@ import typer
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
+from behaviordist.cli.grow import grow
 from behaviordist.cli.leaderboard import leaderboard
 from behaviordist.cli.plan import plan
 from behaviordist.cli.power import power
@@ -44,6 +45,7 @@ app.command("compare")(compare)
 app.add_typer(costs)
 app.command("distance")(distance)
 app.command("gate")(gate)
+app.command("grow")(grow)
 app.command("leaderboard")(leaderboard)
 app.add_typer(probes)
 app.command("plan")(plan)

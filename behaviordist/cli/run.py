@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,14 +21,22 @@ def run(
 
     record = run_study(study, out, quick=quick, seed=seed, jobs=jobs)
     folder = Path(record["folder"])
-    test = json.loads((folder / "test.json").read_text(encoding="utf-8"))
-    typer.echo(test["sentence"])
+    typer.echo(_sentence(record, folder))
     typer.echo(f"Report: {folder / 'index.html'}")
+
+
+def _sentence(record: dict[str, Any], folder: Path) -> str:
+    """Return the study's answer: its headline, or its test's sentence."""
+    findings = record.get("findings")
+    if findings is not None:
+        return f"{findings['claims'][0]['verdict']}: {findings['headline']}"
+    test = json.loads((folder / "test.json").read_text(encoding="utf-8"))
+    return str(test["sentence"])
 
 
 def studies() -> None:
     """List the studies that `run` can run."""
-    from behaviordist.studies.config import STUDIES
+    from behaviordist.studies.catalogue import STUDIES
 
     for name, line in STUDIES.items():
         typer.echo(f"{name:<14} {line}")

@@ -59,7 +59,8 @@ class Cells:
     Parameters
     ----------
     frame
-        Labelled values >= 0; NaN is missing, and a cell whose labels are equal is left blank.
+        Labelled values, >= 0 unless `diverging`; NaN is missing, and a cell whose labels are equal
+        is left blank.
     text
         What is written into each cell where it is large enough, shape of the matrix.
     palette
@@ -68,6 +69,8 @@ class Cells:
         What the colour means, unit included.
     marks
         Cells with a sign.
+    diverging
+        Values of both signs: the colours are even about zero.
     """
 
     frame: pd.DataFrame
@@ -75,6 +78,7 @@ class Cells:
     palette: str
     scale: str
     marks: Sequence[CellMark] = ()
+    diverging: bool = False
 
 
 @figure_style()
@@ -122,7 +126,7 @@ def draw_cells(
     """
     values = cells.frame.to_numpy(dtype=float)
     numbered = cell >= NUMBERS_FIT
-    largest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
+    largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
     same = cells.frame.index.to_numpy()[:, None] == cells.frame.columns.to_numpy()[None]
     axes.set_facecolor(MISSING_FILL)
     sns.heatmap(
@@ -130,7 +134,7 @@ def draw_cells(
         ax=axes,
         mask=same | np.isnan(values),
         cmap=cells.palette,
-        vmin=0,
+        vmin=-(largest or 1.0) if cells.diverging else 0,
         vmax=largest or 1.0,
         annot=cells.text if numbered else False,
         fmt="",

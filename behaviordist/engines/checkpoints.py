@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from behaviordist.engines.growing import grow_and_measure
 from behaviordist.engines.jax_engine import Start, Trained, initial_params, train
 from behaviordist.lab import checkpoint
 from behaviordist.lab.grammar import KIND_LENGTHS
@@ -31,19 +32,26 @@ def train_checkpoint(
     config
         Architecture, used where there is no source.
     source
-        Checkpoint to start from; None: random weights of that seed.
+        Checkpoint to start from; None: random weights of that seed. `grow` makes it larger first.
     seed
         Seed of the data (and of the weights, without a source).
 
     Notes
     -----
     ``provenance.json`` holds the regime, the source, the seed, whether the regime converged, what
-    it cost, and the evidence: every evaluation with the rule it was held against.
+    it cost, and the evidence: every evaluation with the rule it was held against. `grow` adds what
+    became larger, and how far that alone moved the function.
     """
-    params = initial_params(config, seed) if source is None else checkpoint.load(source).params
-    run = train(regime, config, [Start(params, seed)])[0]
+    params, grown = None, dict[str, Any]()
+    if source is not None:
+        loaded = checkpoint.load(source)
+        params, config = loaded.params, loaded.config
+        if regime.growth is not None:
+            params, config, grown = grow_and_measure(loaded, regime.growth, seed)
+    run = train(regime, config, [Start(params or initial_params(config, seed), seed)])[0]
     origin = "random weights" if source is None else source.name
-    checkpoint.save(folder, run.params, config, provenance(regime, config, run, origin, seed))
+    record = provenance(regime, config, run, origin, seed) | grown
+    checkpoint.save(folder, run.params, config, record)
 
 
 def save_random(folder: Path, config: LlamaConfig, seed: int) -> None:

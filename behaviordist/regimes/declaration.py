@@ -45,6 +45,9 @@ class RewardModel(BaseModel):
     learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
     at_least: float = Field(default=1.0, gt=0, le=1)
     every: int = Field(default=10, gt=0, description="optimizer steps between evaluations")
+    checkpoint: str | None = Field(
+        default=None, description="a finished reward model to use instead of training one"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> RewardModel:
@@ -53,16 +56,45 @@ class RewardModel(BaseModel):
         return self
 
 
+GROWTH_SIZES = {
+    "depth": "layers",
+    "mlp": "intermediate_size",
+    "heads": "heads",
+    "width": "hidden_size",
+    "head-width": "head_dim",
+    "stack": "layers",
+    "interpolate": "layers",
+}
+"""Growth operators, and the size that each makes larger."""
+
+
 class Growth(BaseModel):
-    """How a model is made larger; sizes are those after growth, None where unchanged."""
+    """How a model is made larger; sizes are those after growth, None where unchanged.
+
+    `depth`, `mlp`, `heads`, `width` and `head-width` keep the function to rounding; `stack` and
+    `interpolate` do not. See `behaviordist.lab.growth`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    operator: Literal["depth", "mlp", "heads", "width", "stack", "interpolate"]
+    operator: Literal["depth", "mlp", "heads", "width", "head-width", "stack", "interpolate"]
     layers: int | None = Field(default=None, gt=0)
     intermediate_size: int | None = Field(default=None, gt=0)
     heads: int | None = Field(default=None, gt=0)
+    kv_heads: int | None = Field(default=None, gt=0)
     hidden_size: int | None = Field(default=None, gt=0)
+    head_dim: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _its_own_size(self) -> Growth:
+        needed = GROWTH_SIZES[self.operator]
+        given = set(self.model_dump(exclude_none=True)) - {"operator"}
+        if needed not in given:
+            raise ValueError(f"operator '{self.operator}' needs '{needed}'")
+        others = given - {needed} - ({"kv_heads"} if needed == "heads" else set())
+        if others:
+            raise ValueError(f"operator '{self.operator}' does not change '{min(others)}'")
+        return self
 
 
 class Convergence(BaseModel):
@@ -118,6 +150,12 @@ class Regime(BaseModel):
     beta: float = Field(
         default=0.1, ge=0, allow_inf_nan=False, description="dpo, rlhf: leash to the run's start"
     )
+    chosen_weight: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="dpo: weight of the cross-entropy of chosen answers beside the preferences",
+    )
     rater: Rater = Rater()
     reward_model: RewardModel = RewardModel()
     teacher: str | None = Field(default=None, description="distill: checkpoint that is imitated")
@@ -146,6 +184,8 @@ class Regime(BaseModel):
         needed = {"distill": "teacher", "qat": "bits", "grow": "growth"}.get(self.algorithm)
         if needed is not None and getattr(self, needed) is None:
             raise ValueError(f"{self.algorithm} needs '{needed}'")
+        if self.bits is not None and self.algorithm != "qat":
+            raise ValueError(f"bits is for qat; run a checkpoint of {self.algorithm} with quant=")
         if min(self.mixture.values(), default=0) < 0 or sum(self.mixture.values()) <= 0:
             raise ValueError("mixture holds shares of documents: none negative, one above 0")
         if self.budget < self.convergence.every:

@@ -20,7 +20,15 @@ from behaviordist.lab.grammar import Tokens
 from behaviordist.regimes.declaration import Rater, Regime
 from behaviordist.regimes.evaluation import EVALUATION_SEED, string_scores
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch
-from behaviordist.regimes.prompts import NOBODY, Questions, ask, documents, ended, other_answers
+from behaviordist.regimes.prompts import (
+    NOBODY,
+    Questions,
+    ask,
+    documents,
+    ended,
+    muddled,
+    other_answers,
+)
 
 SCORE = "expected utility of an answer to the rater over that of the best answer, held-out strings"
 
@@ -35,9 +43,11 @@ def utility(rater: Rater, answers: Tokens, questions: Questions) -> NDArray[np.f
 def draw_pairs(regime: Regime, rng: np.random.Generator, x: Tokens) -> Batch:
     """Draw one pair of answers a string, and how likely the rater prefers the first.
 
-    A plain prompt is answered by the right answer and by another function's. With a claim, the
-    pair is two of three: the right answer, the claimed one, another function's; a claim that is
-    right leaves the right answer and two of other functions.
+    A plain prompt is answered rightly and otherwise. With a claim, the pair is two of three: the
+    right answer, the claimed one, and otherwise; a claim that is right leaves the right answer
+    and two others. Otherwise is, one time in two each, what another function answers, or that and
+    the right answer muddled letter by letter: without such pairs a reward model and an implicit
+    reward need to look at one letter only, and a policy learns to please that one.
 
     Returns
     -------
@@ -45,10 +55,10 @@ def draw_pairs(regime: Regime, rng: np.random.Generator, x: Tokens) -> Batch:
         ``first`` and ``second``, documents ``(n, T)``; ``chance`` ``(n,)``, float32.
     """
     questions = ask(regime, rng, x)
-    options = [questions.right, ended(other_answers(regime, rng, x))]
+    options = [questions.right, _otherwise(regime, rng, x, questions)]
     if regime.prompts == "claim":
         claim = np.where(questions.wrong[:, None], questions.claimed, options[1])
-        options = [questions.right, claim, ended(other_answers(regime, rng, x))]
+        options = [questions.right, claim, _otherwise(regime, rng, x, questions)]
     order = rng.permuted(np.tile(np.arange(len(options)), (len(x), 1)), axis=1)
     first, second = (np.stack(options)[order[:, i], np.arange(len(x))] for i in (0, 1))
     gap = utility(regime.rater, first, questions) - utility(regime.rater, second, questions)
@@ -57,6 +67,12 @@ def draw_pairs(regime: Regime, rng: np.random.Generator, x: Tokens) -> Batch:
         "second": documents(questions, second),
         "chance": expit(gap / regime.rater.temperature).astype(np.float32),
     }
+
+
+def _otherwise(regime: Regime, rng: np.random.Generator, x: Tokens, questions: Questions) -> Tokens:
+    answers = ended(other_answers(regime, rng, x))
+    mixed = muddled(rng, questions.right, answers)
+    return np.where(rng.random((len(x), 1)) < 0.5, answers, mixed)
 
 
 def rated_pairs(regime: Regime, rng: np.random.Generator) -> Batch:

@@ -79,6 +79,11 @@ def other_answers(regime: Regime, rng: np.random.Generator, x: Tokens) -> Tokens
     return np.asarray(candidates[chosen, np.arange(len(x))], np.int32)
 
 
+def muddled(rng: np.random.Generator, one: Tokens, other: Tokens) -> Tokens:
+    """Mix two answers token by token, same shape: how a model fails that has not decided."""
+    return np.where(rng.random(one.shape) < 0.5, one, other)
+
+
 def ended(x: Tokens) -> Tokens:
     """Return tokens of letter indices with the end marker after them: what a model should say."""
     return np.pad(grammar.letters(x), ((0, 0), (0, 1)), constant_values=EOS)

@@ -25,7 +25,10 @@ from behaviordist.report.transfer_summary import records, transfer_summary
 from behaviordist.report.transfer_tables import (
     base_chance_table,
     behaviors_table,
+    factors_table,
     per_target_table,
+    places_table,
+    preferences_table,
     random_start_sentence,
     random_start_table,
     reference_labels,
@@ -43,6 +46,7 @@ def transfer_page(run: RunFolder) -> Page:
     sections = (
         Section("The test", _test_blocks(run)),
         distance_section(run, kinds),
+        Section("What was trained, and how", _factor_blocks(run)),
         Section("Costs", _cost_blocks(run)),
         Section("Target by target", _target_blocks(run, kinds)),
         Section("Behaviors and regimes", _regime_blocks(run)),
@@ -144,6 +148,11 @@ def _sweep_figure(run: RunFolder) -> RenderedFigure | None:
     return render_figure("tau-sweep", figure, "Does the answer hang on tau?", caption)
 
 
+def _factor_blocks(run: RunFolder) -> tuple[Block, ...]:
+    tables = (factors_table(run), places_table(run))
+    return tuple(table for table in tables if table is not None)
+
+
 def _cost_blocks(run: RunFolder) -> tuple[Block, ...]:
     if not len(run.costs):
         return ()
@@ -214,6 +223,7 @@ def _regime_blocks(run: RunFolder) -> tuple[Block, ...]:
     sentence = random_start_sentence(run)
     blocks: list[Block | None] = [
         regimes_table(run),
+        preferences_table(run),
         base_chance_table(run),
         Paragraph(sentence) if sentence else None,
         random_start_table(run),

@@ -50,6 +50,99 @@ def regimes_table(run: RunFolder) -> Table | None:
     return Table("What each regime needed to converge", header, tuple(rows), "lrrrrr", note)
 
 
+def factors_table(run: RunFolder) -> Table | None:
+    """Return how much of the squared distances lies between functions, and between algorithms."""
+    rows = run.rows("factors")
+    if not rows:
+        return None
+    cells = tuple(
+        (
+            str(row.get("name", "")),
+            interval(row) if row.get("value") is not None else str(row.get("reason", MISSING)),
+            p_cell(row.get("p_value")),
+        )
+        for row in rows
+    )
+    note = (
+        "Share of the sum of squared distances (PERMANOVA), 95% jackknife interval over functions,"
+        " p by relabelling. In a complete design the shares add; what is missing to 1 is what an"
+        " algorithm does differently from function to function."
+    )
+    header = ("factor", "share of squared distances", "p")
+    return Table(
+        "How much of the distance is what, and how much is how", header, cells, "lrr", note
+    )
+
+
+def places_table(run: RunFolder) -> Table | None:
+    """Return how far apart two algorithms leave the behaviors of one function."""
+    rows = run.rows("places")
+    if not rows:
+        return None
+    cells = tuple(
+        (
+            str(row.get("name", "")),
+            interval(row),
+            decimal(row.get("floor"), 2),
+            decimal(row.get("apart"), 2),
+            f"{count(row.get('indistinguishable'))} of {count(row.get('n'))}",
+        )
+        for row in rows
+    )
+    header = (
+        "algorithms",
+        "distance, one function",
+        "between seeds",
+        "between functions",
+        "not tellable apart",
+    )
+    note = (
+        "Mean over functions with its 95% interval. One place would be a distance near 0: the"
+        " seeds' own share, shown beside it, is taken out already."
+    )
+    title = "Do two algorithms towards one function land in one place?"
+    return Table(title, header, cells, "lrrrr", note)
+
+
+def preferences_table(run: RunFolder) -> Table | None:
+    """Return what runs that learned from preferences did: reward model, divergence, hacking."""
+    rows = []
+    for behavior in run.rows("behaviors"):
+        members = [r for r in _runs([behavior]) if "kl" in r]
+        if not members:
+            continue
+        rows.append(
+            (
+                str(behavior.get("label", "")),
+                spread((r.get("accuracy") for r in members), 2),
+                spread((r.get("bayes_accuracy") for r in members), 2),
+                spread((r.get("kl") for r in members), 1),
+                spread((r.get("proxy_start") for r in members), 1),
+                spread((r.get("proxy_end") for r in members), 1),
+                spread((r.get("best_score") for r in members), 2),
+                spread((r.get("score") for r in members), 2),
+            )
+        )
+    if not rows:
+        return None
+    header = (
+        "behavior",
+        "reward model's accuracy",
+        "best possible",
+        "KL from start, nats",
+        "reward model's opinion, start",
+        "and end",
+        "best score",
+        "score at the end",
+    )
+    note = (
+        "Median (lowest–highest) over seeds; accuracy on held-out pairs, KL in nats an answer, the"
+        " reward model's mean reward in nats. Where its opinion rises while the score falls from"
+        " its best, the reward is hacked."
+    )
+    return Table("What was learned from preferences", header, tuple(rows), "lrrrrrrr", note)
+
+
 def behaviors_table(run: RunFolder) -> Table | None:
     """Return every behavior with its seeds."""
     rows = []

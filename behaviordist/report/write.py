@@ -44,9 +44,10 @@ def write_report(folder: Path) -> Path:
 def _page(run: RunFolder) -> Page:
     # Plotting libraries take seconds to import; a folder that cannot be read is told at once.
     from behaviordist.report.distance_report import distance_page
+    from behaviordist.report.findings_page import findings_page
     from behaviordist.report.transfer_report import transfer_page
 
-    pages = {"distance": distance_page, "transfer": transfer_page}
+    pages = {"distance": distance_page, "transfer": transfer_page, "findings": findings_page}
     kind = str(run.record.get("kind", ""))
     if kind not in pages:
         where = run.path / "run.json"

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.regimes.declaration import Regime, one_line
-
-STUDIES = {"transfer": "Are closer behaviors cheaper to reach? Functions x (sft, rlvr), all pairs."}
-"""What `behaviordist run` can run by name, a line each."""
+from behaviordist.studies.catalogue import STUDIES, study_module
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a study's file: unknown keys are refused, values are fixed."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     """Shape of the lab's model; see `behaviordist.lab.llama.LlamaConfig`."""
 
     hidden_size: int = Field(gt=0)
@@ -34,7 +34,7 @@ class ModelSection(_Section):
     tie_embeddings: bool = False
 
 
-class TransferSection(_Section):
+class TransferSection(Section):
     """How transfers are run and read; tau is fixed from these before any transfer."""
 
     share: float = Field(gt=0, le=1)
@@ -42,7 +42,7 @@ class TransferSection(_Section):
     budget: dict[str, int]
 
 
-class DistanceSection(_Section):
+class DistanceSection(Section):
     """On which probes and in which geometries distances are taken; `geometry` is the tested one."""
 
     probes: str
@@ -50,7 +50,7 @@ class DistanceSection(_Section):
     also: tuple[str, ...] = ()
 
 
-class RuleSection(_Section):
+class RuleSection(Section):
     """The verdict's rule; see `behaviordist.hypothesis.VerdictRule`."""
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -58,7 +58,7 @@ class RuleSection(_Section):
     beat_source_quality: bool = True
 
 
-class TestSection(_Section):
+class TestSection(Section):
     """The test's settings; `bootstrap` counts only where an interval is asked to be a bootstrap."""
 
     statistic: Literal["within-target", "two-way"] = "within-target"
@@ -67,53 +67,33 @@ class TestSection(_Section):
     rule: RuleSection = RuleSection()
 
 
-class Study(_Section):
-    """A resolved study: what is trained, compared, transferred and tested, and by which rule."""
+class StudyFile(Section):
+    """What every study's file says; a kind of study adds its own sections."""
 
     schema_: Literal[1] = Field(alias="schema")
+    kind: str = "transfer"
     name: str
     question: str
     seeds: int = Field(ge=1, le=100)
-    tasks: tuple[str, ...] = Field(min_length=1)
-    model: ModelSection
-    pretrain: dict[str, Any]
-    post_training: dict[Literal["sft", "rlvr"], dict[str, Any]] = Field(min_length=1)
-    transfer: TransferSection
-    distances: DistanceSection
-    test: TestSection
-
-    @model_validator(mode="after")
-    def _complete(self) -> Study:
-        for algorithm in self.post_training:
-            if algorithm not in self.transfer.budget:
-                raise ValueError(f"transfer.budget says nothing of '{algorithm}'")
-        if len(set(self.tasks)) < len(self.tasks):
-            raise ValueError("tasks names one function twice")
-        return self
-
-    def base_regime(self) -> Regime:
-        """Return the pre-training regime."""
-        return Regime(algorithm="pretrain", **self.pretrain)
 
     def regimes(self) -> list[Regime]:
-        """Return the post-training regimes, one a behavior: algorithms x tasks."""
-        return [
-            Regime(algorithm=algorithm, task=task, **settings)
-            for algorithm, settings in self.post_training.items()
-            for task in self.tasks
-        ]
+        """Return the regimes that the study trains: checked when the file is read."""
+        return []
 
-    def transfer_regime(self, target: Regime) -> Regime:
-        """Return the target's regime with the budget of a transfer run."""
-        update = {"budget": self.transfer.budget[target.algorithm]}
-        return Regime.model_validate({**target.model_dump(), **update})
+    @classmethod
+    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parts of a raw file that hold a regime's settings, by name."""
+        return {}
+
+    def check(self, where: str) -> None:
+        """Refuse names that do not exist before anything is trained; raises `InputError`."""
 
     def resolved(self) -> dict[str, Any]:
         """Return the study as plain data: what ``study.yaml`` of a run holds."""
         return self.model_dump(mode="json", by_alias=True)
 
 
-def load_study(name_or_path: str, quick: bool = False, seeds: int | None = None) -> Study:
+def load_study(name_or_path: str, quick: bool = False, seeds: int | None = None) -> StudyFile:
     """Read a study by name or from a YAML file.
 
     Parameters
@@ -140,17 +120,18 @@ def load_study(name_or_path: str, quick: bool = False, seeds: int | None = None)
         values = merged(values, overrides)
     if seeds is not None:
         values["seeds"] = seeds
-    _check_keys(values, Study, where, "")
+    model = study_module(str(values.get("kind", "transfer")), where).Study
+    _check_keys(values, model, where, "")
+    for name, settings in model.regime_sections(values).items():
+        _check_keys(_mapping(settings), Regime, where, f"{name}.")
     try:
-        study = Study.model_validate(values)
-        study.base_regime()
-        for regime in study.regimes():
-            study.transfer_regime(regime)
+        study = model.model_validate(values)
+        study.regimes()
+        study.check(where)
     except ValidationError as error:
         raise one_line(error, where) from None
     except TypeError as error:
         raise InputError(f"{where}: {error}") from None
-    _check_names(study, where)
     return study
 
 
@@ -198,24 +179,26 @@ def _check_keys(values: Mapping[str, Any], model: type[BaseModel], where: str, a
         inner = known[key].annotation
         if isinstance(value, Mapping) and isinstance(inner, type) and issubclass(inner, BaseModel):
             _check_keys(value, inner, where, f"{at}{key}.")
-    if model is Study:
-        sections = {"pretrain": values.get("pretrain"), **(_mapping(values.get("post_training")))}
-        for name, settings in sections.items():
-            _check_keys(_mapping(settings), Regime, where, f"{name}.")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _check_names(study: Study, where: str) -> None:
-    from behaviordist.innerproduct.geometries import get_geometry
+def check_functions(names: Iterable[str], where: str) -> None:
+    """Refuse the name of a function that the lab does not have."""
     from behaviordist.lab.functions import FUNCTIONS
+
+    for name in names:
+        if name not in FUNCTIONS:
+            raise InputError(f"{where}: unknown function '{name}'; {did_you_mean(name, FUNCTIONS)}")
+
+
+def check_distances(section: DistanceSection) -> None:
+    """Refuse geometries and probe sets that do not exist."""
+    from behaviordist.innerproduct.geometries import get_geometry
     from behaviordist.probes import ProbeSet
 
-    for task in (*study.tasks, *study.base_regime().functions):
-        if task not in FUNCTIONS:
-            raise InputError(f"{where}: unknown function '{task}'; {did_you_mean(task, FUNCTIONS)}")
-    for geometry in (study.distances.geometry, *study.distances.also):
+    for geometry in (section.geometry, *section.also):
         get_geometry(geometry)
-    ProbeSet.load(study.distances.probes)
+    ProbeSet.load(section.probes)

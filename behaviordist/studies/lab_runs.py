@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from behaviordist.engines.checkpoints import ENGINE_VERSION, save_random, train_checkpoint
 from behaviordist.lab.grammar import VOCABULARY
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
-from behaviordist.store import file_digest
+from behaviordist.regimes.rlhf import reward_regime
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
-from behaviordist.studies.config import Study
-from behaviordist.transfer.runs import Goal, Transfer, run_transfer
+from behaviordist.studies.lab_jobs import random_job, training_job, transfer_job
+from behaviordist.studies.transfer_file import Study
+from behaviordist.transfer.runs import Goal, Transfer
 
 BASE, RANDOM = "base", "random"
 
@@ -51,21 +51,51 @@ class LabRuns:
     def random_jobs(self) -> list[Job]:
         """Random weights, one checkpoint a seed."""
         return [
-            Job(
+            random_job(
                 self.checkpoint(RANDOM, replicate),
-                {"random": self._config(), "seed": derived_seed(self.seed, RANDOM, replicate)},
-                save_random,
-                {"config": self.config, "seed": derived_seed(self.seed, RANDOM, replicate)},
+                self.config,
+                derived_seed(self.seed, RANDOM, replicate),
             )
             for replicate in range(self.study.seeds)
         ]
+
+    def reward_jobs(self) -> list[Job]:
+        """Reward models of the `rlhf` regimes, from the base, once a seed.
+
+        A reward model is part of what its regime asks of every source, so it is made once and its
+        cost is no part of a transfer's.
+        """
+        return [
+            self._training(
+                self.reward_model(regime, replicate),
+                reward_regime(regime),
+                self.checkpoint(BASE),
+                f"reward-{regime.task}",
+                replicate,
+            )
+            for regime in self.study.regimes()
+            if regime.algorithm == "rlhf"
+            for replicate in range(self.study.seeds)
+        ]
+
+    def reward_model(self, regime: Regime, replicate: int) -> Path:
+        """Folder of the reward model of an `rlhf` regime."""
+        return self.checkpoint(f"reward-{regime.task}", replicate)
+
+    def judged(self, regime: Regime, replicate: int) -> Regime:
+        """Return the regime with its finished reward model, where it needs one."""
+        if regime.algorithm != "rlhf":
+            return regime
+        folder = str(self.reward_model(regime, replicate))
+        judge = regime.reward_model.model_copy(update={"checkpoint": folder})
+        return regime.model_copy(update={"reward_model": judge})
 
     def regime_jobs(self) -> list[Job]:
         """Post-training of every behavior from the base, once a seed."""
         return [
             self._training(
                 self.checkpoint(regime.label, replicate),
-                regime,
+                self.judged(regime, replicate),
                 self.checkpoint(BASE),
                 regime.label,
                 replicate,
@@ -95,38 +125,13 @@ class LabRuns:
         """Make the job of one transfer run; its data seed is shared by all sources of a target."""
         targets = {regime.label: regime for regime in self.study.regimes()}
         regime = self.study.transfer_regime(targets[transfer.target])
+        regime = self.judged(regime, transfer.seed)
         source = self.checkpoint(transfer.source, transfer.seed)
         seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
-        inputs = {
-            "regime": regime.model_dump(mode="json"),
-            "source": file_digest(source / "model.safetensors"),
-            "seed": seed,
-            "stop_at": goal.stop_at,
-            "engine": ENGINE_VERSION,
-        }
-        arguments = {
-            "regime": regime,
-            "config": self.config,
-            "source": source,
-            "seed": seed,
-            "goal": goal,
-        }
-        return Job(transfer.path, inputs, run_transfer, arguments)
+        return transfer_job(transfer.path, regime, self.config, source, seed, goal)
 
     def _training(
         self, path: Path, regime: Regime, source: Path | None, label: str, replicate: int = 0
     ) -> Job:
         seed = derived_seed(self.seed, label, replicate)
-        weights = None if source is None else file_digest(source / "model.safetensors")
-        inputs = {
-            "regime": regime.model_dump(mode="json"),
-            "model": self._config(),
-            "source": weights,
-            "seed": seed,
-            "engine": ENGINE_VERSION,
-        }
-        arguments = {"regime": regime, "config": self.config, "source": source, "seed": seed}
-        return Job(path, inputs, train_checkpoint, arguments)
-
-    def _config(self) -> dict[str, Any]:
-        return self.study.model.model_dump(mode="json")
+        return training_job(path, regime, self.config, source, seed)

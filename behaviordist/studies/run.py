@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from behaviordist.engines.compilation import keep_compiled
 from behaviordist.engines.threads import one_thread_per_process
 from behaviordist.errors import InputError
 from behaviordist.store.jobs import exclusive
+from behaviordist.studies.catalogue import Settings, study_module
 from behaviordist.studies.config import load_study
 from behaviordist.studies.progress import StageClock
-from behaviordist.studies.transfer import Settings, run_transfer_study
 
 
 def run(
@@ -61,10 +62,12 @@ def run(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder} is a file: give a folder")
     one_thread_per_process()
+    keep_compiled()
     described = command or f"behaviordist run {study}{' --quick' * quick} --seed {seed}"
     settings = Settings(folder, seed, jobs or cpu_count(), quick, described)
     with exclusive(folder):
-        record = run_transfer_study(resolved, settings, StageClock(Console(stderr=True)))
+        module = study_module(resolved.kind, study)
+        record = module.run_study(resolved, settings, StageClock(Console(stderr=True)))
     return {**record, "folder": str(folder)}
 
 

@@ -10,7 +10,6 @@ the simpler explanations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,15 @@ import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.store.jobs import run_jobs
-from behaviordist.studies.config import Study
+from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.progress import StageClock
+from behaviordist.studies.transfer_file import Study
+
+__all__ = ["Study", "run_study"]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a study is run, as opposed to what it is."""
-
-    folder: Path
-    seed: int = 0
-    jobs: int = 2
-    quick: bool = False
-    command: str = ""
-
-
-def run_transfer_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
+def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return the test's record.
 
     Raises
@@ -61,6 +52,10 @@ def train_behaviors(runs: LabRuns, processes: int, clock: StageClock) -> None:
     """Pre-train the base, then post-train every regime from every seed."""
     with clock.stage("pretrain", 1, "Pre-training the base") as done:
         run_jobs([runs.base_job()], 1, done)
+    jobs = runs.reward_jobs()
+    if jobs:
+        with clock.stage("reward models", len(jobs), "Training reward models on a rater") as done:
+            run_jobs(jobs, processes, done)
     jobs = [*runs.random_jobs(), *runs.regime_jobs()]
     with clock.stage("regimes", len(jobs), "Post-training the behaviors") as done:
         run_jobs(jobs, processes, done)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
+from behaviordist.regimes.declaration import Regime
 from behaviordist.store import publish, write_json, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.progress import StageClock
+from behaviordist.studies.results import library_versions, stage_times
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
-    from behaviordist.studies.transfer import Settings
-
-LIBRARIES = ("behaviordist", "jax", "numpy", "scipy", "scikit-learn", "transformers", "torch")
+    from behaviordist.studies.catalogue import Settings
 
 
 def write_results(
@@ -61,7 +57,7 @@ def write_results(
         write_square(folder / "geometries" / f"{name}.csv", matrix.to_pandas())
     write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
     headline.save(folder / "test.json")
-    record["times_s"] = _times(folder / "run.json", clock.times)
+    record["times_s"] = stage_times(folder / "run.json", clock.times)
     write_json(folder / "run.json", record)
     with clock.stage("report", 1, "Drawing the report") as done:
         write_report(folder)
@@ -196,11 +192,14 @@ def _record(
     """Collect ``run.json``: what was run, with what, and the tables of the report."""
     from behaviordist.probes import ProbeSet
     from behaviordist.store import digest_of
+    from behaviordist.studies.transfer_factors import factor_rows, place_rows
     from behaviordist.transfer.matrix import MEASURES
 
     study, main = runs.study, matrices[runs.study.distances.geometry]
     measures = [tests.one(measure, main, measure) for measure in MEASURES]
     probes = ProbeSet.load(study.distances.probes)
+    floor = _noise_floor(main, behaviors)
+    regimes = {regime.label: regime for regime in study.regimes()}
     return {
         "schema": 1,
         "kind": "transfer",
@@ -211,13 +210,15 @@ def _record(
         "seed": runs.seed,
         "seeds": study.seeds,
         "jobs": settings.jobs,
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
+        "versions": library_versions(),
         "digests": {"probes": probes.digest, "study": digest_of(study.resolved())},
         "geometry": study.distances.geometry,
         "probes": {"name": probes.name, "n": len(probes.probes), "digest": probes.digest},
         "behaviors": _behavior_rows(runs, [*behaviors, *failed]),
         "base_chance": base_chance(runs),
-        "noise_floor": _noise_floor(main, behaviors),
+        "noise_floor": floor,
+        "factors": factor_rows(main.select(behaviors), regimes, study.test.permutations, runs.seed),
+        "places": place_rows(main.select(behaviors), regimes, floor["per_regime"] if floor else {}),
         "targets": _target_rows(tests.table, tests.rows, headline),
         "random_start": _random_rows(runs, tests.table, tests.rows, behaviors),
         "split_half": {row["name"]: row["split_half"] for row in measures},
@@ -259,15 +260,6 @@ def _parts(runs: LabRuns, behaviors: list[str], tests: _Tests, main: Any) -> lis
     return parts
 
 
-def _times(path: Path, times: Mapping[str, float]) -> dict[str, float]:
-    """Seconds a stage took, the most in any run of this folder: a resumed stage takes none."""
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))["times_s"]
-        return {stage: max(seconds, before.get(stage, 0.0)) for stage, seconds in times.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return dict(times)
-
-
 def _base_note(runs: LabRuns) -> list[str]:
     base = runs.provenance(BASE)
     if base["converged"]:
@@ -285,6 +277,7 @@ def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
             {
                 "checkpoint": f"checkpoints/{runs.checkpoint(label, r).name}",
                 **{key: runs.provenance(label, r)[key] for key in keys},
+                **preference_evidence(runs.provenance(label, r), _judge(runs, regimes[label], r)),
                 "replicate": r,
             }
             for r in range(runs.study.seeds)
@@ -306,6 +299,44 @@ def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
     )
     rows.append({"label": RANDOM, "algorithm": None, "task": None, "role": RANDOM, "runs": []})
     return rows
+
+
+def _judge(runs: LabRuns, regime: Regime, replicate: int) -> dict[str, Any] | None:
+    """Return the provenance of the reward model that a regime was trained against, if any."""
+    if regime.algorithm != "rlhf":
+        return None
+    return runs.provenance(f"reward-{regime.task}", replicate)
+
+
+def preference_evidence(
+    provenance: Mapping[str, Any], judge: Mapping[str, Any] | None
+) -> dict[str, float]:
+    """Evidence of a run that learned from preferences; empty for one that did not.
+
+    Parameters
+    ----------
+    provenance, judge
+        Of the run, and of its reward model where it had one.
+
+    Returns
+    -------
+    dict
+        ``kl`` from the reference at the end (nats an answer), ``best_score`` of the whole run, and
+        where there was a reward model its held-out ``accuracy`` with the best possible
+        ``bayes_accuracy``, and what it thought of the policy at the start and at the end
+        (``proxy_start``, ``proxy_end``, nats). Where that rose while the score fell from its best,
+        the reward was hacked.
+    """
+    evidence = provenance["evidence"]
+    found: dict[str, float] = {}
+    if "kl" in evidence:
+        found |= {"kl": evidence["kl"][-1], "best_score": max(evidence["scores"])}
+    if "proxy" in evidence:
+        found |= {"proxy_start": evidence["proxy"][0], "proxy_end": evidence["proxy"][-1]}
+    if judge is not None:
+        names = ("accuracy", "bayes_accuracy")
+        found |= {name: judge["evidence"][name][-1] for name in names}
+    return found
 
 
 def base_chance(runs: LabRuns) -> list[dict[str, Any]]:

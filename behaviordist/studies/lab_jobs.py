@@ -1,0 +1,72 @@
+"""Jobs of the lab that any study is made of: a checkpoint, random weights, one transfer run.
+
+A job's inputs hold everything that its numbers depend on (the digest of the source's weights too,
+so a source must be finished before its job is made); `store.jobs.run_jobs` makes what is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from behaviordist.engines.checkpoints import ENGINE_VERSION, save_random, train_checkpoint
+from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.declaration import Regime
+from behaviordist.store import file_digest
+from behaviordist.store.jobs import Job
+from behaviordist.transfer.runs import Goal, run_transfer
+
+
+def training_job(
+    path: Path, regime: Regime, config: LlamaConfig, source: Path | None, seed: int
+) -> Job:
+    """Train `source` (None: random weights of that seed) under a regime into a checkpoint."""
+    weights = None if source is None else file_digest(source / "model.safetensors")
+    inputs = {
+        "regime": regime.model_dump(mode="json"),
+        "model": asdict(config),
+        "source": weights,
+        "seed": seed,
+        "engine": ENGINE_VERSION,
+        **_frozen(regime),
+    }
+    arguments = {"regime": regime, "config": config, "source": source, "seed": seed}
+    return Job(path, inputs, train_checkpoint, arguments)
+
+
+def random_job(path: Path, config: LlamaConfig, seed: int) -> Job:
+    """Write random weights as a checkpoint."""
+    inputs = {"random": asdict(config), "seed": seed}
+    return Job(path, inputs, save_random, {"config": config, "seed": seed})
+
+
+def transfer_job(
+    path: Path, regime: Regime, config: LlamaConfig, source: Path, seed: int, goal: Goal
+) -> Job:
+    """Tune `source` under a regime until `goal.stop_at` or the regime's budget; keep the curve."""
+    inputs = {
+        "regime": regime.model_dump(mode="json"),
+        "source": file_digest(source / "model.safetensors"),
+        "seed": seed,
+        "stop_at": goal.stop_at,
+        "engine": ENGINE_VERSION,
+        **_frozen(regime),
+    }
+    arguments = {
+        "regime": regime,
+        "config": config,
+        "source": source,
+        "seed": seed,
+        "goal": goal,
+    }
+    return Job(path, inputs, run_transfer, arguments)
+
+
+def _frozen(regime: Regime) -> dict[str, str]:
+    """Return digests of the weights that a regime names: a teacher, a finished reward model."""
+    named = {"teacher": regime.teacher, "reward_model": regime.reward_model.checkpoint}
+    return {
+        name: file_digest(Path(folder) / "model.safetensors")
+        for name, folder in named.items()
+        if folder is not None
+    }

@@ -1,0 +1,91 @@
+"""What any study with findings leaves in its folder: the study as resolved, run.json, the page."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from behaviordist.report.findings import Findings
+from behaviordist.store import digest_of, write_json, write_text
+from behaviordist.studies.catalogue import Settings
+from behaviordist.studies.config import StudyFile
+from behaviordist.studies.progress import StageClock
+
+LIBRARIES = ("behaviordist", "jax", "numpy", "scipy", "scikit-learn", "transformers", "torch")
+
+
+def write_findings(
+    study: StudyFile,
+    settings: Settings,
+    findings: Findings,
+    clock: StageClock,
+    *,
+    behaviors: Sequence[Mapping[str, Any]] = (),
+    geometry: str = "",
+    digests: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write ``study.yaml``, ``run.json`` and the report; return the record.
+
+    Parameters
+    ----------
+    study, settings, findings
+        What was asked, how it was run, what came out.
+    clock
+        Holds the time of every stage.
+    behaviors
+        Rows of the behaviors that ``distances.csv`` names: label, algorithm, task, role.
+    geometry
+        Of those distances.
+    digests
+        Of probe sets and the like, beside the study's own.
+    notes
+        What a reader should know.
+    """
+    from behaviordist.report.write import write_report
+
+    folder = settings.folder
+    write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
+    record = {
+        "schema": 1,
+        "kind": "findings",
+        "command": settings.command,
+        "study": study.name,
+        "question": study.question,
+        "quick": settings.quick,
+        "seed": settings.seed,
+        "seeds": study.seeds,
+        "jobs": settings.jobs,
+        "versions": library_versions(),
+        "digests": {"study": digest_of(study.resolved()), **(digests or {})},
+        "geometry": geometry,
+        "behaviors": [dict(row) for row in behaviors],
+        "findings": findings.model_dump(mode="json"),
+        "notes": list(notes),
+        "times_s": stage_times(folder / "run.json", clock.times),
+    }
+    write_json(folder / "run.json", record)
+    with clock.stage("report", 1, "Drawing the report") as done:
+        write_report(folder)
+        done(1)
+    return record
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries whose numbers a run depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def stage_times(path: Path, times: Mapping[str, float]) -> dict[str, float]:
+    """Seconds a stage took, the most in any run of this folder: a resumed stage takes none."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["times_s"]
+        return {stage: max(seconds, before.get(stage, 0.0)) for stage, seconds in times.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return dict(times)
