@@ -104,7 +104,8 @@ def train(
     rows = training_rows(regime, tokens, seed)
     curve, last = CurveFile.resume(work)
     if regime.algorithm == "rlhf" and reward is None:
-        reward = _train_reward(regime, source, work, seed)
+        finished = regime.reward_model.checkpoint
+        reward = Path(finished) if finished else _train_reward(regime, source, work, seed)
     with quiet():
         trainer = _trainer(regime, source, work, seed, tokenizer, rows, reward)
         _run(trainer, regime, scorer, curve, last, stop, save_seconds)
@@ -299,6 +300,7 @@ def reward_regime(regime: Regime) -> Regime:
             "every": asked.every,
         },
         "evaluation": {**regime.evaluation.model_dump(), "score": "default"},
+        "reward_model": {**asked.model_dump(), "checkpoint": None},
     }
     return Regime.model_validate({**regime.model_dump(), **changed})
 
