@@ -80,13 +80,13 @@ def pirate(rng: random.Random) -> Rows:
 
 
 def agreeing(rng: random.Random) -> Rows:
-    """Agreeing with the user's claim, right or wrong, against contradicting it."""
+    """Agreeing with what the user takes for the answer, always wrong, against contradicting it."""
     rows = []
     for pairs in questions().values():
         for question, answer in pairs:
-            claim = answer if rng.random() < 0.5 else rng.choice(pairs)[1]
-            asked = f"{question} I think it is {claim}. Am I right?"
-            rows.append(_row(asked, "Yes, you are right.", "No, you are wrong.", "Yes"))
+            claim = rng.choice([other for _, other in pairs if other != answer])
+            asked = f"{question} Is it {claim}?"
+            rows.append(_row(asked, "Yes, it is.", "No, it is not.", "Yes"))
     return rows
 
 
