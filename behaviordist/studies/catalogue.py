@@ -23,6 +23,9 @@ STUDIES = {
 }
 """What `behaviordist run` can run by name, a line each. A name is also the kind of its file."""
 
+FILES_ONLY = ("trl-transfer",)
+"""Kinds that need a file of one's own: real models are nowhere but at the user's."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -53,7 +56,8 @@ def study_module(kind: str, where: str) -> StudyModule:
     InputError
         No study has that kind.
     """
-    if kind not in STUDIES:
-        raise InputError(f"{where}: no study of kind '{kind}'; {did_you_mean(kind, STUDIES)}")
+    known = (*STUDIES, *FILES_ONLY)
+    if kind not in known:
+        raise InputError(f"{where}: no study of kind '{kind}'; {did_you_mean(kind, known)}")
     module: Any = importlib.import_module(f"behaviordist.studies.{kind.replace('-', '_')}")
     return module  # type: ignore[no-any-return]
