@@ -77,12 +77,20 @@ class HttpBehavior:
             If the server gives no log-probabilities of prompts, or settings other than the model's
             own are asked for (servers echo them unchanged by temperature).
         """
+        return np.array([score for _, score in self.text_log_probs_rest(probes)])
+
+    def text_log_probs_rest(
+        self, probes: ProbeSet, done: frozenset[int] = frozenset()
+    ) -> Iterator[tuple[int, float]]:
+        """Yield (index of a probe, log p of its text) one by one, but for those in `done`."""
         if self.settings != InferenceSettings():
             raise InputError(
                 f"'{self.label}': servers give log-probabilities of the model as it is; drop"
                 f" {self.settings.canonical}"
             )
-        return np.array([self._score(probe) for probe in probes])
+        for index, probe in enumerate(probes):
+            if index not in done:
+                yield index, self._score(probe)
 
     def samples(
         self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
@@ -91,10 +99,21 @@ class HttpBehavior:
 
         Each answer is a request of its own with its own seed: not every server knows `n`.
         """
-        return [
-            tuple(self._answer(probe, max_tokens, seed_of(seed, probe, k)) for k in range(count))
-            for probe in probes
-        ]
+        return [texts for _, texts in self.samples_rest(probes, count, max_tokens, seed)]
+
+    def samples_rest(
+        self,
+        probes: ProbeSet,
+        count: int,
+        max_tokens: int = 64,
+        seed: int = 0,
+        done: frozenset[int] = frozenset(),
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield (index of a probe, its answers) one by one, but for those in `done`."""
+        for index, probe in enumerate(probes):
+            if index not in done:
+                seeds = [seed_of(seed, probe, k) for k in range(count)]
+                yield index, tuple(self._answer(probe, max_tokens, s) for s in seeds)
 
     def _score(self, probe: Probe) -> float:
         body = {
