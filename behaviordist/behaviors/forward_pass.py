@@ -85,7 +85,7 @@ def cached_logits(model: Any, batch: Batch) -> Any:
             step = model(
                 input_ids=tokens[:, place : place + 1],
                 use_cache=True,
-                **{cache: step.past_key_values},
+                **{cache: getattr(step, cache)},
             )
             logits.append(step.logits[0, -1])
         return torch.stack(logits).float()

@@ -8,6 +8,7 @@ when its pass begins and freed when it ends, so that one at a time is in memory.
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -241,12 +242,12 @@ def load_transformers(
     InputError
         If a file is absent, cut, pickled, wants to run code, or has no tokenizer.
     """
-    if path.suffix == ".gguf":
-        gguf_files.header(path)
-        config, digest = gguf_files.load_config(path), files_digest((path,))
-    else:
-        config, digest = _folder_config(path), checkpoint_digest(path, weight_files(path))
     with _quiet():
+        if path.suffix == ".gguf":
+            gguf_files.header(path)
+            config, digest = gguf_files.load_config(path), files_digest((path,))
+        else:
+            config, digest = _folder_config(path), checkpoint_digest(path, weight_files(path))
         tokenizer, notes = _tokenizer(path)
     text_config = config.get_text_config()
     if adapter is not None:
@@ -271,18 +272,21 @@ def load_transformers(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the progress bars and warnings of `transformers` off the user's terminal."""
-    from transformers.utils import logging
+    """Keep the progress bars and warnings of `transformers` off the user's terminal.
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    And those of what it imports: torchao names every kernel that this machine has no use for.
+    """
+    from transformers.utils import logging as bars
+
+    shown, level = bars.is_progress_bar_enabled(), logging.root.manager.disable
+    bars.disable_progress_bar()
+    logging.disable(logging.WARNING)
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+        logging.disable(level)
+        if shown:
+            bars.enable_progress_bar()
 
 
 def _folder_config(folder: Path) -> Any:

@@ -76,6 +76,7 @@ def distance(
     opened = time.perf_counter()
     options = {"samples": {"count": answers, "max_tokens": answer_tokens, "kernel": kernel}}
     ran: set[str] = set()
+    resumed = any((out / "fingerprints").glob("*.part*"))
     with progress(behaviors, chosen, ran) as update:
         settings = {"folder": out / "fingerprints", "progress": update}
         matrix = _measure(
@@ -84,7 +85,9 @@ def distance(
     if geometry not in OF_TEXTS:
         matrix = matrix.with_floor(ROUNDING**2)
     times = {"opening": round(opened - started, 1)}
-    if len(ran) == len(behaviors):  # part of the work was found finished: its time is not known
+    if (
+        len(ran) == len(behaviors) and not resumed
+    ):  # part of the work was found finished: its time is not known
         times["fingerprints"] = round(time.perf_counter() - opened, 1)
     record = _record(models, behaviors, chosen, matrix, times)
     _write(out, matrix, record)
