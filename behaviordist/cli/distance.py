@@ -85,9 +85,8 @@ def distance(
     if geometry not in OF_TEXTS:
         matrix = matrix.with_floor(ROUNDING**2)
     times = {"opening": round(opened - started, 1)}
-    if (
-        len(ran) == len(behaviors) and not resumed
-    ):  # part of the work was found finished: its time is not known
+    # Where part of the work was found finished, its time is not known.
+    if len(ran) == len(behaviors) and not resumed:
         times["fingerprints"] = round(time.perf_counter() - opened, 1)
     record = _record(models, behaviors, chosen, matrix, times)
     _write(out, matrix, record)
