@@ -102,7 +102,9 @@ def progress(
         try:
             yield update
         except BaseException:
-            bars.live.transient = True  # the error is the one line that stays
+            # The error is the one line that stays.
+            bars.live.transient = True
+            bars.console.quiet = not bars.console.is_terminal
             raise
         for task in tasks.values():
             bars.start_task(task)
