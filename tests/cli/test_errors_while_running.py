@@ -90,6 +90,7 @@ def test_a_tokenizer_that_knows_more_tokens_than_the_model(world, tmp_path, monk
 def test_an_adapter_for_another_base(world, tmp_path, monkeypatch, capsys):
     pytest.importorskip("peft")
     adapter = adapter_for_another_base(tmp_path)
+    capsys.readouterr()  # what `transformers` says while it writes
     for command in (("distance",), ("compare",), ("gate", "--margin", "1")):
         errors = failing(
             monkeypatch, capsys, command[0], world / "tiny", adapter, *command[1:],
