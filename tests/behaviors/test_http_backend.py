@@ -179,6 +179,18 @@ def test_a_busy_server_is_asked_again_as_it_wishes():
     assert waits == [7.0, 2.0, 60.0]
 
 
+def test_the_rate_that_the_environment_names_is_kept(monkeypatch):
+    monkeypatch.setenv("BEHAVIORDIST_REQUESTS_PER_MINUTE", "120")
+    opened, waits = ask(lambda *_: completion({"text": "x"}))
+    with opened as behavior:
+        behavior.samples(PROBES, 2)
+    assert waits == [0.5] * 4
+    for wrong in ("0", "many", "-3"):
+        monkeypatch.setenv("BEHAVIORDIST_REQUESTS_PER_MINUTE", wrong)
+        with pytest.raises(InputError, match="must be a whole number above 0"):
+            load("http://127.0.0.1:1/v1#m")
+
+
 def failure(answer, **options):
     opened, _ = ask(answer, **options)
     with opened as behavior, pytest.raises(InputError) as caught:
