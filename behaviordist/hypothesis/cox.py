@@ -7,6 +7,7 @@ import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import half_width
+from behaviordist.hypothesis.pair_noise import RELABELLED
 from behaviordist.hypothesis.pairs import Matrix, frame_of
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import FloatArray, IntArray
@@ -68,7 +69,7 @@ def cox_test(
     null = products(-x[None], score, drawn)[0]
     without = -_left_out(data, covariate, row, column, sources, targets)
     noise = float(null.var()) * fitted.standard_error**4
-    half = float(half_width(without[None], noise)[0])
+    half = float(half_width(without[None], noise, RELABELLED)[0])
     p = float((null >= null[0] - 1e-12).mean())
     return Estimate("stratified cox", -fitted.beta, -fitted.beta - half, -fitted.beta + half, p)
 

@@ -14,6 +14,7 @@ from scipy import linalg, optimize
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import half_width
+from behaviordist.hypothesis.pair_noise import RELABELLED
 from behaviordist.hypothesis.pairs import Matrix, frame_of, make_pairs
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray
@@ -101,7 +102,7 @@ def mixed_test(
     without = np.array([_slope([m * keep for m in columns], keep, ratio)[0] for keep in keeps])
     # The score is the slope times its information; its spread under relabelling scales alike.
     noise = float(null.var()) * (fitted.slope / null[0]) ** 2 if abs(null[0]) > 1e-9 else 0.0
-    half = float(half_width(without[None], noise)[0])
+    half = float(half_width(without[None], noise, RELABELLED)[0])
     p = float((null >= null[0] - 1e-12).mean())
     value = fitted.slope
     return Estimate("crossed random effects", value, value - half, value + half, p)

@@ -9,6 +9,7 @@ import numpy as np
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.additive import Subsets
 from behaviordist.hypothesis.intervals import correlation_limits, half_width
+from behaviordist.hypothesis.pair_noise import RELABELLED
 from behaviordist.hypothesis.pairs import Matrix, frame_of, make_pairs
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray, whole_midranks
@@ -74,7 +75,7 @@ def symmetry_parts(
             continue
         r = products(x[None], y, drawn)[0] / max(length, 1e-9)
         without = np.array([_correlation(a[i], b[i]) for a, b in parts[1:]])
-        half = float(half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2)[0])
+        half = float(half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0])
         p = float((r >= r[0] - 1e-12).mean())
         found.append(Estimate(name, float(r[0]), *correlation_limits(float(r[0]), half), p))
     symmetric, antisymmetric = found

@@ -130,6 +130,7 @@ class _Tests:
                 costs[targets],
                 statistic=asked.statistic,
                 permutations=asked.permutations,
+                interval=asked.interval,
                 bootstrap=asked.bootstrap,
                 seed=self.seed,
             )
@@ -158,6 +159,7 @@ class _Tests:
             baselines=baselines,
             statistic=asked.statistic,
             permutations=asked.permutations,
+            interval=asked.interval,
             bootstrap=asked.bootstrap,
             seed=self.seed,
             censored=costs.censored if measure == "steps" else None,

@@ -78,7 +78,7 @@ def test_json_has_nulls_for_what_is_not_known(tmp_path):
     [
         ({}, {}, "no predictor"),
         ({"a": 1.0}, {"a": 1.0}, "as a distance and as a baseline"),
-        ({"a": -1.0}, {}, "negative distances"),
+        ({"a": -1.0}, {}, "a distance is not negative"),
     ],
 )
 def test_bad_input(distances, baselines, message):
