@@ -83,7 +83,14 @@ def test(
     checks: tuple[Estimate, ...] = ()
     if models:
         checks = model_checks(
-            near, data.costs, beyond=tables.baselines, gains=gains, runs=data.runs, seed=seed
+            near,
+            data.costs,
+            beyond=tables.baselines,
+            gains=gains,
+            runs=data.runs,
+            invalid=tables.invalid,
+            strata=tables.strata,
+            seed=seed,
         )
         write_json(
             out / "models.json", {"schema": 1, "models": [check.to_json() for check in checks]}

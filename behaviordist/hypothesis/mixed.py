@@ -7,6 +7,7 @@ general mixed-model routines need the square of the number of pairs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,12 +66,13 @@ def mixed_test(
     gains: bool = False,
     permutations: int = 10_000,
     seed: int = 0,
+    strata: Mapping[str, str] | None = None,
 ) -> Estimate:
     """Test the slope of cost on distance with crossed random source and target effects.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed
+    distances, costs, gains, permutations, seed, strata
         As in `transfer_test`. Both are used as numbers, not ranks, and scaled to unit variance.
 
     Returns
@@ -93,7 +95,8 @@ def mixed_test(
     fitted = fit_mixed(x, y)
     ratio = (np.array([fitted.source_sd, fitted.target_sd]) / fitted.noise_sd) ** 2
     columns = [np.where(mask, m, 0.0) for m in (mask.astype(float), x, y)]
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     weights = _score(columns, mask, ratio)
     feature = np.nan_to_num(x - np.nanmean(x))
     null = products(feature[None], weights, drawn)[0]

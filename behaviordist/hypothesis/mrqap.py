@@ -35,12 +35,13 @@ def partial_test(
     ranks: bool = True,
     permutations: int = 10_000,
     seed: int = 0,
+    strata: Mapping[str, str] | None = None,
 ) -> tuple[Estimate, ...]:
     """Test each predictor beyond all others: the distance, those of `beyond`, source quality.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed
+    distances, costs, gains, permutations, seed, strata
         As in `transfer_test`.
     beyond
         Further predictors by name; source quality is added.
@@ -67,7 +68,7 @@ def partial_test(
         frame_of(distances, "distances"), frame_of(costs, "costs"), named, gains=gains
     )
     pairs = with_own_baselines(pairs, statistic_named("within-target"), rng).dropping(RANDOM)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     x, y = standardised(pairs.predictors, pairs.cost, ranks)
     rows, columns = leave_one_out(pairs.sources, pairs.targets)
     without = np.array(

@@ -241,6 +241,13 @@ def check_distances(distances: pd.DataFrame, name: str) -> None:
             raise InputError(f"{name}: '{label}' is at {own:.6g} from itself; the diagonal is 0")
 
 
+def without_invalid(costs: pd.DataFrame, invalid: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Return costs without those of invalid pairs; labels as in `make_pairs`."""
+    values = costs.to_numpy(dtype=np.float64, copy=True)
+    _set_invalid(values, list(costs.index), list(costs.columns), invalid)
+    return pd.DataFrame(values, costs.index, costs.columns)
+
+
 def _set_invalid(
     cost: FloatArray,
     sources: Sequence[str],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +43,13 @@ def symmetry_parts(
     gains: bool = False,
     permutations: int = 10_000,
     seed: int = 0,
+    strata: Mapping[str, str] | None = None,
 ) -> SymmetryParts:
     """Split ranked costs and distances, effects removed, into symmetric and antisymmetric parts.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed
+    distances, costs, gains, permutations, seed, strata
         As in `transfer_test`; the costs must be square. Only pairs with both directions count.
 
     Raises
@@ -59,7 +61,7 @@ def symmetry_parts(
     if pairs.sources != pairs.targets:
         raise InputError("costs: only a square table has a symmetric and an antisymmetric part")
     rng = np.random.default_rng(seed)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     mask = np.isfinite(pairs.cost) & np.isfinite(pairs.predictors[0])
     mask &= mask.T
     n = len(pairs.sources)
