@@ -137,6 +137,7 @@ def _show(result: Leaderboard, console: Console) -> None:
     )
     for note in result.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    console.print(result.sentence(), highlight=False, markup=False, soft_wrap=True)
 
 
 def _draw(result: Leaderboard, out: Path) -> None:
@@ -151,7 +152,9 @@ def _draw(result: Leaderboard, out: Path) -> None:
         ("baselines", [row for row in rows if not row.main]),
     ]
     ceiling = math.nan if result.noise_ceiling is None else result.noise_ceiling
-    figure = draw_forest(groups, f"{result.statistic} (positive: closer is cheaper)", ceiling)
+    figure = draw_forest(
+        groups, f"{result.statistic}, 95 % intervals (positive: closer is cheaper)", ceiling
+    )
     for ending in ("png", "svg"):
         temporary = out / f".leaderboard.{ending}.tmp"
         figure.savefig(temporary, format=ending, dpi=130)

@@ -60,7 +60,8 @@ def intervals(
         noise = pair_variance(effects, pairs.sources, pairs.targets)
         half = half_width(left_out_values(statistic, pairs), noise, statistic.pair_noise, level)
         if not statistic.correlation:
-            return np.stack([values - half, values + half], axis=1)
+            # What is no correlation is a share of the best that can be had: at most 1.
+            return np.stack([values - half, np.minimum(values + half, 1.0)], axis=1)
         return np.array([correlation_limits(v, h) for v, h in zip(values, half, strict=True)])
     if method != "bootstrap":
         raise InputError(f"unknown interval '{method}'; known: jackknife, bootstrap")

@@ -79,6 +79,20 @@ class Leaderboard:
     noise_ceiling: float | None
     notes: tuple[str, ...]
 
+    def sentence(self) -> str:
+        """Return which distance predicts best, and whether it beats the best baseline."""
+        best = next(row for row in self.rows if not row.baseline)
+        against = (
+            f"better than the best baseline, {self.best_baseline}"
+            if best.difference_low > 0
+            else f"not shown to be better than the best baseline, {self.best_baseline}"
+        )
+        return (
+            f"Best distance: {best.name} ({best.value:+.2f}, adjusted p = {best.p_adjusted:.2g}),"
+            f" {against} (difference {best.difference:+.2f}, 95 % interval"
+            f" {best.difference_low:+.2f} to {best.difference_high:+.2f})."
+        )
+
     def to_pandas(self) -> pd.DataFrame:
         """Return one row a predictor, columns the fields of `Row`."""
         return pd.DataFrame([vars(row) for row in self.rows])
@@ -89,6 +103,7 @@ class Leaderboard:
             "schema": 1,
             **{k: v for k, v in vars(self).items() if k not in ("rows", "notes")},
             "notes": list(self.notes),
+            "sentence": self.sentence(),
             "rows": [{k: _plain(v) for k, v in vars(row).items()} for row in self.rows],
         }
 
@@ -217,7 +232,7 @@ def _rows(
                 difference_low=float(apart[0] - apart[1]),
                 difference_high=float(apart[0] + apart[1]),
                 regret=float(regret[k]),
-                regret_low=float(regret[k] - regret_margin[k]),
+                regret_low=max(float(regret[k] - regret_margin[k]), 0.0),
                 regret_high=float(regret[k] + regret_margin[k]),
                 corrected=e.value / ceiling if ceiling else math.nan,
                 seconds=float(seconds.get(e.name, math.nan)),

@@ -166,7 +166,7 @@ def make_pairs(
         share = np.nan_to_num(_cells(censored, sources, targets, "censored"))
     dropped = _set_invalid(cost, sources, targets, invalid or {})
     stack = [_cells(distances, sources, targets, "distances")]
-    stack += [_cells(frame, sources, targets, f"baseline '{n}'") for n, frame in predictors.items()]
+    stack += [_cells(frame, sources, targets, f"'{n}'") for n, frame in predictors.items()]
     left_out = _unrankable(cost, stack[0], share, targets)
     skip = np.isin(targets, [label for label, _ in left_out])
     cost[:, skip] = np.nan

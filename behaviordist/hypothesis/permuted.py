@@ -90,6 +90,7 @@ def permuted(
         raise InputError(f"seed is {seed}: a seed is 0 or more")
     rng = np.random.default_rng(seed)
     pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
+    _check_spread(pairs, list(distances))
     pairs = with_own_baselines(pairs, method, rng)
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     null = method.permuted(pairs.predictors, pairs.cost, drawn)
@@ -129,6 +130,14 @@ def _pairs(
     )
 
 
+def _check_spread(pairs: Pairs, distances: Sequence[str]) -> None:
+    used = np.isfinite(pairs.cost)
+    for name, values in zip(distances, pairs.predictors, strict=False):
+        known = values[used & np.isfinite(values)]
+        if not known.size or np.ptp(known) == 0:
+            raise InputError(f"{_called(name)}: all are equal; there is nothing to rank")
+
+
 def _called(name: str) -> str:
     """Name a distance in a message: the only one of a test has no name of its own."""
     return "distances" if name == DISTANCE else f"distance '{name}'"
@@ -136,8 +145,6 @@ def _called(name: str) -> str:
 
 def with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator) -> Pairs:
     """Add source quality (unless the statistic is blind to it) and a random predictor."""
-    if np.nanstd(pairs.predictors[0]) == 0:
-        raise InputError("distances: all are equal; there is nothing to rank")
     own = {RANDOM: random_distances(pairs.sources, pairs.targets, rng)}
     if not method.removes_source_effects:
         # Once source effects are removed, leaving one target out of a source's mean would leave

@@ -113,11 +113,16 @@ def transfer_test(
         asked.method, asked.pairs, asked.null[:, 0], interval, bootstrap, rng=asked.rng
     )
     half = split_half_of(asked.method, asked.pairs, halves)
-    return _result(asked, limits, interval, half, rule)
+    return _result(asked, limits, interval, half, rule, gains)
 
 
 def _result(
-    asked: Permuted, limits: FloatArray, interval: str, half: float | None, rule: VerdictRule
+    asked: Permuted,
+    limits: FloatArray,
+    interval: str,
+    half: float | None,
+    rule: VerdictRule,
+    gains: bool,
 ) -> TransferTest:
     method, pairs, drawn = asked.method, asked.pairs, asked.drawn
     main, *others = asked.estimates(limits)
@@ -147,7 +152,7 @@ def _result(
         rule=rule,
         left_out=pairs.left_out,
         references=pairs.references,
-        notes=tuple(_notes(pairs, main)),
+        notes=tuple(_notes(pairs, main, gains)),
     )
 
 
@@ -177,7 +182,7 @@ def _verdict(
     )
 
 
-def _notes(pairs: Pairs, main: Estimate) -> list[str]:
+def _notes(pairs: Pairs, main: Estimate, gains: bool) -> list[str]:
     notes = []
     if pairs.left_out:
         listed = "; ".join(f"{target} ({reason})" for target, reason in pairs.left_out)
@@ -191,6 +196,21 @@ def _notes(pairs: Pairs, main: Estimate) -> list[str]:
         notes.append(f"{pairs.n_missing} pair(s) have no cost or no distance and are left out")
     if pairs.n_censored:
         notes.append(f"{pairs.n_censored} pair(s) have censored runs; they rank at their bound")
+    used = np.where(np.isfinite(pairs.cost), pairs.predictors[0], np.nan)[:, pairs.counted]
+    flat = np.nanmax(used, axis=0) == np.nanmin(used, axis=0)
+    if flat.any():
+        same = [
+            t for t, same in zip(np.array(pairs.targets)[pairs.counted], flat, strict=True) if same
+        ]
+        notes.append(
+            f"every source is equally far from {', '.join(same)}: it counts as no relation"
+        )
+    negative = 0 if gains else int((pairs.cost < 0).sum())
+    if negative:
+        notes.append(
+            f"{negative} cost(s) are negative; steps, tokens and FLOPs are not, and where higher is"
+            " better, say so (--gains)"
+        )
     if not np.isfinite(main.ci_low):
         notes.append("too few behaviors for an interval")
     return notes

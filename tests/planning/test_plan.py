@@ -236,7 +236,28 @@ def test_a_backtest_without_relatives_is_that_of_a_table_without_them():
 
 
 def test_without_evidence_the_backtest_stays_at_the_base():
-    distances, costs = past(np.random.default_rng(4), informative=False, noise=0.5)
+    distances, costs = past(np.random.default_rng(4))
+    distances[:] = np.random.default_rng(0).uniform(1, 2, distances.shape)
+    np.fill_diagonal(distances.to_numpy(), 0.0)
     result = backtest(distances, costs, base="base")
     cost = result.to_pandas().set_index("strategy")["cost"]
     assert result.n_planned == 0 and cost["plan"] == cost["base"]
+
+
+def test_unrelated_reads_the_tasks_of_a_study(tmp_path, monkeypatch, capsys):
+    near, dear = with_twins(np.random.default_rng(8))
+    near.to_csv(tmp_path / "distances.csv")
+    dear.to_csv(tmp_path / "costs.csv")
+    rows = [{"label": "base", "task": None}]
+    rows += [{"label": label, "task": label[:3]} for label in near.index[1:]]
+    (tmp_path / "run.json").write_text(json.dumps({"kind": "transfer", "behaviors": rows}))
+    command = ["plan", "--study", tmp_path, "--backtest", "--base", "base", "--out", tmp_path]
+    cheapest = {}
+    for extra in ([], ["--unrelated"]):
+        monkeypatch.setattr(sys, "argv", ["behaviordist", *map(str, command), *extra])
+        with pytest.raises(SystemExit) as code:
+            command_line.main()
+        assert not code.value.code, capsys.readouterr().err
+        record = json.loads((tmp_path / "backtest.json").read_text())
+        cheapest[bool(extra)] = {row["strategy"]: row["cost"] for row in record["rows"]}
+    assert cheapest[False]["oracle"] == 0 < cheapest[True]["oracle"]
