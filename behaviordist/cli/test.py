@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -27,6 +27,7 @@ from behaviordist.cli.tables import (
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import Estimate, TransferTest
+    from behaviordist.hypothesis.intervals import Method
 
 Interval = Annotated[
     str, typer.Option(help="jackknife or bootstrap (of the rank correlations), over behaviors.")
@@ -73,7 +74,7 @@ def test(
             gains=gains,
             statistic=statistic,
             permutations=permutations,
-            interval=interval,
+            interval=cast("Method", interval),
             seed=seed,
             **tables.of(column),
         )

@@ -199,9 +199,7 @@ def _notes(pairs: Pairs, main: Estimate, gains: bool) -> list[str]:
     used = np.where(np.isfinite(pairs.cost), pairs.predictors[0], np.nan)[:, pairs.counted]
     flat = np.nanmax(used, axis=0) == np.nanmin(used, axis=0)
     if flat.any():
-        same = [
-            t for t, same in zip(np.array(pairs.targets)[pairs.counted], flat, strict=True) if same
-        ]
+        same = np.array(pairs.targets)[pairs.counted][flat]
         notes.append(
             f"every source is equally far from {', '.join(same)}: it counts as no relation"
         )
