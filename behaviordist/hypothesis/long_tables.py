@@ -214,15 +214,20 @@ def _matrices(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     censored = _pivot(runs.assign(censored=runs["censored"].astype(float)), "censored")
     horizon = runs[runs["censored"]].groupby("target")["cost"].min()
     cost, arrived = runs["cost"].to_numpy(), ~runs["censored"].to_numpy(dtype=bool)
-    cells = runs.reset_index(drop=True).groupby(list(KEYS)).indices
-    costs = pd.DataFrame(
-        [
-            (*key, restricted_mean(cost[at], arrived[at], float(horizon.get(key[1], np.inf))))
-            for key, at in cells.items()
-        ],
-        columns=[*KEYS, "cost"],
-    )
+    rows = [
+        (*pair, restricted_mean(cost[at], arrived[at], float(horizon.get(pair[1], np.inf))))
+        for pair, at in _cells_of(runs).items()
+    ]
+    costs = pd.DataFrame(rows, columns=[*KEYS, "cost"])
     return _pivot(costs, "cost"), censored
+
+
+def _cells_of(runs: pd.DataFrame) -> dict[tuple[str, str], list[int]]:
+    """Return the places of the runs of each pair."""
+    cells: dict[tuple[str, str], list[int]] = {}
+    for at, pair in enumerate(zip(runs["source"], runs["target"], strict=True)):
+        cells.setdefault(pair, []).append(at)
+    return cells
 
 
 def _halves(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:
