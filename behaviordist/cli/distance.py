@@ -42,8 +42,8 @@ def distance(
     geometry: Annotated[
         str,
         typer.Option(
-            help="The inner product: hellinger, euclidean, aitchison or fisher; next-byte, loglik or"
-            " samples where tokenizers differ."
+            help="The inner product: hellinger, euclidean, aitchison, fisher; where tokenizers"
+            " differ next-byte, loglik, samples."
         ),
     ] = "hellinger",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/distance"),
