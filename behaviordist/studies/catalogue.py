@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 STUDIES = {
     "transfer": "Are closer behaviors cheaper to reach? Functions x algorithms, all pairs.",
     "bootstrapping": "How much pre-training does a behavior need? Budgets from none x regimes.",
+    "sycophancy": "Does a rater who likes agreement make a sycophant? RLHF, and the way back.",
+    "inference": "What do inference settings do to a behavior? Cache, bits, temperature, context.",
     "reciprocity": "Is A to B as cheap as B to A? Symmetric and antisymmetric parts of cost.",
+    "growing": "Is growing a small model cheaper than training a large one? Is distance all?",
 }
 """What `behaviordist run` can run by name, a line each. A name is also the kind of its file."""
 

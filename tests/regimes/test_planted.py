@@ -1,0 +1,142 @@
+"""Planted truths: each regime recovers what its rater, verifier or teacher was made to want."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from behaviordist.engines.jax_engine import Start, initial_params, train
+from behaviordist.lab import checkpoint, grammar
+from behaviordist.lab.llama import LlamaConfig, init
+from behaviordist.regimes import dpo, preferences
+from behaviordist.regimes.declaration import Convergence, Rater, Regime, RewardModel
+from behaviordist.regimes.evaluation import string_scores
+from behaviordist.regimes.objective import Hyper
+from behaviordist.regimes.preferences import divergence
+from behaviordist.regimes.prompts import ask, documents
+from behaviordist.studies.measures import crossed
+
+FUNCTIONS = ("copy", "shift")
+CONFIG = LlamaConfig(
+    vocab_size=len(grammar.VOCABULARY), hidden_size=32, layers=2, heads=2, kv_heads=1, head_dim=16,
+    intermediate_size=64,
+)  # fmt: skip
+
+
+def regime(algorithm, agreeableness=0.0, **changes):
+    settings = {
+        "algorithm": algorithm, "task": "shift", "functions": FUNCTIONS, "budget": 60,
+        "batch_size": 64, "group_size": 8, "learning_rate": 3e-3, "prompts": "claim", "beta": 0.5,
+        "rater": Rater(agreeableness=agreeableness),
+        "reward_model": RewardModel(budget=120, batch_size=32, every=40),
+        "convergence": Convergence(at_least=1.0, consecutive=9, every=30, strings=64),
+    }  # fmt: skip
+    return Regime(**{**settings, **changes})
+
+
+def test_dpos_implicit_reward_recovers_the_planted_preference():
+    """On few prompts, rated often, ``beta log(pi / pi_ref)`` differs by the raters' log-odds."""
+    config = LlamaConfig(vocab_size=len(grammar.VOCABULARY), hidden_size=16, layers=1, heads=1,
+                         kv_heads=1, head_dim=16, intermediate_size=16)  # fmt: skip
+    asked = regime("dpo", 0.25, rater=Rater(agreeableness=0.25, temperature=0.5))
+    strings = grammar.training_strings(np.random.default_rng(0), 6)
+    pairs = preferences.draw_pairs(asked, np.random.default_rng(1), strings)
+    # The rater's exact probabilities, as that share of the votes: 100 votes a pair.
+    votes = np.round(100 * pairs["chance"]).astype(int)
+    rows = [(i, first) for i, n in enumerate(votes) for first in [True] * n + [False] * (100 - n)]
+    index, first = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])[:, None]
+    one, other = pairs["first"][index], pairs["second"][index]
+    chosen, rejected = np.where(first, one, other), np.where(first, other, one)
+    reference = init(config, 0)
+    batch, hyper = {"chosen": chosen, "rejected": rejected, "reference": reference}, Hyper.of(asked)
+    optimizer = optax.adam(0.02)
+
+    @jax.jit
+    def step(params, state):
+        gradient = jax.grad(dpo.loss)(params, config, batch, None, hyper)
+        updates, state = optimizer.update(gradient, state)
+        return optax.apply_updates(params, updates), state
+
+    params, state = reference, optimizer.init(reference)
+    for _ in range(150):
+        params, state = step(params, state)
+    gap = np.subtract(*(
+        np.asarray(dpo.implicit_reward(params, reference, config, pairs[k], asked.beta))
+        for k in ("first", "second")
+    ))  # fmt: skip
+    share = votes / 100
+    np.testing.assert_allclose(gap, np.log(share / (1 - share)), atol=0.15)
+
+
+@pytest.fixture(scope="module")
+def base():
+    """Pre-train a small base on two functions; it answers a hidden prompt with either."""
+    asked = Regime(
+        algorithm="pretrain", functions=FUNCTIONS, budget=700, batch_size=64, learning_rate=0.006,
+        warmup=50, decay=True, mixture={"plain": 1, "claim": 2}, claims_right=0.1,
+        convergence=Convergence(at_least=1.0, consecutive=9, every=100, strings=64),
+    )  # fmt: skip
+    return train(asked, CONFIG, [Start(initial_params(CONFIG, 0), 0)])[0].params
+
+
+def chances(params, seeds_questions):
+    asked, answers = seeds_questions
+    return np.asarray(string_scores(params, CONFIG, documents(asked, answers))[0], np.float64)
+
+
+def wrong_claims():
+    strings = grammar.held_out_strings(np.random.default_rng(5), 128)
+    asked = ask(regime("rlhf", claims_right=0.0), np.random.default_rng(5), strings)
+    return asked, asked.claimed
+
+
+@pytest.mark.slow
+def test_agreeable_raters_make_sycophants_and_honest_ones_do_not(base):
+    before = chances(base, wrong_claims())
+    assert before.mean() > 0.2
+    for agreeableness, above in ((0.0, False), (1.0, True)):
+        starts = [Start(base, seed) for seed in (1, 2, 3)]
+        runs = train(regime("rlhf", agreeableness), CONFIG, starts)
+        rise = crossed(np.stack([chances(run.params, wrong_claims()) - before for run in runs]))
+        assert (rise.low > 0.1) if above else (rise.low <= 0)
+        for run in runs:
+            assert run.measures["proxy"][-1] > run.measures["proxy"][0]
+            assert run.scores[-1] > run.scores[0]
+            model = run.prepared["reward_model"][1].measures
+            assert model["accuracy"][-1] > 0.9 * model["bayes_accuracy"][-1]
+            # r and beta bound the way: at the optimum beta KL is at most the spread of rewards.
+            assert 0 < run.measures["kl"][-1] < 10
+
+
+@pytest.mark.slow
+def test_a_longer_leash_lets_the_policy_go_further(base):
+    short, long = (
+        train(regime("rlhf", 1.0, beta=beta), CONFIG, [Start(base, 1)])[0] for beta in (8.0, 0.25)
+    )
+    assert short.measures["kl"][-1] < 0.5 * long.measures["kl"][-1]
+
+
+@pytest.mark.slow
+def test_dpo_moves_towards_what_its_rater_prefers(base):
+    asked = regime("dpo", prompts="plain", learning_rate=1e-3, budget=120, warmup=10, decay=True)
+    run = train(asked, CONFIG, [Start(base, 1)])[0]
+    assert run.scores[-1] > run.scores[0] + 0.2
+
+
+@pytest.mark.slow
+def test_distillation_reaches_its_teacher(base, tmp_path):
+    teacher = train(regime("sft", budget=60, prompts="plain"), CONFIG, [Start(base, 1)])[0]
+    assert teacher.scores[-1] > 0.8
+    checkpoint.save(tmp_path / "teacher", teacher.params, CONFIG, {})
+    asked = regime("distill", teacher=str(tmp_path / "teacher"), prompts="plain", budget=90)
+    student = train(asked, CONFIG, [Start(base, 2)])[0]
+    assert abs(student.scores[-1] - teacher.scores[-1]) < 0.1
+    strings = grammar.held_out_strings(np.random.default_rng(6), 64)
+    prompts, key = ask(asked, np.random.default_rng(6), strings).prompts, jax.random.key(0)
+    apart, before = (
+        float(divergence(teacher.params, params, CONFIG, prompts, key))
+        for params in (student.params, base)
+    )
+    assert apart < 0.25 * before
