@@ -333,9 +333,7 @@ def _teacher(folder: Path, tokenizer: Any) -> Any:
     return load_whole(base_folder(folder)).eval().requires_grad_(False)
 
 
-def _taught(
-    rows: list[Row], teacher: Any, tokenizer: Any, regime: Regime, seed: int
-) -> list[Row]:
+def _taught(rows: list[Row], teacher: Any, tokenizer: Any, regime: Regime, seed: int) -> list[Row]:
     """Let the teacher answer the prompts that come without an answer (the lab's)."""
     import torch
 
@@ -360,9 +358,11 @@ def _taught(
             eos_token_id=tokenizer.eos_token_id,
         )[:, prompts.shape[1] :]
         for prompt, answer in zip(prompts.tolist(), said.tolist(), strict=True):
-            kept = answer[: answer.index(tokenizer.eos_token_id) + 1] if (
-                tokenizer.eos_token_id in answer
-            ) else answer
+            kept = (
+                answer[: answer.index(tokenizer.eos_token_id) + 1]
+                if (tokenizer.eos_token_id in answer)
+                else answer
+            )
             taught.append(
                 {"input_ids": [*prompt, *kept], "labels": [*([-100] * len(prompt)), *kept]}
             )

@@ -94,7 +94,9 @@ def rewards(model: Any, texts: Sequence[list[int]], batch_size: int = 16) -> NDA
     return np.array(found)
 
 
-def reward_function(folder: Path, prompt_ids: Callable[[Any], list[int]]) -> Callable[..., list[float]]:
+def reward_function(
+    folder: Path, prompt_ids: Callable[[Any], list[int]]
+) -> Callable[..., list[float]]:
     """Return the reward model in `folder` as TRL calls rewards.
 
     Raises (when called)
