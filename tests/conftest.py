@@ -8,6 +8,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Most of the suite's time is XLA compiling programs that run for milliseconds.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
+from behaviordist.engines.compilation import keep_compiled  # noqa: E402
 from behaviordist.engines.threads import one_thread_per_process  # noqa: E402
 
 one_thread_per_process()
+keep_compiled()

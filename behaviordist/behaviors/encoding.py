@@ -58,6 +58,8 @@ class Encoder:
         What the prompt is set into: system prompt, shots, chat template, truncation.
     chat
         Chat messages to ids, with the opening of the answer; None where there is no template.
+    separator
+        What stands after a system prompt and after every shot, where there is no chat template.
     """
 
     encode: Callable[[str], list[int]]
@@ -67,6 +69,7 @@ class Encoder:
     label: str
     settings: InferenceSettings = InferenceSettings()
     chat: Callable[[list[dict[str, str]]], list[int]] | None = None
+    separator: str = BLANK_LINE
 
     def __call__(self, probes: ProbeSet) -> list[EncodedProbe]:
         """Encode every probe.
@@ -110,7 +113,7 @@ class Encoder:
                 turns.append({"role": "assistant", "content": shot.continuation.strip()})
             return self.chat([*turns, {"role": "user", "content": probe.prompt}])
         parts = [*([system] if system else []), *(s.prompt + s.continuation for s in shots)]
-        text = "".join(part + BLANK_LINE for part in parts) + probe.prompt
+        text = "".join(part + self.separator for part in parts) + probe.prompt
         return [*self.bos, *(self.encode(text) if text else [])]
 
     def _cut(self, before: list[int], excess: int, probe: Probe, window: int) -> list[int]:

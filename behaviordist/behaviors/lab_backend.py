@@ -18,8 +18,9 @@ from behaviordist.behaviors.checkpoint_files import (
     read_json_object,
     weight_files,
 )
-from behaviordist.behaviors.encoding import Encoder, make_batch
+from behaviordist.behaviors.encoding import EncodedProbe, Encoder, make_batch
 from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.behaviors.thinking import marginalise
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
 
@@ -44,22 +45,31 @@ class LabBehavior:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that reports should carry."""
-        return (rounding.note(self.settings.quant),) if self.settings.quant else ()
+        quant, thoughts = self.settings.quant, self.settings.thoughts
+        notes = (rounding.note(quant),) if quant else ()
+        return (*notes, f"answers averaged over {thoughts} scratchpads") if thoughts else notes
 
     def check(self, probes: ProbeSet) -> None:
         """Refuse probes outside the lab's language, or longer than the window."""
-        self.encoder()(probes)
+        encoded = self.encoder()(probes)
+        if self.settings.thoughts:
+            from behaviordist.behaviors import scratchpad
+
+            scratchpad.check(probes, encoded)
 
     def encoder(self) -> Encoder:
-        """Return the encoder of probes."""
+        """Return the encoder of probes; examples are separated by ``;``, as in the grammar."""
         from behaviordist.lab import grammar
 
+        room = 1 + self.settings.thought_tokens if self.settings.thoughts else 0
         return Encoder(
             encode=lambda text: grammar.encode(text, bos=False),
-            bos=(grammar.BOS,),
+            bos=() if self.settings.bos is False else (grammar.BOS,),
             start=None,
-            window=self.window,
+            window=self.window - room,
             label=self.label,
+            settings=self.settings,
+            separator=" ; ",
         )
 
     def token_text(self, token: int) -> str:
@@ -70,19 +80,43 @@ class LabBehavior:
 
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield log-probabilities before the logit-level settings."""
-        from behaviordist.lab import checkpoint
-
         encoded = self.encoder()(probes)
+        params, config = self._model()
+        run = _compiled(config, self.settings.kv_cache)
+        if self.settings.thoughts:
+            yield from self._thought_over(run, params, config, probes, encoded)
+        else:
+            yield from _blocks(run, params, encoded, max(item.length for item in encoded))
+
+    def _model(self) -> tuple[Any, Any]:
+        """Return the parameters and the config as the settings want them."""
+        from behaviordist.lab import checkpoint
+        from behaviordist.lab.rounding import round_blocks
+
         loaded = checkpoint.load(self.folder)
-        params = _rounded(loaded, self.settings.quant, self.folder)
-        run = _compiled(loaded.config)
-        width = max(item.length for item in encoded)
-        for start in range(0, len(encoded), ROWS):
-            batch = make_batch(encoded[start : start + ROWS], width)
-            # Absent rows are padded too, so that every batch has the one shape that is compiled.
-            tokens = np.pad(batch.tokens, ((0, ROWS - len(batch.tokens)), (0, 0)))
-            log_p = np.asarray(run(params, tokens.astype(np.int32)))
-            yield LogProbBlock(batch.probe, log_p[batch.rows, batch.columns], batch.target)
+        params, quant = loaded.params, self.settings.quant
+        if quant is not None:
+            params = round_blocks(_as_numpy(params), quant)
+        return params, replace(loaded.config, sliding_window=self.settings.sliding_window)
+
+    def _thought_over(
+        self, run: Run, params: Any, config: Any, probes: ProbeSet, encoded: list[EncodedProbe]
+    ) -> Iterator[LogProbBlock]:
+        """Score every probe after sampled scratchpads, and sum them out."""
+        from behaviordist.behaviors import scratchpad
+
+        count, longest = self.settings.thoughts, self.settings.thought_tokens
+        for several in scratchpad.by_length(encoded):
+            chosen = [probes.probes[item.index] for item in several]
+            thoughts = scratchpad.think(params, config, chosen, several, count, longest)
+            items = scratchpad.with_scratchpads(several, thoughts)
+            width = max(item.length for item in several) + 1 + longest
+            rows = np.concatenate([b.log_p for b in _blocks(run, params, items, width)])
+            ends = np.cumsum([count * item.scored for item in several])[:-1]
+            for item, each in zip(several, np.split(rows, ends), strict=True):
+                target = np.array(item.ids[-item.scored :], dtype=np.int64)
+                mixed = marginalise(each, target, count)
+                yield LogProbBlock(np.full(item.scored, item.index), mixed, target)
 
     def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield the behavior's log-probabilities."""
@@ -109,9 +143,9 @@ def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavi
 
 
 def runs_in_lab(settings: InferenceSettings) -> bool:
-    """Whether the JAX model can compute this: logit-level settings and rounded weights."""
+    """Whether the JAX model can compute this: all but other kernels, types and penalties."""
     simulated = settings.quant is None or settings.quant in rounding.LEVELS
-    return simulated and replace(settings.forward, quant=None) == InferenceSettings()
+    return simulated and settings.dtype == "float32" and settings.repetition_penalty == 1
 
 
 def speaks_lab(behavior: Behavior) -> bool:
@@ -132,26 +166,50 @@ def is_lab_checkpoint(folder: Path) -> bool:
     return isinstance(model, dict) and model.get("vocab") == TOKEN_IDS
 
 
-@lru_cache(maxsize=8)
-def _compiled(config: Any) -> Run:
+def _blocks(
+    run: Run, params: Any, encoded: list[EncodedProbe], width: int
+) -> Iterator[LogProbBlock]:
+    """Run the probes in their order, `ROWS` at a time."""
     import jax
+
+    for start in range(0, len(encoded), ROWS):
+        batch = make_batch(encoded[start : start + ROWS], width)
+        # Absent rows are padded too, so that every batch has the one shape that is compiled.
+        tokens = np.pad(batch.tokens, ((0, ROWS - len(batch.tokens)), (0, 0)))
+        # Some libraries switch the whole process to float64; numbers must not depend on it.
+        with jax.enable_x64(False):
+            log_p = np.asarray(run(params, tokens.astype(np.int32)))
+        yield LogProbBlock(batch.probe, log_p[batch.rows, batch.columns], batch.target)
+
+
+@lru_cache(maxsize=8)
+def _compiled(config: Any, cached: bool) -> Run:
+    import jax
+    import jax.numpy as jnp
 
     from behaviordist.lab import llama
 
     def run(params: Any, tokens: Any) -> Any:
         return jax.nn.log_softmax(llama.forward(params, config, tokens), axis=-1)
 
-    return jax.jit(run)
+    def run_cached(params: Any, tokens: Any) -> Any:
+        """Compute the same a token at a time, each from the keys and values of those before."""
+        batch, length = tokens.shape
+
+        def step(cache: Any, inputs: Any) -> Any:
+            position, token = inputs
+            logits, cache = llama.forward_cached(params, config, token[:, None], cache, position)
+            return cache, jax.nn.log_softmax(logits[:, 0], axis=-1)
+
+        empty = llama.empty_cache(config, batch, length)
+        _, log_p = jax.lax.scan(step, empty, (jnp.arange(length), tokens.T))
+        return log_p.swapaxes(0, 1)
+
+    return jax.jit(run_cached if cached else run)
 
 
-def _rounded(loaded: Any, quant: str | None, folder: Path) -> Any:
-    """Round the matrices in the orientation (out, in) of the checkpoint's files."""
-    from behaviordist.lab import checkpoint
+def _as_numpy(params: Any) -> Any:
+    """Return NumPy arrays: rounding is then the same arithmetic on any device."""
+    import jax
 
-    if quant is None:
-        return loaded.params
-    tensors = {
-        name: rounding.round_weights(tensor, quant) if name.endswith("_proj.weight") else tensor
-        for name, tensor in checkpoint.to_hf(loaded.params, loaded.config).items()
-    }
-    return checkpoint.from_hf(tensors, loaded.config, folder)
+    return jax.tree.map(np.asarray, params)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from behaviordist.errors import InputError, did_you_mean
 
-QUANTISATIONS = ("int8", "int4", "int2", "torchao-int8")
+QUANTISATIONS = ("int8", "int4", "int3", "int2", "torchao-int8")
 DTYPES = ("float32", "bfloat16", "float16")
 SIDES = ("left", "right")
 LOGIT_LEVEL = ("temperature", "top_k", "top_p", "min_p")
@@ -38,8 +38,8 @@ class InferenceSettings:
     min_p
         Keep tokens at least `min_p` times as probable as the most probable one.
     quant
-        Quantise the weights: int8 per output channel, int4 and int2 per group, all simulated by
-        rounding; torchao-int8 by the torchao library's own int8 weight-only kernels.
+        Quantise the weights: int8 per output channel, int4, int3 and int2 per group, all simulated
+        by rounding; torchao-int8 by the torchao library's own int8 weight-only kernels.
     dtype
         Type of weights and activations. The log-softmax is float32 always.
     repetition_penalty
@@ -48,6 +48,8 @@ class InferenceSettings:
         Compute the continuation token by token with a key-value cache, as generation does.
     context
         Context window in tokens, if smaller than the model's own.
+    sliding_window
+        Attend to the last so many tokens only, in every layer (lab checkpoints).
     truncate
         Where a prompt that is too long is cut: "left" drops its beginning, "right" its end. Without
         it, such a probe is an error.
@@ -83,6 +85,7 @@ class InferenceSettings:
     repetition_penalty: float = 1.0
     kv_cache: bool = False
     context: int | None = None
+    sliding_window: int | None = None
     truncate: str | None = None
     system: str | None = None
     shots: int = 0
@@ -107,6 +110,8 @@ class InferenceSettings:
             raise InputError(f"repetition_penalty must be above 0, not {self.repetition_penalty}")
         if self.context is not None and self.context < 1:
             raise InputError(f"context must be at least 1 token, not {self.context}")
+        if self.sliding_window is not None and self.sliding_window < 1:
+            raise InputError(f"sliding_window must be at least 1 token, not {self.sliding_window}")
         if self.chat and self.bos is not None:
             raise InputError("bos does nothing with chat=on, where the template decides; drop one")
         if self.thoughts < 0 or self.thought_tokens < 1:

@@ -194,6 +194,11 @@ def load_transformers(
     InputError
         If a file is absent, cut, pickled, wants to run code, or has no tokenizer.
     """
+    if settings.sliding_window is not None:
+        raise InputError(
+            f"'{label}': sliding_window works for lab checkpoints run in float32; other models have"
+            " the attention of their config.json: drop sliding_window"
+        )
     if path.suffix == ".gguf":
         gguf_files.header(path)
         config, digest = gguf_files.load_config(path), files_digest((path,))

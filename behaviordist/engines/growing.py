@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.errors import InputError
 from behaviordist.lab import checkpoint, grammar, llama
 from behaviordist.lab.checkpoint import Checkpoint
 from behaviordist.lab.functions import FUNCTIONS
@@ -88,6 +89,11 @@ def grow_and_measure(
 ) -> tuple[Params, LlamaConfig, dict[str, Any]]:
     """Return the larger model, its config, and what provenance says: ``growth`` and ``jump``."""
     params, config = grow.apply(growth, loaded.params, loaded.config, seed)
+    if config.hidden_size % config.heads:
+        raise InputError(
+            f"hidden_size {config.hidden_size} is no multiple of {config.heads} heads: transformers"
+            " refuses to open such a Llama, give sizes of which one divides the other"
+        )
     tokens = measured_tokens(loaded.config, seed)
     return (
         params,

@@ -236,7 +236,7 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
     ) -> Any:
         carry = (state.params, state.optimizer, state.key)
         (params, moments, key), _ = jax.lax.scan(functools.partial(step, frozen), carry, batches)
-        found = wanted.evaluate(params, config, held_out, frozen)
+        found = wanted.evaluate(wanted.deployed(params, hyper), config, held_out, frozen)
         streak = jnp.where(found[0] >= at_least, state.streak + 1, 0)
         return _State(params, moments, key, streak, streak >= consecutive), found
 
@@ -257,7 +257,7 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
         return _State(params, optimizer.init(params), key, jnp.int32(0), jnp.bool_(False))
 
     def score(params: Any, held_out: Any, frozen: Any) -> Any:
-        return wanted.evaluate(params, config, held_out, frozen)
+        return wanted.evaluate(wanted.deployed(params, hyper), config, held_out, frozen)
 
     if many:
         advance = jax.vmap(advance, in_axes=(0, 0, 0, None, None, None))

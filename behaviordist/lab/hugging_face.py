@@ -29,7 +29,18 @@ PLAIN = {
 
 
 def config_to_hf(config: LlamaConfig) -> dict[str, Any]:
-    """Return the config as Hugging Face's ``config.json``."""
+    """Return the config as Hugging Face's ``config.json``.
+
+    Raises
+    ------
+    InputError
+        The config has a sliding window, which a Llama's folder cannot say.
+    """
+    if config.sliding_window is not None:
+        raise InputError(
+            "a Llama's folder has no sliding window: save the model without, and run it with "
+            f"sliding_window={config.sliding_window}"
+        )
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",

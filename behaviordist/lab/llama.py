@@ -29,7 +29,11 @@ Cache = list[tuple[jax.Array, jax.Array]]
 
 @dataclass(frozen=True)
 class LlamaConfig:
-    """Shape and constants of a Llama. Defaults are the lab's model."""
+    """Shape and constants of a Llama. Defaults are the lab's model.
+
+    With `sliding_window`, a token attends to that many tokens at most, itself among them (Jiang et
+    al. 2023, Mistral 7B). Hugging Face's Llama has no such thing: it is a way to run one.
+    """
 
     vocab_size: int = 40
     hidden_size: int = 64
@@ -42,6 +46,7 @@ class LlamaConfig:
     tie_embeddings: bool = False
     max_positions: int = 128
     head_dim: int = 16
+    sliding_window: int | None = None
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
@@ -51,6 +56,8 @@ class LlamaConfig:
             )
         if self.head_dim % 2:
             raise InputError(f"head_dim {self.head_dim} is odd: rotary positions need an even one")
+        if self.sliding_window is not None and self.sliding_window < 1:
+            raise InputError(f"sliding_window must be at least 1 token, not {self.sliding_window}")
 
 
 def init(config: LlamaConfig, seed: int) -> Params:
@@ -111,8 +118,9 @@ def hidden_states(params: Params, config: LlamaConfig, tokens: jax.Array) -> jax
     """Return what the head multiplies, ``(B, T, d)``: the normed last layer. See `forward`."""
     length = tokens.shape[1]
     _check_length(config, length)
-    rope = _rope(config, jnp.arange(length))
-    mask = jnp.tril(jnp.ones((length, length), bool))
+    positions = jnp.arange(length)
+    rope = _rope(config, positions)
+    mask = _visible(config, positions, length)
     x = jnp.asarray(params["embed"])[tokens.reshape(-1)]
     for layer in params["layers"]:
         q, k, v = _qkv(layer, config, x, rope)
@@ -151,7 +159,7 @@ def forward_cached(
     length, room = tokens.shape[1], cache[0][0].shape[1]
     positions = start + jnp.arange(length)
     rope = _rope(config, positions)
-    mask = jnp.arange(room)[None, :] <= positions[:, None]
+    mask = _visible(config, positions, room)
     x = jnp.asarray(params["embed"])[tokens.reshape(-1)]
     filled: Cache = []
     for layer, (keys, values) in zip(params["layers"], cache, strict=True):
@@ -243,6 +251,13 @@ def _qkv(
     joint = joint.reshape(-1, length, c.heads + 2 * c.kv_heads, c.head_dim)
     rotated = _rotate(joint[:, :, : c.heads + c.kv_heads], rope)
     return rotated[:, :, : c.heads], rotated[:, :, c.heads :], joint[:, :, -c.kv_heads :]
+
+
+def _visible(config: LlamaConfig, positions: jax.Array, room: int) -> jax.Array:
+    """Return ``(T, room)``: which of the places ``0 .. room - 1`` each of the positions sees."""
+    behind = positions[:, None] - jnp.arange(room)[None, :]
+    seen = behind >= 0
+    return seen if config.sliding_window is None else seen & (behind < config.sliding_window)
 
 
 def _attend(q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array) -> jax.Array:

@@ -51,6 +51,26 @@ def sample(
 
 
 @partial(jax.jit, static_argnames=("config", "new_tokens"))
+def sample_rows(
+    params: Params, config: LlamaConfig, prompts: jax.Array, seeds: jax.Array, new_tokens: int
+) -> Pair:
+    """Draw at temperature 1 with a seed for every row; returns as `sample` does.
+
+    Rows with one prompt and one seed get one continuation, whatever else is in the batch.
+
+    Parameters
+    ----------
+    params, config, prompts, new_tokens
+        As for `sample`.
+    seeds
+        ``(B,)`` uint32.
+    """
+    shape = (new_tokens, config.vocab_size)
+    noise = jax.vmap(lambda seed: jax.random.gumbel(jax.random.key(seed), shape))(seeds)
+    return _decode(params, config, prompts, noise.swapaxes(0, 1), 1.0)
+
+
+@partial(jax.jit, static_argnames=("config", "new_tokens"))
 def greedy(params: Params, config: LlamaConfig, prompts: jax.Array, new_tokens: int) -> Pair:
     """Take the likeliest token each time; returns as `sample` does, at temperature 1."""
     noise = jnp.zeros((new_tokens, prompts.shape[0], config.vocab_size))

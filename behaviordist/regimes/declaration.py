@@ -44,6 +44,9 @@ class RewardModel(BaseModel):
     learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
     at_least: float = Field(default=1.0, gt=0, le=1)
     every: int = Field(default=10, gt=0, description="optimizer steps between evaluations")
+    checkpoint: str | None = Field(
+        default=None, description="a finished reward model to use instead of training one"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> RewardModel:
@@ -146,6 +149,12 @@ class Regime(BaseModel):
     beta: float = Field(
         default=0.1, ge=0, allow_inf_nan=False, description="dpo, rlhf: leash to the run's start"
     )
+    chosen_weight: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="dpo: weight of the cross-entropy of chosen answers beside the preferences",
+    )
     rater: Rater = Rater()
     reward_model: RewardModel = RewardModel()
     teacher: str | None = Field(default=None, description="distill: checkpoint that is imitated")
@@ -170,6 +179,8 @@ class Regime(BaseModel):
         needed = {"distill": "teacher", "qat": "bits", "grow": "growth"}.get(self.algorithm)
         if needed is not None and getattr(self, needed) is None:
             raise ValueError(f"{self.algorithm} needs '{needed}'")
+        if self.bits is not None and self.algorithm != "qat":
+            raise ValueError(f"bits is for qat; run a checkpoint of {self.algorithm} with quant=")
         if min(self.mixture.values(), default=0) < 0 or sum(self.mixture.values()) <= 0:
             raise ValueError("mixture holds shares of documents: none negative, one above 0")
         if self.budget % self.convergence.every:

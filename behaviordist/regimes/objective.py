@@ -70,6 +70,12 @@ def no_frozen_flops(regime: Regime, config: LlamaConfig, context: int) -> float:
     return 0.0
 
 
+def as_trained(params: Any, hyper: Hyper) -> Any:
+    """Run the weights that were trained."""
+    del hyper
+    return params
+
+
 @dataclass(frozen=True)
 class Objective:
     """The seam between a declared regime and the engine that executes it.
@@ -87,6 +93,8 @@ class Objective:
         ``(regime) -> tree``: what every run of the regime is scored on.
     evaluate
         ``(params, config, held_out, frozen) -> (len(MEASURES),)``.
+    deployed
+        ``(params, hyper) -> params``: the weights that are run, and so scored.
     frozen
         ``(regime, config, starts, train) -> [Frozen]``, one a start, made before training;
         `train` is the engine's, for what must be trained first.
@@ -103,6 +111,7 @@ class Objective:
     sampled_tokens: Callable[[Regime], int]
     held_out: Callable[[Regime], Any]
     evaluate: Callable[[Any, LlamaConfig, Any, Any], Any]
+    deployed: Callable[[Any, Hyper], Any] = as_trained
     frozen: Callable[..., list[Frozen]] = nothing_frozen
     trained_tokens: Callable[[Regime, int], int] = whole_rows
     frozen_flops: Callable[[Regime, LlamaConfig, int], float] = no_frozen_flops
@@ -119,7 +128,9 @@ class Hyper(NamedTuple):
     weight_decay: float
     group_size: int
     beta: float = 0.0
+    bits: int | None = None
     teacher: LlamaConfig | None = None
+    chosen_weight: float = 0.0
 
     @classmethod
     def of(cls, regime: Regime) -> Hyper:
@@ -131,5 +142,7 @@ class Hyper(NamedTuple):
             regime.weight_decay,
             regime.group_size,
             beta=regime.beta,
+            chosen_weight=regime.chosen_weight,
+            bits=regime.bits,
             teacher=checkpoint.load(Path(regime.teacher)).config if regime.teacher else None,
         )

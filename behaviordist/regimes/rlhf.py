@@ -1,23 +1,24 @@
 """Reinforcement learning from a rater's preferences: reward model first, then policy gradient.
 
-Each run first trains a reward model from the weights that it starts from (`Regime.reward_model`),
-then its policy: group-relative advantages as in `rlvr`, of the penalised reward of a sampled
-answer y, ``r(y) - beta log(pi(y) / pi_ref(y))`` (Ouyang et al. 2022). The log-ratio of the sample
-is the plain, unbiased estimate of the divergence (k1), and standing in the reward its expected
-gradient is the gradient of ``E r - beta KL(pi || pi_ref)``, prompt by prompt up to the group's
-scale; the optimum is ``pi_ref exp(r / beta)``, normalised.
+Each run first trains a reward model from the weights that it starts from (`Regime.reward_model`;
+or takes a finished one that it names), then its policy: group-relative advantages as in `rlvr`, of
+the penalised reward of a sampled answer y, ``r(y) - beta log(pi(y) / pi_ref(y))`` (Ouyang et al.
+2022). The log-ratio of the sample is the plain, unbiased estimate of the divergence (k1), and
+standing in the reward its expected gradient is the gradient of ``E r - beta KL(pi || pi_ref)``,
+prompt by prompt up to the group's scale; the optimum is ``pi_ref exp(r / beta)``, normalised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from behaviordist.lab import grammar, llama, sampling
+from behaviordist.lab import checkpoint, grammar, llama, sampling
 from behaviordist.regimes.declaration import Convergence, Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Frozen, Hyper
 from behaviordist.regimes.preferences import SCORE, divergence, policy_worth
@@ -91,7 +92,14 @@ def frozen(
     starts: Sequence[Any],
     train: Callable[..., Sequence[Any]],
 ) -> list[Frozen]:
-    """Freeze what each run starts from, and a reward model trained from there on its seed."""
+    """Freeze what each run starts from, and a reward model trained from there on its seed.
+
+    Where the regime names a finished reward model it is that one, for every run: part of what is
+    asked, so no part of what the run costs.
+    """
+    if regime.reward_model.checkpoint is not None:
+        judge = checkpoint.load(Path(regime.reward_model.checkpoint)).params
+        return [Frozen({"reference": s.params, "reward_model": judge}) for s in starts]
     first = reward_regime(regime)
     return [
         Frozen(

@@ -18,6 +18,7 @@ STUDIES = {
     "bootstrapping": "How much pre-training does a behavior need? Budgets from none x regimes.",
     "sycophancy": "Does a rater who likes agreement make a sycophant? RLHF, and the way back.",
     "reciprocity": "Is A to B as cheap as B to A? Symmetric and antisymmetric parts of cost.",
+    "growing": "Is growing a small model cheaper than training a large one? Is distance all?",
 }
 """What `behaviordist run` can run by name, a line each. A name is also the kind of its file."""
 

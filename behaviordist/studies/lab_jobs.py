@@ -28,6 +28,7 @@ def training_job(
         "source": weights,
         "seed": seed,
         "engine": ENGINE_VERSION,
+        **_frozen(regime),
     }
     arguments = {"regime": regime, "config": config, "source": source, "seed": seed}
     return Job(path, inputs, train_checkpoint, arguments)
@@ -49,6 +50,7 @@ def transfer_job(
         "seed": seed,
         "stop_at": goal.stop_at,
         "engine": ENGINE_VERSION,
+        **_frozen(regime),
     }
     arguments = {
         "regime": regime,
@@ -58,3 +60,13 @@ def transfer_job(
         "goal": goal,
     }
     return Job(path, inputs, run_transfer, arguments)
+
+
+def _frozen(regime: Regime) -> dict[str, str]:
+    """Return digests of the weights that a regime names: a teacher, a finished reward model."""
+    named = {"teacher": regime.teacher, "reward_model": regime.reward_model.checkpoint}
+    return {
+        name: file_digest(Path(folder) / "model.safetensors")
+        for name, folder in named.items()
+        if folder is not None
+    }

@@ -10,6 +10,7 @@ from typing import Any
 from behaviordist.lab.grammar import VOCABULARY
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.rlhf import reward_regime
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.lab_jobs import random_job, training_job, transfer_job
@@ -58,12 +59,43 @@ class LabRuns:
             for replicate in range(self.study.seeds)
         ]
 
+    def reward_jobs(self) -> list[Job]:
+        """Reward models of the `rlhf` regimes, from the base, once a seed.
+
+        A reward model is part of what its regime asks of every source, so it is made once and its
+        cost is no part of a transfer's.
+        """
+        return [
+            self._training(
+                self.reward_model(regime, replicate),
+                reward_regime(regime),
+                self.checkpoint(BASE),
+                f"reward-{regime.task}",
+                replicate,
+            )
+            for regime in self.study.regimes()
+            if regime.algorithm == "rlhf"
+            for replicate in range(self.study.seeds)
+        ]
+
+    def reward_model(self, regime: Regime, replicate: int) -> Path:
+        """Folder of the reward model of an `rlhf` regime."""
+        return self.checkpoint(f"reward-{regime.task}", replicate)
+
+    def judged(self, regime: Regime, replicate: int) -> Regime:
+        """Return the regime with its finished reward model, where it needs one."""
+        if regime.algorithm != "rlhf":
+            return regime
+        folder = str(self.reward_model(regime, replicate))
+        judge = regime.reward_model.model_copy(update={"checkpoint": folder})
+        return regime.model_copy(update={"reward_model": judge})
+
     def regime_jobs(self) -> list[Job]:
         """Post-training of every behavior from the base, once a seed."""
         return [
             self._training(
                 self.checkpoint(regime.label, replicate),
-                regime,
+                self.judged(regime, replicate),
                 self.checkpoint(BASE),
                 regime.label,
                 replicate,
@@ -93,6 +125,7 @@ class LabRuns:
         """Make the job of one transfer run; its data seed is shared by all sources of a target."""
         targets = {regime.label: regime for regime in self.study.regimes()}
         regime = self.study.transfer_regime(targets[transfer.target])
+        regime = self.judged(regime, transfer.seed)
         source = self.checkpoint(transfer.source, transfer.seed)
         seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
         return transfer_job(transfer.path, regime, self.config, source, seed, goal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from behaviordist.engines.compilation import keep_compiled
 from behaviordist.engines.threads import one_thread_per_process
 from behaviordist.errors import InputError
 from behaviordist.store.jobs import exclusive
@@ -61,6 +62,7 @@ def run(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder} is a file: give a folder")
     one_thread_per_process()
+    keep_compiled()
     described = command or f"behaviordist run {study}{' --quick' * quick} --seed {seed}"
     settings = Settings(folder, seed, jobs or cpu_count(), quick, described)
     with exclusive(folder):

@@ -52,6 +52,10 @@ def train_behaviors(runs: LabRuns, processes: int, clock: StageClock) -> None:
     """Pre-train the base, then post-train every regime from every seed."""
     with clock.stage("pretrain", 1, "Pre-training the base") as done:
         run_jobs([runs.base_job()], 1, done)
+    jobs = runs.reward_jobs()
+    if jobs:
+        with clock.stage("reward models", len(jobs), "Training reward models on a rater") as done:
+            run_jobs(jobs, processes, done)
     jobs = [*runs.random_jobs(), *runs.regime_jobs()]
     with clock.stage("regimes", len(jobs), "Post-training the behaviors") as done:
         run_jobs(jobs, processes, done)

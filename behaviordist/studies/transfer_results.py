@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from behaviordist.regimes.declaration import Regime
 from behaviordist.store import publish, write_json, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
@@ -276,7 +277,7 @@ def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
             {
                 "checkpoint": f"checkpoints/{runs.checkpoint(label, r).name}",
                 **{key: runs.provenance(label, r)[key] for key in keys},
-                **preference_evidence(runs.provenance(label, r)),
+                **preference_evidence(runs.provenance(label, r), _judge(runs, regimes[label], r)),
                 "replicate": r,
             }
             for r in range(runs.study.seeds)
@@ -300,8 +301,22 @@ def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def preference_evidence(provenance: Mapping[str, Any]) -> dict[str, float]:
+def _judge(runs: LabRuns, regime: Regime, replicate: int) -> dict[str, Any] | None:
+    """Return the provenance of the reward model that a regime was trained against, if any."""
+    if regime.algorithm != "rlhf":
+        return None
+    return runs.provenance(f"reward-{regime.task}", replicate)
+
+
+def preference_evidence(
+    provenance: Mapping[str, Any], judge: Mapping[str, Any] | None
+) -> dict[str, float]:
     """Evidence of a run that learned from preferences; empty for one that did not.
+
+    Parameters
+    ----------
+    provenance, judge
+        Of the run, and of its reward model where it had one.
 
     Returns
     -------
@@ -318,10 +333,9 @@ def preference_evidence(provenance: Mapping[str, Any]) -> dict[str, float]:
         found |= {"kl": evidence["kl"][-1], "best_score": max(evidence["scores"])}
     if "proxy" in evidence:
         found |= {"proxy_start": evidence["proxy"][0], "proxy_end": evidence["proxy"][-1]}
-    first = provenance.get("prepared", {}).get("reward_model")
-    if first is not None:
+    if judge is not None:
         names = ("accuracy", "bayes_accuracy")
-        found |= {name: first["evidence"][name][-1] for name in names}
+        found |= {name: judge["evidence"][name][-1] for name in names}
     return found
 
 

@@ -31,7 +31,7 @@ def test_shipped_studies_load(name, quick):
 def test_the_default_study_is_as_large_as_promised():
     study = load_study("transfer")
     assert len(study.regimes()) >= 16 and study.seeds >= 2
-    assert set(study.post_training) == {"sft", "rlvr"}
+    assert set(study.post_training) == {"sft", "dpo", "rlvr", "rlhf"}
 
 
 @pytest.mark.parametrize(

@@ -7,23 +7,22 @@ from behaviordist.report.transfer_tables import preferences_table
 from behaviordist.store import write_json
 from behaviordist.studies.transfer_results import preference_evidence
 
-JUDGE = {"accuracy": [0.5, 0.9], "bayes_accuracy": [0.98, 0.98]}
+JUDGE = {"evidence": {"accuracy": [0.5, 0.9], "bayes_accuracy": [0.98, 0.98]}}
 HACKED = {
     "evidence": {"scores": [0.1, 0.6, 0.2], "kl": [0.0, 3.0, 9.0], "proxy": [-1.0, 2.0, 4.0]},
-    "prepared": {"reward_model": {"evidence": JUDGE}},
 }  # fmt: skip
 
 
 def test_evidence_is_read_from_the_runs_provenance():
-    assert preference_evidence(HACKED) == {
+    assert preference_evidence(HACKED, JUDGE) == {
         "kl": 9.0, "best_score": 0.6, "proxy_start": -1.0, "proxy_end": 4.0, "accuracy": 0.9,
         "bayes_accuracy": 0.98,
     }  # fmt: skip
-    assert preference_evidence({"evidence": {"scores": [0.1]}}) == {}
+    assert preference_evidence({"evidence": {"scores": [0.1]}}, None) == {}
 
 
 def test_the_table_shows_it_and_leaves_other_behaviors_out(tmp_path):
-    runs = [{"score": 0.2, **preference_evidence(HACKED)}]
+    runs = [{"score": 0.2, **preference_evidence(HACKED, JUDGE)}]
     behaviors = [
         {"label": "rlhf-copy", "runs": runs},
         {"label": "sft-copy", "runs": [{"score": 1.0}]},

@@ -1,0 +1,179 @@
+"""What study `growing` measures: jumps, FLOPs to the large model's level, post-training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.engines.checkpoints import flops_per_step
+from behaviordist.studies.growing import CONTROL, SMALL, Runs, fresh
+from behaviordist.studies.progress import StageClock
+
+ROUNDING = 1e-4
+"""Distance below which two models count as one function: float32 leaves about 1e-6 (hellinger)."""
+
+
+def curve_table(runs: Runs) -> pd.DataFrame:
+    """Scores of pre-training, one row an evaluation: name, seed, flops, score.
+
+    FLOPs of grown models and of the control hold those of the small model that they start from.
+    """
+    regime = runs.study.small_regime()
+    shapes = {SMALL: runs.small_config, CONTROL: runs.small_config}
+    shapes |= {**runs.shapes, **runs.scratches}
+    parts = []
+    for name, shape in shapes.items():
+        for r in range(runs.study.seeds):
+            evidence = runs.provenance(name, r)["evidence"]
+            before = 0.0
+            if name in runs.shapes or name == CONTROL:
+                before = runs.provenance(SMALL, r)["flops"]
+            flops = before + np.array(evidence["steps"]) * flops_per_step(regime, shape)
+            parts.append(
+                pd.DataFrame({"flops": flops, "score": evidence["scores"]}).assign(
+                    name=name, seed=r
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def savings_table(runs: Runs, curves: pd.DataFrame) -> pd.DataFrame:
+    """FLOPs to the large model's level, from scratch and by growth: one row an operator and seed.
+
+    The level is a share, fixed in the study's file, of the mean score at which the large models
+    from scratch of that shape end. A run that does not reach it is censored at its last FLOPs.
+
+    Returns
+    -------
+    DataFrame
+        operator, seed, level, scratch, growth (FLOPs, the small model's included), small (its
+        FLOPs), censored_scratch, censored_growth, savings (log2 of scratch over growth),
+        left (share of `scratch` that is still paid after growth), ahead (score at equal FLOPs
+        less that of the large model), lost (score right after growth less the small model's),
+        back (FLOPs after growth until the small model's last score is reached again).
+    """
+    first = next(iter(runs.shapes))
+    rows = []
+    for operator in (*runs.shapes, CONTROL):
+        large = runs.scratch(first if operator == CONTROL else operator)
+        ends = [_curve(curves, large, r)[1][-1] for r in range(runs.study.seeds)]
+        level = runs.study.level_share * float(np.mean(ends))
+        for r in range(runs.study.seeds):
+            scratch, out_scratch = _passage(*_curve(curves, large, r), level)
+            x, y = _curve(curves, operator, r)
+            growth, out_growth = _passage(x, y, level)
+            last = float(_curve(curves, SMALL, r)[1][-1])
+            # Rounding must not count as a loss: right after exact growth the scores are equal.
+            again = _passage(x, y, last - 1e-4)
+            rows.append(
+                {
+                    "operator": operator,
+                    "seed": r,
+                    "level": level,
+                    "scratch": scratch,
+                    "growth": growth,
+                    "small": float(x[0]),
+                    "censored_scratch": out_scratch,
+                    "censored_growth": out_growth,
+                    "savings": float(np.log2(scratch / growth)),
+                    "left": (growth - float(x[0])) / scratch,
+                    "ahead": float(y[-1]) - ends[r],
+                    "lost": float(y[0]) - last,
+                    "back": float("nan") if again[1] else again[0] - float(x[0]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
+    """Distances of every model from the small one of its seed: name, seed, distance.
+
+    Name ``other seed`` holds the distance of the small model from those of the other seeds. The
+    matrix of the first seed is left in the folder.
+    """
+    from behaviordist.behaviors import load
+    from behaviordist.distances import matrix_of
+    from behaviordist.distances.fingerprinting import fingerprint
+    from behaviordist.probes import ProbeSet
+
+    study = runs.study
+    names, seeds = runs.sources(), range(study.seeds)
+    behaviors = [load(str(runs.place(n, r)), label=f"{n}-s{r}") for r in seeds for n in names]
+    geometry = study.distances.geometry
+
+    def finished(label: str, seen: int, total: int) -> None:
+        done(int(seen == total))
+
+    with clock.stage("fingerprints", len(behaviors), "Fingerprinting the checkpoints") as done:
+        prints = fingerprint(
+            behaviors,
+            ProbeSet.load(study.distances.probes),
+            (geometry,),
+            folder=runs.folder / "fingerprints",
+            progress=finished,
+        )[geometry]
+    matrix_of(prints[: len(names)]).with_floor(ROUNDING**2).save(runs.folder)
+    matrix = matrix_of(prints)
+    at, away = {label: i for i, label in enumerate(matrix.labels)}, matrix.distances
+    small = [at[f"{SMALL}-s{r}"] for r in seeds]
+    rows = [(n, r, float(away[at[f"{n}-s{r}"], small[r]])) for n in names for r in seeds]
+    for r in seeds:
+        others = [small[s] for s in seeds if s != r]
+        if others:
+            rows.append(("other seed", r, float(away[small[r], others].mean())))
+    return pd.DataFrame(rows, columns=["name", "seed", "distance"])
+
+
+def ratio_table(runs: Runs, costs: pd.DataFrame) -> pd.DataFrame:
+    """Steps of post-training against two references, as log2 ratios.
+
+    Returns
+    -------
+    DataFrame
+        operator, target, seed, fresh (steps from the model right after growth over steps from the
+        small one), trained (steps from the model trained on over steps from the large one from
+        scratch, at equal FLOPs), censored (runs among the four that did not arrive: they count as
+        their budget).
+    """
+    steps = costs.set_index(["source", "target", "seed"])["steps"].clip(lower=1)
+    out = costs.set_index(["source", "target", "seed"])["censored"]
+    rows = []
+    for operator in runs.shapes:
+        for target in costs["target"].unique():
+            for r in range(runs.study.seeds):
+                four = [fresh(operator), SMALL, operator, runs.scratch(operator)]
+                keys = [(name, target, r) for name in four]
+                log2 = [float(np.log2(steps[key])) for key in keys]
+                rows.append(
+                    {
+                        "operator": operator,
+                        "target": target,
+                        "seed": r,
+                        "fresh": log2[0] - log2[1],
+                        "trained": log2[2] - log2[3],
+                        "censored": int(sum(out[key] for key in keys)),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def on_grid(curves: pd.DataFrame, name: str, seeds: int, grid: Any) -> list[list[float]]:
+    """Scores of a model's seeds at given FLOPs; NaN before a curve starts and past its end."""
+    return [
+        np.interp(grid, *_curve(curves, name, r), left=np.nan, right=np.nan).tolist()
+        for r in range(seeds)
+    ]
+
+
+def _curve(curves: pd.DataFrame, name: str, replicate: int) -> tuple[Any, Any]:
+    part = curves[(curves["name"] == name) & (curves["seed"] == replicate)]
+    return part["flops"].to_numpy(), part["score"].to_numpy()
+
+
+def _passage(flops: Any, scores: Any, level: float) -> tuple[float, bool]:
+    from behaviordist.transfer.curves import first_passage
+
+    found = first_passage(flops, scores, level, float(flops[-1]))
+    return found.cost, found.censored

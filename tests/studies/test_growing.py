@@ -1,0 +1,200 @@
+"""Study `growing`: planted curves give the savings, jumps and verdicts that were planted."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from behaviordist.engines.checkpoints import flops_per_step
+from behaviordist.errors import InputError
+from behaviordist.studies.config import load_study
+from behaviordist.studies.growing import CONTROL, SMALL, Runs, fresh
+from behaviordist.studies.growing_measures import curve_table, ratio_table, savings_table
+from behaviordist.studies.growing_results import Measured, conclude
+from behaviordist.transfer.curves import summarise
+
+EXACT, JUMPING = ["depth", "mlp", "heads", "width"], ["stack", "interpolate"]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Runs(load_study("growing"), tmp_path, 0)
+
+
+def plant(runs, share_left=0.25):
+    """Straight curves: scratch climbs to 1 over its FLOPs, growth over a planted share of them.
+
+    The small model stops at a quarter of its large model's FLOPs; a grown model gets from there
+    to the level in `share_left` of the FLOPs that the large one needs, jittered by seed.
+    """
+    regime, steps = runs.study.small_regime(), runs.study.large_steps
+    grid = np.arange(0, steps + 1, runs.study.every)
+    jump = {"max_logit_difference": 0.0, "hellinger": 0.0, "positions": 1}
+    for r in range(runs.study.seeds):
+        small_steps = 25 * (10 + r)
+        small_flops = small_steps * flops_per_step(regime, runs.small_config)
+        write(runs, SMALL, r, np.arange(0, small_steps + 1, 25), flops=small_flops)
+        for name in runs.scratches:
+            write(runs, name, r, grid, scores=grid / steps)
+        for name in (*runs.shapes, CONTROL):
+            level_at = share_left * (1 + 0.02 * r) * runs.study.level_share * steps
+            own = runs.shapes.get(name, runs.small_config)
+            first = next(iter(runs.shapes.values()))
+            large = runs.shapes.get(name, first)
+            level_at *= flops_per_step(regime, large) / flops_per_step(regime, own)
+            reached = 0.5 + (runs.study.level_share - 0.5) * grid / level_at
+            write(runs, name, r, grid, scores=np.minimum(reached, 1.0))
+        for name in runs.shapes:
+            sizes = {"parameters": 2, "layers": 2}
+            grown = {"before": sizes, "after": {**sizes, "layers": 4}}
+            write(runs, fresh(name), r, [0], growth=grown, jump=jump)
+
+
+def write(runs, name, replicate, steps, scores=None, **more):
+    scores = np.linspace(0, 0.5, len(steps)) if scores is None else scores
+    evidence = {"steps": list(map(int, steps)), "scores": list(map(float, scores))}
+    folder = runs.place(name, replicate)
+    folder.mkdir(parents=True)
+    record = {"evidence": evidence, "steps": int(steps[-1]), "converged": True, **more}
+    (folder / "provenance.json").write_text(json.dumps(record))
+
+
+def post_training(runs, factor):
+    """Runs that reach tau after steps planted by source; `factor` multiplies freshly grown ones."""
+    rows = []
+    for regime in runs.study.regimes():
+        for name in runs.sources():
+            for r in range(runs.study.seeds):
+                base = 20 * (1 + 0.05 * r) * (factor if name.endswith("-fresh") else 1.0)
+                for step in range(81):
+                    rows.append((name, regime.label, r, step, float(step >= base)))
+    frame = pd.DataFrame(rows, columns=["source", "target", "seed", "step", "score"])
+    return frame.assign(
+        source_role="base", greedy=0.0, tokens=0.0, flops=0.0, level=0.8, tau=0.8, budget=80
+    )
+
+
+def measured(runs, factor=1.0, jump=0.0, **planted):
+    plant(runs, **planted)
+    curves, costs = curve_table(runs), summarise(post_training(runs, factor))
+    savings = savings_table(runs, curves)
+    jumps = [(fresh(n), r, jump) for n in EXACT for r in range(4)]
+    jumps += [(fresh(n), r, 0.5 + 0.01 * r) for n in JUMPING for r in range(4)]
+    jumps += [(n, r, 0.3) for n in runs.shapes for r in range(4)]
+    jumps += [("other seed", r, 0.2 + 0.01 * r) for r in range(4)]
+    table = pd.DataFrame(jumps, columns=["name", "seed", "distance"])
+    return Measured(runs, curves, costs, savings, table, ratio_table(runs, costs))
+
+
+def test_savings_are_the_planted_ratio_of_flops(runs):
+    plant(runs, share_left=0.25)
+    savings = savings_table(runs, curve_table(runs))
+    regime, every = runs.study.small_regime(), runs.study.every
+    for row in savings.to_dict("records"):
+        shape = runs.shapes.get(row["operator"], runs.small_config)
+        one = flops_per_step(regime, shape) * every
+        scratch = runs.study.level_share * runs.study.large_steps
+        large = next(iter(runs.shapes.values())) if row["operator"] == CONTROL else shape
+        expected = scratch * flops_per_step(regime, large)
+        after = 0.25 * (1 + 0.02 * row["seed"]) * expected
+        assert row["level"] == pytest.approx(0.95)
+        # Costs are read at evaluations: rounded up by less than one.
+        assert 0 <= row["scratch"] - expected < flops_per_step(regime, large) * every + 1
+        assert -1 <= row["growth"] - row["small"] - after < one + 1
+        assert row["left"] == pytest.approx((row["growth"] - row["small"]) / row["scratch"])
+        assert row["savings"] == pytest.approx(np.log2(row["scratch"] / row["growth"]))
+        assert not row["censored_growth"] and row["lost"] == pytest.approx(0) and row["back"] == 0
+
+
+def test_a_grown_model_that_never_arrives_is_censored_not_dropped(runs):
+    plant(runs, share_left=5.0)
+    savings = savings_table(runs, curve_table(runs))
+    assert savings["censored_growth"].all() and not savings["censored_scratch"].any()
+    assert (savings[savings["operator"] != CONTROL]["savings"] < 0).all()
+
+
+VERDICTS = {
+    "growth pays": ({"share_left": 0.25}, 2, "supported"),
+    "growth does not pay": ({"share_left": 0.9}, 2, "not supported"),
+    "distance is not all": ({}, 0, "supported"),
+    "a jump is no distance zero": ({"jump": 0.01}, 0, "inconclusive"),
+    "other steps at distance zero": ({"factor": 1.5}, 1, "supported"),
+    "the same steps at distance zero": ({}, 1, "inconclusive"),
+    "jumps beyond other seeds": ({}, 4, "supported"),
+}
+
+
+@pytest.mark.parametrize("case", VERDICTS)
+def test_verdicts_are_the_planted_ones(runs, case):
+    planted, index, verdict = VERDICTS[case]
+    findings = conclude(measured(runs, **planted))
+    assert findings.claims[index].verdict == verdict, findings.claims[index].answer
+
+
+def test_the_step_ratio_is_the_planted_factor(runs):
+    found = measured(runs, factor=1.5)
+    claim = conclude(found).claims[1]
+    assert 2**claim.value == pytest.approx(1.5, abs=0.05)
+    assert found.ratio("trained", EXACT).value == 0.0
+
+
+def test_growth_gets_no_more_flops_than_the_large_model(runs):
+    plant(runs)
+    regime = runs.study.small_regime()
+    for r in range(runs.study.seeds):
+        small = runs.provenance(SMALL, r)["flops"]
+        for name, shape in runs.shapes.items():
+            spent = small + runs.steps_left(name, r) * flops_per_step(regime, shape)
+            total = runs.study.large_steps * flops_per_step(regime, shape)
+            assert total - runs.study.every * flops_per_step(regime, shape) < spent <= total
+
+
+BAD = {
+    "names one operator twice": {"growths": [{"operator": "depth", "layers": 4}] * 2},
+    "may use up the FLOPs .* 'heads'": {"small": {"budget": 800, "at_least": 0.6}},
+    "operator 'depth' needs 'layers'": {"growths": [{"operator": "depth"}]},
+    "operator 'depth' does not change 'heads'": {
+        "growths": [{"operator": "depth", "layers": 3, "heads": 8}]
+    },
+    "layers is 2: growth needs more": {"growths": [{"operator": "depth", "layers": 2}]},
+    "unknown function 'revers'": {"task": "revers"},
+    "multiples of every": {"large_steps": 601},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_files_are_refused_in_one_line(tmp_path, message):
+    values = load_study("growing").resolved() | BAD[message]
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError, match=message) as error:
+        load_study(str(path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_whole_run_ends_in_findings_and_a_second_one_makes_nothing(tmp_path):
+    from behaviordist.studies.run import run
+
+    values = load_study("growing", quick=True).resolved()
+    values["model"] |= {"hidden_size": 16, "heads": 2, "kv_heads": 1, "intermediate_size": 16}
+    values["growths"][1] = {"operator": "stack", "layers": 3}
+    values |= {"small": {"budget": 50, "at_least": 0.9}, "large_steps": 100, "strings": 16}
+    for settings in values["post_training"].values():
+        settings |= {"budget": 4, "batch_size": 16}
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(values))
+    record = run(str(path), tmp_path / "out")
+    assert record["kind"] == "findings" and len(record["findings"]["claims"]) == 6
+    assert (tmp_path / "out" / "index.html").is_file()
+    grown = json.loads((tmp_path / "out/checkpoints/depth-fresh-s0/provenance.json").read_text())
+    assert grown["jump"]["max_logit_difference"] == 0.0
+    weights = sorted((tmp_path / "out").rglob("*.safetensors"))
+    times = [path.stat().st_mtime_ns for path in weights]
+    again = run(str(path), tmp_path / "out")
+    assert times and [path.stat().st_mtime_ns for path in weights] == times
+    assert again["findings"] == record["findings"]
