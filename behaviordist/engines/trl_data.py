@@ -182,7 +182,7 @@ def _lab_rows(regime: Regime, tokens: Tokens, rng: np.random.Generator) -> Itera
 
 def _lab_algorithm(regime: Regime) -> str:
     """Return whose data the lab draws: `qat` is fine-tuning under rounding, on the same data."""
-    return "sft" if regime.algorithm == "qat" else regime.algorithm
+    return {"qat": "sft", "grow": "continue"}.get(regime.algorithm, regime.algorithm)
 
 
 def _lab_row(algorithm: str, row: Row) -> Row:

@@ -32,13 +32,13 @@ from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.progress import StageClock
 from behaviordist.studies.trl_base import base_job
 from behaviordist.studies.trl_file import Study
+from behaviordist.studies.trl_pairs import run_folder, weights_digest
 from behaviordist.transfer.runs import Goal, Transfer
 from behaviordist.transfer.trl_runs import collect_trl, run_trl_transfer
 
 __all__ = ["Study", "run_study"]
 
 BASE = "base"
-WEIGHTS = ("adapter_model.safetensors", "model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ class TrlRuns:
         made = self._job(transfer.path, regime, transfer.source, transfer.target, transfer.seed)
         seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
         inputs = {**made.inputs, "seed": seed, "stop_at": goal.stop_at}
-        arguments = {**made.arguments, "seed": seed, "goal": goal}
+        work = run_folder(self.folder, transfer.path, inputs)
+        arguments = {**made.arguments, "seed": seed, "goal": goal, "work": work}
         return Job(transfer.path, inputs, run_trl_transfer, arguments)
 
     def _job(self, path: Path, regime: Regime, source: str, label: str, replicate: int) -> Job:
@@ -142,7 +143,7 @@ class TrlRuns:
             inputs["reward"] = weights_digest(reward)
             asked = placed.reward_model.model_copy(update={"checkpoint": str(reward.resolve())})
             placed = placed.model_copy(update={"reward_model": asked})
-        work = self.folder / "work" / path.relative_to(self.folder).with_suffix("")
+        work = run_folder(self.folder, path, inputs)
         arguments = {"regime": placed, "source": start, "seed": seed, "work": work}
         return Job(path, inputs, train_checkpoint, arguments)
 
@@ -151,14 +152,6 @@ class TrlRuns:
             return None
         inside = self.folder / path
         return str((inside if inside.exists() else Path(path)).absolute())
-
-
-def weights_digest(folder: Path) -> str:
-    """Return the digest of a checkpoint's weights, an adapter's or whole ones."""
-    for name in WEIGHTS:
-        if (folder / name).is_file():
-            return file_digest(folder / name)
-    raise InputError(f"{folder} has no weights; expected {' or '.join(WEIGHTS)}")
 
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
