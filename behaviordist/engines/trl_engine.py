@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.trl_curve import CurveFile, CurveRow, Stop, curve_callback
-from behaviordist.engines.trl_data import Row, Tokens, training_rows
+from behaviordist.engines.trl_data import Tokens, training_rows
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.engines.trl_models import (
     base_folder,
@@ -28,6 +28,7 @@ from behaviordist.engines.trl_models import (
 from behaviordist.engines.trl_score import MEANING, Scorer
 from behaviordist.errors import InputError
 from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.rows import Row
 from behaviordist.store import write_json
 
 ENGINE_VERSION = 1
@@ -347,9 +348,7 @@ def _teacher(folder: Path, tokenizer: Any) -> Any:
     return load_whole(base_folder(folder)).eval().requires_grad_(False)
 
 
-def _taught(
-    rows: list[Row], teacher: Any, tokenizer: Any, regime: Regime, seed: int
-) -> list[Row]:
+def _taught(rows: list[Row], teacher: Any, tokenizer: Any, regime: Regime, seed: int) -> list[Row]:
     """Let the teacher answer the prompts that come without an answer (the lab's)."""
     import torch
 
@@ -374,9 +373,11 @@ def _taught(
             eos_token_id=tokenizer.eos_token_id,
         )[:, prompts.shape[1] :]
         for prompt, answer in zip(prompts.tolist(), said.tolist(), strict=True):
-            kept = answer[: answer.index(tokenizer.eos_token_id) + 1] if (
-                tokenizer.eos_token_id in answer
-            ) else answer
+            kept = (
+                answer[: answer.index(tokenizer.eos_token_id) + 1]
+                if (tokenizer.eos_token_id in answer)
+                else answer
+            )
             taught.append(
                 {"input_ids": [*prompt, *kept], "labels": [*([-100] * len(prompt)), *kept]}
             )

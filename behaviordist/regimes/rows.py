@@ -139,5 +139,7 @@ def _read_dataset(where: str) -> list[Row]:
         raise
     except Exception as error:  # the library raises a dozen kinds, network errors among them
         reason = " ".join(str(error).split())[:160]
-        raise InputError(f"data '{where}' cannot be read ({type(error).__name__}: {reason})") from None
+        raise InputError(
+            f"data '{where}' cannot be read ({type(error).__name__}: {reason})"
+        ) from None
     return [dict(row) for row in found]

@@ -7,6 +7,7 @@ files. It is no vault against a determined attacker: run it where nothing is to 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -166,10 +167,8 @@ def run_python(code: str, verifier: Verifier) -> int:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """Kill a child with all that it started."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     child.wait()
 
 

@@ -54,4 +54,6 @@ def convert_gguf(folder: Path, path: Path) -> None:
 def base_job(folder: Path, base: str) -> Job:
     """Return the job that converts a study's base, once."""
     path = find_gguf(base)
-    return Job(folder, {"gguf": file_digest(path), "dtype": "float32"}, convert_gguf, {"path": path})
+    return Job(
+        folder, {"gguf": file_digest(path), "dtype": "float32"}, convert_gguf, {"path": path}
+    )

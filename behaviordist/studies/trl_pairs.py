@@ -70,7 +70,9 @@ class Asked:
         """
         require_trl()
         if seeds < 1 or not 0 < share <= 1 or seed < 0:
-            raise InputError("--seeds is 1 or more, --share above 0 and at most 1, --seed 0 or more")
+            raise InputError(
+                "--seeds is 1 or more, --share above 0 and at most 1, --seed 0 or more"
+            )
         regimes = [load_regime(path) for path in targets]
         named = [(source_label(path), path) for path in sources]
         if base is not None:
@@ -129,8 +131,8 @@ def measure_transfers(
     asked: Asked, processes: int, clock: StageClock
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Run every transfer that is not finished; write the folder; return costs, censored, notes."""
-    from behaviordist.transfer.matrix import TransferMatrix
     from behaviordist.studies.trl_results import write_costs
+    from behaviordist.transfer.matrix import TransferMatrix
 
     goals = fix_goals(asked, processes, clock)
     transfers = _transfers(asked)
@@ -168,13 +170,11 @@ def fix_goals(asked: Asked, processes: int, clock: StageClock) -> dict[str, Goal
         levels = _own_levels(asked, asked.base, processes, clock)
     for label, level in levels.items():
         if level <= 0:
-            raise InputError(f"{label}: its own run never scored above 0: raise its budget")
+            raise InputError(f"{label}: its own run ended at score 0: raise its budget")
     return {k: Goal(v, asked.share * v, asked.share * v) for k, v in levels.items()}
 
 
-def _own_levels(
-    asked: Asked, base: Path, processes: int, clock: StageClock
-) -> dict[str, float]:
+def _own_levels(asked: Asked, base: Path, processes: int, clock: StageClock) -> dict[str, float]:
     """Tune the base into every target, once a seed; return the mean score that each reached."""
     replicates = [(label, r) for label in asked.targets for r in range(asked.seeds)]
     rewards = [

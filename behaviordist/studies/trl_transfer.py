@@ -192,7 +192,7 @@ def train_behaviors(runs: TrlRuns, processes: int, clock: StageClock) -> None:
 def run_transfers(runs: TrlRuns, processes: int, clock: StageClock) -> pd.DataFrame:
     """Tune every source into every target; one row an evaluation."""
     goals = fix_goals(runs)
-    transfers = runs.transfers()
+    transfers = [transfer for transfer in runs.transfers() if transfer.target in goals]
     jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
     with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
         run_jobs(jobs, processes, done)
@@ -200,18 +200,28 @@ def run_transfers(runs: TrlRuns, processes: int, clock: StageClock) -> pd.DataFr
 
 
 def fix_goals(runs: TrlRuns) -> dict[str, Goal]:
-    """Fix tau of every target from its own runs, before any transfer."""
-    asked, seeds = runs.study.transfer, runs.study.seeds
-    goals = {}
+    """Fix tau of every target from its own runs, before any transfer.
+
+    A regime whose own runs ended no higher than they started brings nothing out that others could
+    be asked for (a policy that fools its reward model): it is a source, but no target.
+    """
+    asked, goals = runs.study.transfer, {}
     for label in runs.targets:
-        level = sum(runs.provenance(label, r)["score"] for r in range(seeds)) / seeds
-        if level <= 0:
-            raise InputError(
-                f"{label}: its own run never scored above 0, so nothing can be asked of others:"
-                " raise its budget or learning_rate"
-            )
-        goals[label] = Goal(level, asked.share * level, max(asked.share, *asked.sweep) * level)
+        first, level = own_scores(runs, label)
+        if level > first:
+            goals[label] = Goal(level, asked.share * level, max(asked.share, *asked.sweep) * level)
+    if not goals:
+        raise InputError(
+            "no regime's own run scored above its start: raise budget or learning_rate"
+        )
     return goals
+
+
+def own_scores(runs: TrlRuns, label: str) -> tuple[float, float]:
+    """Return the mean score of a regime's own runs where they started and where they ended."""
+    found = [runs.provenance(label, r)["evidence"]["scores"] for r in range(runs.study.seeds)]
+    first, last = (sum(scores[i] for scores in found) / len(found) for i in (0, -1))
+    return first, last
 
 
 def measure_distances(runs: TrlRuns, clock: StageClock) -> dict[str, Any]:

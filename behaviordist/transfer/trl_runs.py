@@ -54,5 +54,7 @@ def collect_trl(transfers: Iterable[Transfer], goals: Mapping[str, Goal]) -> pd.
 def met_at_start(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the (source, target) pairs that needed no step in any seed: their cost is 0."""
     first = rows[rows["step"] == 0]
-    met = first.assign(met=first["score"] >= first["tau"]).groupby(["source", "target"])["met"]
-    return [(str(source), str(target)) for (source, target), m in met.all().items() if m]
+    met = first.assign(met=first["score"] >= first["tau"])
+    everywhere = met.groupby(["source", "target"], as_index=False)["met"].all()
+    kept = everywhere[everywhere["met"]]
+    return list(zip(kept["source"].astype(str), kept["target"].astype(str), strict=True))

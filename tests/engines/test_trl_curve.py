@@ -76,7 +76,9 @@ def test_a_killed_run_continues_to_the_same_curve(tmp_path):
     steps = [r.step for r in resumed.curve]
     assert steps == list(range(0, 65, 5)), "every evaluation once"
     for name in ("step", "tokens", "flops"):
-        assert [getattr(r, name) for r in resumed.curve] == [getattr(r, name) for r in straight.curve]
+        assert [getattr(r, name) for r in resumed.curve] == [
+            getattr(r, name) for r in straight.curve
+        ]
     np.testing.assert_allclose(
         [r.score for r in resumed.curve], [r.score for r in straight.curve], rtol=1e-5
     )

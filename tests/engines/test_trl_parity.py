@@ -188,7 +188,11 @@ def test_advantages_differ_by_the_spread_s_divisor_alone(tmp_path, start):
     regime, seen = lab_regime("rlvr", budget=1, convergence={"at_least": 1, "every": 1}), []
     rewards = np.random.default_rng(0).random(16)
     trainer = trainer_of(
-        regime, load_whole(start), start, tmp_path, rewards=lambda completions, **_: rewards.tolist()
+        regime,
+        load_whole(start),
+        start,
+        tmp_path,
+        rewards=lambda completions, **_: rewards.tolist(),
     )
     own = trainer._compute_loss
 
@@ -201,4 +205,6 @@ def test_advantages_differ_by_the_spread_s_divisor_alone(tmp_path, start):
         trainer.train()
     lab = np.asarray(group_advantages(jnp.asarray(rewards.reshape(-1, 8)))).reshape(-1)
     # TRL shuffles the rollouts of a batch; their order changes nothing.
-    np.testing.assert_allclose(np.sort(seen[0]), np.sort(lab * np.sqrt(7 / 8)), rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        np.sort(seen[0]), np.sort(lab * np.sqrt(7 / 8)), rtol=2e-3, atol=1e-4
+    )

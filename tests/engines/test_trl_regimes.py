@@ -45,7 +45,9 @@ def test_sft_learns_the_answers_and_saves_what_it_trained(tmp_path, start, adapt
     model = load_policy(tmp_path / "out", wanted.adapter, 0).eval()
     tokenizer = load_tokenizer(tmp_path / "out")
     ids = [*tokenizer("a b", add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-    log_p, _ = answer_log_probs(model, [(tokenizer(p)["input_ids"], ids) for p in prompts()[:8]], 0, 8)
+    log_p, _ = answer_log_probs(
+        model, [(tokenizer(p)["input_ids"], ids) for p in prompts()[:8]], 0, 8
+    )
     assert np.exp(log_p).mean() == pytest.approx(scores[-1], rel=1e-4)
 
 
@@ -136,9 +138,7 @@ def test_distillation_approaches_the_teacher(tmp_path, start):
     taught = regime("sft", data=data(tmp_path, answers()), budget=40)
     run(tmp_path / "teacher", start, taught)
     teacher = tmp_path / "teacher" / "out"
-    wanted = regime(
-        "distill", data=data(tmp_path, answers()), teacher=str(teacher), budget=40
-    )
+    wanted = regime("distill", data=data(tmp_path, answers()), teacher=str(teacher), budget=40)
     before = divergence(load_whole(teacher).eval(), load_whole(start).eval())
     run(tmp_path, start, wanted)
     after = divergence(load_whole(teacher).eval(), load_whole(tmp_path / "out").eval())
@@ -155,5 +155,7 @@ def test_qat_learns_under_rounding_and_saves_rounded_weights(tmp_path, start):
     assert max(len(row.unique()) for row in weight) <= 16, "a row holds at most 2^4 values"
     tokenizer = load_tokenizer(tmp_path / "out")
     ids = [*tokenizer("a b", add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-    log_p, _ = answer_log_probs(model, [(tokenizer(p)["input_ids"], ids) for p in prompts()[:8]], 0, 8)
+    log_p, _ = answer_log_probs(
+        model, [(tokenizer(p)["input_ids"], ids) for p in prompts()[:8]], 0, 8
+    )
     assert np.exp(log_p).mean() == pytest.approx(record["score"], rel=1e-3)

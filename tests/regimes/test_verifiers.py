@@ -82,5 +82,6 @@ def test_bad_code_costs_its_own_sample_and_nothing_else(code):
 
 
 def test_a_swallowed_refusal_reaches_no_network():
-    code = "import socket\ntry:\n    socket.socket()\n    reached = 1\nexcept OSError:\n    reached = 0"
+    attempt = "try:\n    socket.socket()\n    reached = 1\nexcept OSError:\n    reached = 0"
+    code = f"import socket\n{attempt}"
     assert verify(PYTHON, code, {"tests": "assert reached == 0"}) == 1.0
