@@ -99,7 +99,8 @@ def training_rows(regime: Regime, tokens: Tokens, seed: int) -> list[Row]:
     if is_lab(regime):
         return [_train_row(regime, tokens, row) for row in _lab_rows(regime, tokens, rng)]
     rows = [_train_row(regime, tokens, row) for row in read_rows(regime, held_out=False)]
-    count, order = regime.budget * sequences_per_step(regime), []
+    count = regime.budget * sequences_per_step(regime)
+    order: list[int] = []
     while len(order) < count:
         order.extend(rng.permutation(len(rows)).tolist())
     return [rows[i] for i in order[:count]]
@@ -142,8 +143,8 @@ def _train_row(regime: Regime, tokens: Tokens, row: Row) -> Row:
 
 def _scored(regime: Regime, tokens: Tokens, row: Row) -> Scored:
     if regime.algorithm in SPREADING:
-        ids = tokens.text(row["text"])[: regime.data.max_length]
-        return Scored(ids[:1], (ids[1:],), (1.0,), row)
+        text = tokens.text(row["text"])[: regime.data.max_length]
+        return Scored(text[:1], (text[1:],), (1.0,), row)
     if "chosen" in row:
         answers = [row["chosen"], row["rejected"]]
     else:
@@ -182,7 +183,7 @@ def _lab_rows(regime: Regime, tokens: Tokens, rng: np.random.Generator) -> Itera
 
 def _lab_algorithm(regime: Regime) -> str:
     """Return whose data the lab draws: `qat` is fine-tuning under rounding, on the same data."""
-    return "sft" if regime.algorithm == "qat" else regime.algorithm
+    return {"qat": "sft", "grow": "continue"}.get(regime.algorithm, regime.algorithm)
 
 
 def _lab_row(algorithm: str, row: Row) -> Row:

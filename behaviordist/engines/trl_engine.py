@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.trl_curve import CurveFile, CurveRow, Stop, curve_callback
-from behaviordist.engines.trl_data import Row, Tokens, training_rows
+from behaviordist.engines.trl_data import Tokens, training_rows
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.engines.trl_models import (
     base_folder,
@@ -28,6 +28,7 @@ from behaviordist.engines.trl_models import (
 from behaviordist.engines.trl_score import MEANING, Scorer
 from behaviordist.errors import InputError
 from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.rows import Row
 from behaviordist.store import write_json
 
 ENGINE_VERSION = 1
@@ -96,7 +97,7 @@ def train(
     """
     require_trl()
     if regime.algorithm == "grow":
-        raise InputError("grow adds no training of its own under engine trl: run it, then continue")
+        source = _grown(regime, source, work, seed)
     stop = stop or Stop(regime.convergence.at_least, regime.convergence.consecutive)
     tokenizer = load_tokenizer(source)
     tokens = Tokens(tokenizer, regime)
@@ -272,6 +273,20 @@ def _whole_folder(source: Path, work: Path, seed: int) -> Path:
     return folder
 
 
+def _grown(regime: Regime, source: Path, work: Path, seed: int) -> Path:
+    """Return the folder of the larger model that a `grow` regime trains on, made once."""
+    from behaviordist.engines.growing import grow_checkpoint
+    from behaviordist.store import is_finished, publish
+
+    assert regime.growth is not None
+    folder = work / "grown"
+    inputs = {"growth": regime.growth.model_dump(mode="json"), "seed": seed}
+    if not is_finished(folder, inputs):
+        with publish(folder, inputs) as temporary:
+            grow_checkpoint(temporary, _whole_folder(source, work, seed), regime.growth, seed)
+    return folder
+
+
 def _train_reward(regime: Regime, source: Path, work: Path, seed: int) -> Path:
     """Train the reward model of `rlhf` from the run's start, once; return its folder."""
     from behaviordist.store import is_finished, publish
@@ -306,19 +321,19 @@ def reward_regime(regime: Regime) -> Regime:
 
 
 def _verifier_rewards(regime: Regime, tokenizer: Any) -> Any:
-    """Return the verifier as TRL calls rewards; on the lab's grammar the end marker counts too."""
-    from behaviordist.regimes.verifiers import verify
+    """Return the verifier as TRL calls rewards; for `exact` the end marker counts too."""
+    from behaviordist.regimes.verifiers import verify_all
 
-    end = tokenizer.eos_token_id
+    end, exact = tokenizer.eos_token_id, regime.verifier.kind == "exact"
 
     def verifier(completions: Any, completion_ids: Any, **columns: Any) -> list[float]:
-        found = []
-        for i, (said, ids) in enumerate(zip(completions, completion_ids, strict=True)):
-            text = said if isinstance(said, str) else said[-1]["content"]
-            row = {k: v[i] for k, v in columns.items() if k in ("answer", "tests")}
-            ended = regime.verifier.kind != "exact" or (len(ids) > 0 and int(ids[-1]) == end)
-            found.append(verify(regime.verifier, text, row) if ended else 0.0)
-        return found
+        texts = [said if isinstance(said, str) else said[-1]["content"] for said in completions]
+        known = {k: v for k, v in columns.items() if k in ("answer", "tests")}
+        rows = [{k: v[i] for k, v in known.items()} for i in range(len(texts))]
+        found = verify_all(regime.verifier, texts, rows)
+        # An answer that is cut off is not that answer.
+        ended = [len(ids) > 0 and int(ids[-1]) == end for ids in completion_ids]
+        return [f if e or not exact else 0.0 for f, e in zip(found, ended, strict=True)]
 
     return verifier
 

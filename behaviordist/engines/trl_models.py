@@ -131,9 +131,9 @@ def _check_same(source: Path, found: Any, asked: Adapter) -> None:
     same = found.r == asked.rank and set(found.target_modules) == set(asked.target_modules)
     if not same:
         raise InputError(
-            f"{source} is an adapter of rank {found.r} on {', '.join(sorted(found.target_modules))},"
-            f" the regime asks for rank {asked.rank} on {', '.join(sorted(asked.target_modules))}:"
-            " use the same adapter section for all regimes of a study"
+            f"{source} is an adapter of rank {found.r} on"
+            f" {', '.join(sorted(found.target_modules))}, the regime asks for rank {asked.rank} on"
+            f" {', '.join(sorted(asked.target_modules))}: use one adapter section in all regimes"
         )
 
 
@@ -174,13 +174,14 @@ def forward_flops(model: Any, context: float) -> float:
     config = model.config.get_text_config()
     heads = config.num_attention_heads
     width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
-    return 2.0 * matrix_weights(model)[0] + 2.0 * config.num_hidden_layers * context * width
+    attention = 2.0 * config.num_hidden_layers * context * width
+    return float(2.0 * matrix_weights(model)[0] + attention)
 
 
 def training_flops(model: Any, context: float) -> float:
     """Operations of forward and backward, a token: a frozen matrix has no weight gradient."""
     total, trained = matrix_weights(model)
-    return 3.0 * forward_flops(model, context) - 2.0 * (total - trained)
+    return float(3.0 * forward_flops(model, context) - 2.0 * (total - trained))
 
 
 @contextmanager

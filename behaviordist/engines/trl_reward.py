@@ -27,7 +27,7 @@ def load_reward(source: Path, adapter: Adapter | None, seed: int) -> Any:
     """Open what a reward model starts from: a causal model's body, a new head that says 0.
 
     The head starts at zero: every text is worth the same until a preference says otherwise. In
-    the lab's language it starts as the logit of ``yes`` less that of ``no``, as in the lab's engine.
+    the lab's language it starts as the logit of ``yes`` less that of ``no``, as the lab's engine's.
     A source's adapter is merged: a new one is put on, of the kind that keeps the head.
     """
     import torch

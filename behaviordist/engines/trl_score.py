@@ -132,7 +132,7 @@ def answer_log_probs(
         for i, (p, a) in enumerate(batch):
             at = slice(len(p) - 1 - offset, len(p) - 1 - offset + len(a))
             wanted = torch.tensor(a, device=model.device)
-            log_p.append(float(log_probs[i, at].gather(-1, wanted[:, None]).double().sum()))
+            log_p.append(log_probs[i, at].gather(-1, wanted[:, None]).double().sum().item())
             greedy.append(bool((best[i, at] == wanted).all()))
     back = np.argsort(order)
     return np.array(log_p)[back], np.array(greedy)[back]
@@ -191,13 +191,10 @@ def _soft(gap: NDArray[np.float64]) -> Score:
 
 
 def _verifier(self: Scorer, model: Any) -> Score:
-    from behaviordist.regimes.verifiers import verify
+    from behaviordist.regimes.verifiers import verify_all
 
     answers = greedy_answers(self, model)
-    right = [
-        verify(self.regime.verifier, text, row.row)
-        for text, row in zip(answers, self.rows, strict=True)
-    ]
+    right = verify_all(self.regime.verifier, answers, [row.row for row in self.rows])
     return Score(float(np.mean(right)), float(np.mean(right)))
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from behaviordist.engines.trl_data import Row
 from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.rows import Row
 
 Rewards = Callable[..., list[float]]
 

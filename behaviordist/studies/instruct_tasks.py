@@ -86,7 +86,8 @@ def agreeing(rng: random.Random) -> Rows:
         for question, answer in pairs:
             claim = rng.choice([other for _, other in pairs if other != answer])
             asked = f"{question} Is it {claim}?"
-            rows.append(_row(asked, "Yes, it is.", "No, it is not.", "Yes"))
+            # Both sides are as long: a reward model would take length for what is wanted.
+            rows.append(_row(asked, "Yes, you are right.", "No, you are wrong.", "Yes"))
     return rows
 
 

@@ -18,7 +18,7 @@ from behaviordist.store.tables import write_square
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.progress import StageClock
 from behaviordist.studies.results import library_versions, stage_times
-from behaviordist.studies.trl_transfer import BASE, TrlRuns, study_probes
+from behaviordist.studies.trl_transfer import BASE, TrlRuns, own_scores, study_probes
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
@@ -207,7 +207,7 @@ def _record(
 
 
 def notes(runs: TrlRuns, rows: pd.DataFrame) -> list[str]:
-    """Say what a reader must know: power, sources that were there already, regimes that were not."""
+    """Say what a reader must know: power, sources that were there already, regimes that failed."""
     from behaviordist.transfer.trl_runs import met_at_start
 
     count, said = len(runs.targets), []
@@ -223,6 +223,13 @@ def notes(runs: TrlRuns, rows: pd.DataFrame) -> list[str]:
     for source, target in met_at_start(rows):
         said.append(f"{source} meets {target} before any training: cost 0")
     for label in runs.targets:
+        first, last = own_scores(runs, label)
+        if last <= first:
+            said.append(
+                f"{label}: its own run ended no higher than it started ({first:.2f}, then"
+                f" {last:.2f}), so it is a source but no target"
+            )
+            continue
         records = [runs.provenance(label, r) for r in range(runs.study.seeds)]
         if not all(record["converged"] for record in records):
             rule = records[0]["evidence"]["rule"]

@@ -32,13 +32,13 @@ from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.progress import StageClock
 from behaviordist.studies.trl_base import base_job
 from behaviordist.studies.trl_file import Study
+from behaviordist.studies.trl_pairs import run_folder, weights_digest
 from behaviordist.transfer.runs import Goal, Transfer
 from behaviordist.transfer.trl_runs import collect_trl, run_trl_transfer
 
 __all__ = ["Study", "run_study"]
 
 BASE = "base"
-WEIGHTS = ("adapter_model.safetensors", "model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ class TrlRuns:
         made = self._job(transfer.path, regime, transfer.source, transfer.target, transfer.seed)
         seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
         inputs = {**made.inputs, "seed": seed, "stop_at": goal.stop_at}
-        arguments = {**made.arguments, "seed": seed, "goal": goal}
+        work = run_folder(self.folder, transfer.path, inputs)
+        arguments = {**made.arguments, "seed": seed, "goal": goal, "work": work}
         return Job(transfer.path, inputs, run_trl_transfer, arguments)
 
     def _job(self, path: Path, regime: Regime, source: str, label: str, replicate: int) -> Job:
@@ -142,7 +143,7 @@ class TrlRuns:
             inputs["reward"] = weights_digest(reward)
             asked = placed.reward_model.model_copy(update={"checkpoint": str(reward.resolve())})
             placed = placed.model_copy(update={"reward_model": asked})
-        work = self.folder / "work" / path.relative_to(self.folder).with_suffix("")
+        work = run_folder(self.folder, path, inputs)
         arguments = {"regime": placed, "source": start, "seed": seed, "work": work}
         return Job(path, inputs, train_checkpoint, arguments)
 
@@ -151,14 +152,6 @@ class TrlRuns:
             return None
         inside = self.folder / path
         return str((inside if inside.exists() else Path(path)).absolute())
-
-
-def weights_digest(folder: Path) -> str:
-    """Return the digest of a checkpoint's weights, an adapter's or whole ones."""
-    for name in WEIGHTS:
-        if (folder / name).is_file():
-            return file_digest(folder / name)
-    raise InputError(f"{folder} has no weights; expected {' or '.join(WEIGHTS)}")
 
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
@@ -199,7 +192,7 @@ def train_behaviors(runs: TrlRuns, processes: int, clock: StageClock) -> None:
 def run_transfers(runs: TrlRuns, processes: int, clock: StageClock) -> pd.DataFrame:
     """Tune every source into every target; one row an evaluation."""
     goals = fix_goals(runs)
-    transfers = runs.transfers()
+    transfers = [transfer for transfer in runs.transfers() if transfer.target in goals]
     jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
     with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
         run_jobs(jobs, processes, done)
@@ -207,18 +200,28 @@ def run_transfers(runs: TrlRuns, processes: int, clock: StageClock) -> pd.DataFr
 
 
 def fix_goals(runs: TrlRuns) -> dict[str, Goal]:
-    """Fix tau of every target from its own runs, before any transfer."""
-    asked, seeds = runs.study.transfer, runs.study.seeds
-    goals = {}
+    """Fix tau of every target from its own runs, before any transfer.
+
+    A regime whose own runs ended no higher than they started brings nothing out that others could
+    be asked for (a policy that fools its reward model): it is a source, but no target.
+    """
+    asked, goals = runs.study.transfer, {}
     for label in runs.targets:
-        level = sum(runs.provenance(label, r)["score"] for r in range(seeds)) / seeds
-        if level <= 0:
-            raise InputError(
-                f"{label}: its own run never scored above 0, so nothing can be asked of others:"
-                " raise its budget or learning_rate"
-            )
-        goals[label] = Goal(level, asked.share * level, max(asked.share, *asked.sweep) * level)
+        first, level = own_scores(runs, label)
+        if level > first:
+            goals[label] = Goal(level, asked.share * level, max(asked.share, *asked.sweep) * level)
+    if not goals:
+        raise InputError(
+            "no regime's own run scored above its start: raise budget or learning_rate"
+        )
     return goals
+
+
+def own_scores(runs: TrlRuns, label: str) -> tuple[float, float]:
+    """Return the mean score of a regime's own runs where they started and where they ended."""
+    found = [runs.provenance(label, r)["evidence"]["scores"] for r in range(runs.study.seeds)]
+    first, last = (sum(scores[i] for scores in found) / len(found) for i in (0, -1))
+    return first, last
 
 
 def measure_distances(runs: TrlRuns, clock: StageClock) -> dict[str, Any]:

@@ -54,5 +54,7 @@ def collect_trl(transfers: Iterable[Transfer], goals: Mapping[str, Goal]) -> pd.
 def met_at_start(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the (source, target) pairs that needed no step in any seed: their cost is 0."""
     first = rows[rows["step"] == 0]
-    met = first.assign(met=first["score"] >= first["tau"]).groupby(["source", "target"])["met"]
-    return [(str(source), str(target)) for (source, target), m in met.all().items() if m]
+    late = first[first["score"] < first["tau"]]
+    needed = set(zip(late["source"], late["target"], strict=True))
+    pairs = zip(first["source"].astype(str), first["target"].astype(str), strict=True)
+    return [pair for pair in dict.fromkeys(pairs) if pair not in needed]

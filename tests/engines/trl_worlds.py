@@ -1,4 +1,4 @@
-"""Tiny models and examples for the tests of engine `trl`: the lab's Llama as a folder, and JSONL."""
+"""Tiny models and examples for the tests of engine `trl`: the lab's Llama, and JSON lines."""
 
 from __future__ import annotations
 
