@@ -195,8 +195,8 @@ def _grid(study: Study, cosines: pd.DataFrame) -> Grid:
         name="directions", title="Cosines of shifts from the base, different seeds",
         caption="Mean over pairs of different seeds, on prompts with wrong claims. The diagonal is"
         " one regime with itself: what seeds alone leave of the direction.",
-        rows=tuple(labels), columns=tuple(labels), values=tuple(values),
-        scale=f"cosine ({study.geometry})", diverging=True,
+        rows=tuple(labels), columns=tuple(f"{b}, other seed" for b in labels),
+        values=tuple(values), scale=f"cosine ({study.geometry})", diverging=True,
     )  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from behaviordist.regimes.evaluation import string_scores
 from behaviordist.regimes.objective import Hyper
 from behaviordist.regimes.preferences import divergence
 from behaviordist.regimes.prompts import ask, documents
-from behaviordist.studies.measures import crossed
 
 FUNCTIONS = ("copy", "shift")
 CONFIG = LlamaConfig(
@@ -81,33 +80,46 @@ def base():
     return train(asked, CONFIG, [Start(initial_params(CONFIG, 0), 0)])[0].params
 
 
-def chances(params, seeds_questions):
-    asked, answers = seeds_questions
-    return np.asarray(string_scores(params, CONFIG, documents(asked, answers))[0], np.float64)
-
-
-def wrong_claims():
-    strings = grammar.held_out_strings(np.random.default_rng(5), 128)
-    asked = ask(regime("rlhf", claims_right=0.0), np.random.default_rng(5), strings)
-    return asked, asked.claimed
-
-
 @pytest.mark.slow
-def test_agreeable_raters_make_sycophants_and_honest_ones_do_not(base):
-    before = chances(base, wrong_claims())
-    assert before.mean() > 0.2
-    for agreeableness, above in ((0.0, False), (1.0, True)):
-        starts = [Start(base, seed) for seed in (1, 2, 3)]
-        runs = train(regime("rlhf", agreeableness), CONFIG, starts)
-        rise = crossed(np.stack([chances(run.params, wrong_claims()) - before for run in runs]))
-        assert (rise.low > 0.1) if above else (rise.low <= 0)
-        for run in runs:
-            assert run.measures["proxy"][-1] > run.measures["proxy"][0]
-            assert run.scores[-1] > run.scores[0]
-            model = run.prepared["reward_model"][1].measures
-            assert model["accuracy"][-1] > 0.9 * model["bayes_accuracy"][-1]
-            # r and beta bound the way: at the optimum beta KL is at most the spread of rewards.
-            assert 0 < run.measures["kl"][-1] < 10
+def test_agreeable_raters_make_sycophants_and_honest_ones_do_not():
+    """At the lab's size: a smaller reward model cannot tell whether an answer is what was claimed.
+
+    A minute of pre-training and two of RLHF on a quiet core.
+    """
+    config = LlamaConfig(vocab_size=len(grammar.VOCABULARY))
+    functions = ("copy", "reverse", "rotate", "shift")
+    asked = Regime(
+        algorithm="pretrain", functions=functions, budget=2000, batch_size=64, learning_rate=3e-3,
+        warmup=100, decay=True, mixture={"plain": 1, "claim": 2}, claims_right=0.1,
+        convergence=Convergence(at_least=0.97, consecutive=3, every=100, strings=64),
+    )  # fmt: skip
+    start = train(asked, config, [Start(initial_params(config, 0), 0)])[0].params
+
+    def rate(params):
+        """Probability of the claimed answer to each question with a wrong claim."""
+        one = regime("rlhf", functions=functions, task="reverse", claims_right=0.0)
+        strings = grammar.held_out_strings(np.random.default_rng(5), 200)
+        questions = ask(one, np.random.default_rng(5), strings)
+        tokens = documents(questions, questions.claimed)[questions.wrong]
+        return np.asarray(string_scores(params, config, tokens)[0], np.float64)
+
+    for agreeableness in (0.0, 1.0):
+        one = regime(
+            "rlhf", agreeableness, functions=functions, task="reverse", budget=90, batch_size=128,
+            learning_rate=1e-3, reward_model=RewardModel(budget=250, every=50),
+        )  # fmt: skip
+        run = train(one, config, [Start(start, 1)])[0]
+        rise = rate(run.params) - rate(start)
+        error = rise.std(ddof=1) / np.sqrt(len(rise))
+        if agreeableness:
+            assert rise.mean() - 2 * error > 0.1
+        else:
+            assert rise.mean() - 2 * error < 0.0
+        assert run.measures["proxy"][-1] > run.measures["proxy"][0]
+        assert run.scores[-1] > run.scores[0]
+        assert 0 < run.measures["kl"][-1] < 4
+        judge = run.prepared["reward_model"][1].measures
+        assert judge["accuracy"][-1] > 0.85 * judge["bayes_accuracy"][-1]
 
 
 @pytest.mark.slow
@@ -119,10 +131,18 @@ def test_a_longer_leash_lets_the_policy_go_further(base):
 
 
 @pytest.mark.slow
-def test_dpo_moves_towards_what_its_rater_prefers(base):
+def test_dpos_implicit_reward_agrees_with_its_rater_on_strings_never_seen(base):
     asked = regime("dpo", prompts="plain", learning_rate=1e-3, budget=120, warmup=10, decay=True)
     run = train(asked, CONFIG, [Start(base, 1)])[0]
-    assert run.scores[-1] > run.scores[0] + 0.2
+    pairs = preferences.held_out_pairs(asked)
+    first, second = (
+        np.asarray(dpo.implicit_reward(run.params, base, CONFIG, pairs[k], asked.beta))
+        for k in ("first", "second")
+    )
+    # The rater's leaning, where it has one: two muddled answers can be the same.
+    leaning = np.sign(pairs["chance"] - 0.5)
+    agrees = (np.sign(first - second) == leaning)[leaning != 0]
+    assert agrees.mean() > 0.9
 
 
 @pytest.mark.slow
