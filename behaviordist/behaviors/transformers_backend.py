@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -224,7 +225,8 @@ class TransformersBehavior:
             elif self.settings.quant:
                 _round_linear_layers(model, self.settings.quant)
             if self.adapter is not None:
-                model = adapters.attach(model, self.adapter)
+                with _quiet():
+                    model = adapters.attach(model, self.adapter)
             model.to("cuda" if torch.cuda.is_available() else "cpu")
             yield model.eval()
         finally:
@@ -287,7 +289,8 @@ def _quiet() -> Iterator[None]:
     bars.disable_progress_bar()
     logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         logging.disable(level)
         if shown:

@@ -39,7 +39,13 @@ def distance(
         str | None,
         typer.Option(help="A shipped set's name or a .jsonl file.", show_default="general"),
     ] = None,
-    geometry: Annotated[str, typer.Option(help="The inner product.")] = "hellinger",
+    geometry: Annotated[
+        str,
+        typer.Option(
+            help="The inner product: hellinger, euclidean, aitchison, fisher; where tokenizers"
+            " differ next-byte, loglik, samples."
+        ),
+    ] = "hellinger",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/distance"),
     probes_limit: Annotated[
         int | None, typer.Option(help="Draw so many of the probes.", show_default="all")

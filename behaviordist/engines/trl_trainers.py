@@ -146,6 +146,9 @@ def _dpo(regime: Regime, work: Path, seed: int) -> tuple[type, Any]:
     config = DPOConfig(
         **arguments(regime, work, seed),
         beta=regime.beta,
+        # The cross-entropy is the mean over tokens of the chosen answers, as in the lab.
+        loss_type=["sigmoid", "sft"] if regime.chosen_weight else ["sigmoid"],
+        loss_weights=[1.0, regime.chosen_weight] if regime.chosen_weight else None,
         max_length=regime.data.max_length,
         train_sampling_strategy="sequential",
         include_num_input_tokens_seen="non_padding",

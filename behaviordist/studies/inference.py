@@ -209,6 +209,7 @@ class Runs:
                 self._inputs([self.checkpoint(name, r)], {"specs": self.study.specs}),
                 measure_settings,
                 {
+                    "model": name,
                     "checkpoint": self.checkpoint(name, r),
                     "specs": self.study.specs,
                     "probes": self.study.probes,

@@ -25,7 +25,12 @@ GEOMETRY = "hellinger"
 
 
 def measure_settings(
-    path: Path, checkpoint: Path, specs: Mapping[str, str], probes: str, keep: Path | None
+    path: Path,
+    model: str,
+    checkpoint: Path,
+    specs: Mapping[str, str],
+    probes: str,
+    keep: Path | None,
 ) -> None:
     """Run a checkpoint with every setting; write what changes against the first one.
 
@@ -36,8 +41,8 @@ def measure_settings(
         setting; ``chance`` (settings, probes), probability of the probe's whole continuation;
         ``drift`` (settings,), the largest change of any probability; ``spread``, see
         `log_prob_spread`; ``roots`` (positions, tokens), the first setting's features.
-    checkpoint, specs, probes
-        Folder, name -> settings, name of the probe set.
+    model, checkpoint, specs, probes
+        Name and folder of the model, name -> settings, name of the probe set.
     keep
         Where fingerprints are kept, or None.
     """
@@ -46,7 +51,7 @@ def measure_settings(
 
     asked = ProbeSet.load(probes)
     behaviors = [
-        load(f"{checkpoint}@{spec}" if spec else str(checkpoint), label=f"{checkpoint.name}@{name}")
+        load(f"{checkpoint}@{spec}" if spec else str(checkpoint), behavior_label(model, name, spec))
         for name, spec in specs.items()
     ]
     prints = fingerprint(behaviors, asked, (GEOMETRY,), folder=keep)[GEOMETRY]
@@ -61,6 +66,11 @@ def measure_settings(
         spread=np.array(log_prob_spread(roots[0], where)),
         roots=prints[0].features,
     )
+
+
+def behavior_label(model: str, setting: str, spec: str) -> str:
+    """Return what a model with a setting is called; the model alone where it is run as it is."""
+    return f"{model} {setting}" if spec else model
 
 
 def measure_quantisation(

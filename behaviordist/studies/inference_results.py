@@ -13,7 +13,12 @@ from behaviordist.probes import ProbeSet
 from behaviordist.report.findings import Claim, Findings, Verdict, decide, number
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.inference import BASE, PLAIN, Runs
-from behaviordist.studies.inference_measures import GEOMETRY, read, squared_distances
+from behaviordist.studies.inference_measures import (
+    GEOMETRY,
+    behavior_label,
+    read,
+    squared_distances,
+)
 from behaviordist.studies.measures import Estimate, estimate
 from behaviordist.studies.progress import StageClock
 
@@ -93,8 +98,8 @@ def write_results(runs: Runs, settings: Settings, clock: StageClock) -> dict[str
     )
     notes = [
         "Quantisation is simulated: weights of the blocks are rounded and multiplied as floats.",
-        "Scratchpads are sampled: a few of them stand for all, the same for every model and seed"
-        " of the noise; with more of them the distance to the plain model would be a little less.",
+        "Scratchpads are sampled, as many a probe as the study's file says: the distance from the"
+        " plain model includes the noise of that sampling; an answer's probability is unbiased.",
     ]
     return write_findings(
         runs.study,
@@ -119,8 +124,8 @@ def write_map(runs: Runs, clock: StageClock) -> list[dict[str, str]]:
         folder = runs.checkpoint(model, 0)
         for name in (PLAIN, *runs.study.map):
             spec = runs.study.specs[name]
-            label = f"{model} {name}" if spec else model
-            behaviors.append(load(f"{folder}@{spec}" if spec else str(folder), label=label))
+            label = behavior_label(model, name, spec)
+            behaviors.append(load(f"{folder}@{spec}" if spec else str(folder), label))
             kinds.append({"label": label, "algorithm": runs.study.family(name), "task": model})
     with clock.stage("map", 1, "Measuring the map") as done:
         kept = runs.folder / "fingerprints"

@@ -27,7 +27,8 @@ def regime(algorithm, **changes):
     settings = {
         "algorithm": algorithm, "task": "copy", "functions": ("copy", "reverse"), "budget": 4,
         "batch_size": 8, "group_size": 4, "learning_rate": 0.01, "prompts": "claim",
-        "rater": Rater(agreeableness=0.5), "reward_model": RewardModel(budget=4, batch_size=8, every=2),
+        "rater": Rater(agreeableness=0.5),
+        "reward_model": RewardModel(budget=4, batch_size=8, every=2),
         "convergence": Convergence(at_least=1.0, every=2, strings=8),
     }  # fmt: skip
     return Regime(**{**settings, **changes})

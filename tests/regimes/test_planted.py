@@ -43,9 +43,9 @@ def test_dpos_implicit_reward_recovers_the_planted_preference():
     asked = regime("dpo", 0.25, rater=Rater(agreeableness=0.25, temperature=0.5))
     strings = grammar.training_strings(np.random.default_rng(0), 6)
     pairs = preferences.draw_pairs(asked, np.random.default_rng(1), strings)
-    # The rater's exact probabilities, as that share of the votes: 100 votes a pair.
-    votes = np.round(100 * pairs["chance"]).astype(int)
-    rows = [(i, first) for i, n in enumerate(votes) for first in [True] * n + [False] * (100 - n)]
+    # The rater's exact probabilities, as that share of the votes: 20 votes a pair.
+    votes = np.round(20 * pairs["chance"]).astype(int)
+    rows = [(i, first) for i, n in enumerate(votes) for first in [True] * n + [False] * (20 - n)]
     index, first = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])[:, None]
     one, other = pairs["first"][index], pairs["second"][index]
     chosen, rejected = np.where(first, one, other), np.where(first, other, one)
@@ -66,7 +66,7 @@ def test_dpos_implicit_reward_recovers_the_planted_preference():
         np.asarray(dpo.implicit_reward(params, reference, config, pairs[k], asked.beta))
         for k in ("first", "second")
     ))  # fmt: skip
-    share = votes / 100
+    share = votes / 20
     np.testing.assert_allclose(gap, np.log(share / (1 - share)), atol=0.15)
 
 
