@@ -127,7 +127,8 @@ def train_checkpoint(
         from behaviordist.engines.trl_quantise import round_weights
 
         round_weights(run.model)
-    save(folder, run.model, run.tokenizer, source)
+    with quiet():
+        save(folder, run.model, run.tokenizer, source)
     write_json(folder / "provenance.json", provenance(regime, run, source, seed))
     discard_checkpoints(work)
 

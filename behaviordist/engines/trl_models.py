@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,14 +187,20 @@ def training_flops(model: Any, context: float) -> float:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' own progress bars and reports off the terminal."""
+    """Keep the libraries' own progress bars, reports and notices to each other off the terminal."""
+    import datasets
     from transformers.utils import logging
 
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    datasets.disable_progress_bars()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.filterwarnings("ignore", message="Could not find a config file")
+            yield
     finally:
         logging.set_verbosity(level)
         logging.enable_progress_bar()
+        datasets.enable_progress_bars()

@@ -19,11 +19,13 @@ def fake_quantise(model: Any, bits: int) -> None:
     InputError
         If torchao is not installed.
     """
-    quantisation = _torchao()
-    config = quantisation.IntxFakeQuantizeConfig(_dtype(bits), "per_channel", is_symmetric=True)
-    quantisation.quantize_(
-        model, quantisation.QATConfig(weight_config=config, step="prepare"), filter_fn=_inner
-    )
+    try:
+        from torchao.quantization import quantize_
+        from torchao.quantization.qat import IntxFakeQuantizeConfig, QATConfig
+    except ImportError:
+        raise InputError("qat needs torchao: pip install 'behaviordist[quant]'") from None
+    config = IntxFakeQuantizeConfig(_dtype(bits), "per_channel", is_symmetric=True)
+    quantize_(model, QATConfig(weight_config=config, step="prepare"), filter_fn=_inner)
 
 
 def round_weights(model: Any) -> None:
@@ -57,18 +59,3 @@ def _dtype(bits: int) -> Any:
     import torch
 
     return getattr(torch, f"int{bits}")
-
-
-def _torchao() -> Any:
-    try:
-        import torchao.quantization as quantisation
-        from torchao.quantization.qat import IntxFakeQuantizeConfig, QATConfig
-    except ImportError:
-        raise InputError("qat needs torchao: pip install 'behaviordist[quant]'") from None
-
-    class Names:
-        quantize_ = staticmethod(quantisation.quantize_)
-
-    names: Any = Names
-    names.IntxFakeQuantizeConfig, names.QATConfig = IntxFakeQuantizeConfig, QATConfig
-    return names

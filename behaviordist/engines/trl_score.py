@@ -138,50 +138,50 @@ def answer_log_probs(
     return np.array(log_p)[back], np.array(greedy)[back]
 
 
-def _answers(self: Scorer, model: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+def _answers(scorer: Scorer, model: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Log-probabilities and greediness of every answer of every row: (rows, answers) each."""
-    pairs = [(row.prompt, answer) for row in self.rows for answer in row.answers]
-    pad = self.tokens.tokenizer.pad_token_id or 0
-    log_p, greedy = answer_log_probs(model, pairs, pad, self.regime.evaluation.batch_size)
-    return log_p.reshape(len(self.rows), -1), greedy.reshape(len(self.rows), -1)
+    pairs = [(row.prompt, answer) for row in scorer.rows for answer in row.answers]
+    pad = scorer.tokens.tokenizer.pad_token_id or 0
+    log_p, greedy = answer_log_probs(model, pairs, pad, scorer.regime.evaluation.batch_size)
+    return log_p.reshape(len(scorer.rows), -1), greedy.reshape(len(scorer.rows), -1)
 
 
-def _answer(self: Scorer, model: Any) -> Score:
-    log_p, greedy = _answers(self, model)
-    worth = np.array([row.worth for row in self.rows])
+def _answer(scorer: Scorer, model: Any) -> Score:
+    log_p, greedy = _answers(scorer, model)
+    worth = np.array([row.worth for row in scorer.rows])
     return Score(
         float((np.exp(log_p) * worth).sum(-1).mean()), float((greedy * worth).sum(-1).mean())
     )
 
 
-def _likelihood(self: Scorer, model: Any) -> Score:
-    log_p, greedy = _answers(self, model)
-    tokens = sum(len(answer) for row in self.rows for answer in row.answers)
+def _likelihood(scorer: Scorer, model: Any) -> Score:
+    log_p, greedy = _answers(scorer, model)
+    tokens = sum(len(answer) for row in scorer.rows for answer in row.answers)
     return Score(float(np.exp(log_p.sum() / tokens)), float(greedy.mean()))
 
 
-def _preference(self: Scorer, model: Any) -> Score:
-    log_p, _ = _answers(self, model)
+def _preference(scorer: Scorer, model: Any) -> Score:
+    log_p, _ = _answers(scorer, model)
     return _soft(log_p[:, 0] - log_p[:, 1])
 
 
-def _reward(self: Scorer, model: Any) -> Score:
-    return _soft(_reward_gaps(self, model))
+def _reward(scorer: Scorer, model: Any) -> Score:
+    return _soft(_reward_gaps(scorer, model))
 
 
-def _agreement(self: Scorer, model: Any) -> Score:
+def _agreement(scorer: Scorer, model: Any) -> Score:
     """As the lab's engine measures a reward model, see `regimes.reward.evaluate`."""
-    chance = np.array([row.worth[0] for row in self.rows])
-    gap = _reward_gaps(self, model)
+    chance = np.array([row.worth[0] for row in scorer.rows])
+    gap = _reward_gaps(scorer, model)
     found = np.where(gap > 0, chance, 1 - chance).mean() / np.maximum(chance, 1 - chance).mean()
     return Score(float(found), float(found))
 
 
-def _reward_gaps(self: Scorer, model: Any) -> NDArray[np.float64]:
+def _reward_gaps(scorer: Scorer, model: Any) -> NDArray[np.float64]:
     from behaviordist.engines.trl_reward import rewards
 
-    whole = [[*row.prompt, *answer] for row in self.rows for answer in row.answers]
-    found = rewards(model, whole, self.regime.evaluation.batch_size).reshape(len(self.rows), 2)
+    whole = [[*row.prompt, *answer] for row in scorer.rows for answer in row.answers]
+    found = rewards(model, whole, scorer.regime.evaluation.batch_size).reshape(len(scorer.rows), 2)
     return np.asarray(found[:, 0] - found[:, 1], np.float64)
 
 
@@ -190,23 +190,23 @@ def _soft(gap: NDArray[np.float64]) -> Score:
     return Score(float(soft.mean()), float((gap > 0).mean()))
 
 
-def _verifier(self: Scorer, model: Any) -> Score:
+def _verifier(scorer: Scorer, model: Any) -> Score:
     from behaviordist.regimes.verifiers import verify_all
 
-    answers = greedy_answers(self, model)
-    right = verify_all(self.regime.verifier, answers, [row.row for row in self.rows])
+    answers = greedy_answers(scorer, model)
+    right = verify_all(scorer.regime.verifier, answers, [row.row for row in scorer.rows])
     return Score(float(np.mean(right)), float(np.mean(right)))
 
 
-def greedy_answers(self: Scorer, model: Any) -> list[str]:
+def greedy_answers(scorer: Scorer, model: Any) -> list[str]:
     """Return the model's greedy answer to every held-out prompt, as text."""
     import torch
 
-    tokenizer, data = self.tokens.tokenizer, self.regime.data
-    pad, size = tokenizer.pad_token_id or 0, self.regime.evaluation.batch_size
+    tokenizer, data = scorer.tokens.tokenizer, scorer.regime.data
+    pad, size = tokenizer.pad_token_id or 0, scorer.regime.evaluation.batch_size
     texts: list[str] = []
-    for start in range(0, len(self.rows), size):
-        prompts = [row.prompt for row in self.rows[start : start + size]]
+    for start in range(0, len(scorer.rows), size):
+        prompts = [row.prompt for row in scorer.rows[start : start + size]]
         width = max(map(len, prompts))
         ids = torch.tensor([[*([pad] * (width - len(p))), *p] for p in prompts])
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])

@@ -58,7 +58,9 @@ def test_stop_asks_for_consecutive_evaluations():
 def test_a_killed_run_continues_to_the_same_curve(tmp_path):
     """SIGKILL once two evaluations are on disk; what is left is as if nothing had happened."""
     start = tiny_model(tmp_path / "start")
-    wanted = regime("sft", data=data(tmp_path, answers()), learning_rate=5e-4, budget=60)
+    never = {"at_least": 1.0, "consecutive": 9, "every": 5, "strings": 8}
+    rows = data(tmp_path, answers())
+    wanted = regime("sft", data=rows, learning_rate=5e-4, budget=60, convergence=never)
     (tmp_path / "regime.json").write_text(wanted.model_dump_json())
     work = tmp_path / "killed"
     command = [sys.executable, "-c", CHILD, *map(str, (tmp_path / "regime.json", start, work))]

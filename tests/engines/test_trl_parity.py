@@ -119,8 +119,9 @@ def first_batch(trainer, count):
     return trainer._prepare_inputs(trainer.data_collator(rows))
 
 
-def test_dpo_losses_agree_on_equal_batches(tmp_path, start, other):
-    regime = lab_regime("dpo", beta=0.3, budget=10)
+@pytest.mark.parametrize("chosen_weight", [0.0, 0.5])
+def test_dpo_losses_agree_on_equal_batches(tmp_path, start, other, chosen_weight):
+    regime = lab_regime("dpo", beta=0.3, budget=10, chosen_weight=chosen_weight)
     trainer = trainer_of(
         regime, load_whole(other), start, tmp_path, reference=load_whole(start).eval()
     )
