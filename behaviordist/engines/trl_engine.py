@@ -141,7 +141,7 @@ def provenance(regime: Regime, run: TrlRun, source: Path, seed: int) -> dict[str
     rule = regime.convergence
     return {
         "schema": 1,
-        "regime": regime.model_dump(mode="json"),
+        "regime": _portable(regime).model_dump(mode="json"),
         "source": source.name,
         "seed": seed,
         "engine": {"name": "trl", "version": ENGINE_VERSION, "trl": version("trl")},
@@ -159,6 +159,23 @@ def provenance(regime: Regime, run: TrlRun, source: Path, seed: int) -> dict[str
             "greedy": [row.greedy for row in run.curve],
         },
     }
+
+
+def _portable(regime: Regime) -> Regime:
+    """Return a regime that names files as their folder does: a record travels, a path does not."""
+
+    def name(path: str | None) -> str | None:
+        return Path(path).name if path and Path(path).is_absolute() else path
+
+    data, reward = regime.data, regime.reward_model
+    both = {"train": name(data.train), "held_out": name(data.held_out)}
+    return regime.model_copy(
+        update={
+            "data": data.model_copy(update=both),
+            "teacher": name(regime.teacher),
+            "reward_model": reward.model_copy(update={"checkpoint": name(reward.checkpoint)}),
+        }
+    )
 
 
 def discard_checkpoints(work: Path) -> None:
