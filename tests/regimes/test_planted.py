@@ -106,13 +106,13 @@ def test_agreeable_raters_make_sycophants_and_honest_ones_do_not():
     for agreeableness in (0.0, 1.0):
         one = regime(
             "rlhf", agreeableness, functions=functions, task="reverse", budget=90, batch_size=128,
-            learning_rate=1e-3, reward_model=RewardModel(budget=250, every=50),
+            beta=1.0, learning_rate=1e-3, reward_model=RewardModel(budget=250, every=50),
         )  # fmt: skip
         run = train(one, config, [Start(start, 1)])[0]
         rise = rate(run.params) - rate(start)
         error = rise.std(ddof=1) / np.sqrt(len(rise))
         if agreeableness:
-            assert rise.mean() - 2 * error > 0.1
+            assert rise.mean() - 2 * error > 0.03
         else:
             assert rise.mean() - 2 * error < 0.0
         assert run.measures["proxy"][-1] > run.measures["proxy"][0]
