@@ -44,8 +44,9 @@ def parts(answers: Answers) -> tuple[Part, ...]:
 
 
 _MAP = (
-    "Behaviors of the first seed's checkpoints: the base and what SFT made of it, each as it is and"
-    " with a choice of settings. Colour is the kind of setting, shape the checkpoint."
+    "Behaviors of the first seed's checkpoints: the base and what SFT made of it (called by its"
+    " task), each as it is and with a choice of settings. In the map below the heatmap, 'algorithm'"
+    " is the kind of setting and 'task' the checkpoint."
 )
 
 
@@ -54,6 +55,10 @@ def settings_blocks(answers: Answers) -> tuple[Any, ...]:
     names, models = answers.names[1:], tuple(answers.models)
     far = tuple(
         numbers([float(answers.distance(model, name).mean()) for model in models]) for name in names
+    )
+    where = tuple(
+        numbers([float(answers.distance(BASE, name, f"prompt:{k}").mean()) for k in KINDS])
+        for name in names
     )
     cells = [(kind, steps) for kind in KINDS for steps in STEPS]
     change = tuple(
@@ -71,6 +76,12 @@ def settings_blocks(answers: Answers) -> tuple[Any, ...]:
             caption=f"Mean over {answers.runs.study.seeds} seeds, all probes. Top-k, top-p and"
             " greedy settings remove tokens; the Hellinger distance is finite all the same.",
             rows=names, columns=models, values=far, scale="Hellinger distance",
+        ),
+        Grid(
+            name="where", title="Where the base moves, by kind of prompt",
+            caption="The same distance over the probes of one kind. What cuts contexts leaves alone"
+            " the prompts that fit.",
+            rows=names, columns=tuple(KINDS.values()), values=where, scale="Hellinger distance",
         ),
         Grid(
             name="answers", title="Where right answers come and go: the base, by kind of prompt",
@@ -226,12 +237,32 @@ def context_blocks(answers: Answers) -> tuple[Any, ...]:
     study = answers.runs.study
     tables = [moved_table(answers, name) for name in (study.claims.shorter, study.claims.window)]
     return (
-        "Every example takes 13 tokens, so the contexts keep whole examples. Training documents had"
-        f" two. Cut contexts see nothing else; a window of the attention passes on, from layer to"
-        f" layer ({study.model.layers} here), what lies further back.",
+        "Every example takes 13 tokens: “keep n” cuts the beginning of a context so that n whole"
+        " examples stay, “cut the end” cuts the question. Training documents had two. A cut"
+        " context sees nothing else; a window of the attention passes on, from layer to layer"
+        f" ({study.model.layers} here), what lies further back.",
         _context_lines(answers, "context", "Right answers of the base, its context cut"),
         _context_lines(answers, "window", "Right answers of the base, its attention windowed"),
+        _bases_table(answers),
         *tables,
+    )  # fmt: skip
+
+
+def _bases_table(answers: Answers) -> TableOf:
+    """What every base makes of examples: seeds differ in it, which is what makes intervals wide."""
+    shorter = answers.runs.study.claims.shorter
+    columns = [
+        answers.chance(BASE, PLAIN, f"prompt:{kind}") for kind in ("named", "hidden", "shots2")
+    ]
+    columns += [answers.chance(BASE, name, "prompt:shots4") for name in (PLAIN, shorter)]
+    rows = tuple(
+        (str(seed), *(f"{column[seed]:.3f}" for column in columns))
+        for seed in range(answers.runs.study.seeds)
+    )
+    return TableOf(
+        title="Right answers of every base", rows=rows, align="lrrrrr",
+        header=("seed", "named", "hidden", "2 examples", "4 examples", f"4 examples, {shorter}"),
+        note="A base that answers after examples as it does without has not learned to use them.",
     )  # fmt: skip
 
 

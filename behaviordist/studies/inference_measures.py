@@ -69,8 +69,12 @@ def measure_settings(
 
 
 def behavior_label(model: str, setting: str, spec: str) -> str:
-    """Return what a model with a setting is called; the model alone where it is run as it is."""
-    return f"{model} {setting}" if spec else model
+    """Return what a model with a setting is called; the model alone where it is run as it is.
+
+    What SFT made is called by its task: a map's labels have little room.
+    """
+    name = model.removeprefix("sft-")
+    return f"{name} {setting}" if spec else name
 
 
 def measure_quantisation(

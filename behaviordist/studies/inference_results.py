@@ -278,12 +278,17 @@ def headline(answers: Answers, claims: tuple[Claim, ...]) -> str:
     about, bits = answers.runs.study.claims, answers.quantisation["bits"][0]
     few = int(np.argmin(bits))
     rounded, aware = answers.quantisation["scores"][:, :, few].mean(axis=0)
-    cold = answers.distance(BASE, about.thoughts).mean()
+    two, one = (
+        answers.change(BASE, about.thoughts, "prompt:named", f"steps:{n}").mean()
+        for n in ("two", "one")
+    )
+    long, cut = (answers.chance(BASE, s, "prompt:shots4").mean() for s in (PLAIN, about.shorter))
     return (
         f"The cache moves nothing (at most {claims[0].value:.0e}); at {bits[few]} bits rounding"
-        f" leaves {rounded:.2f} of the score and training for the grid {aware:.2f}; a scratchpad"
-        f" moves the base {cold:.2f} away, and two-step answers by"
-        f" {answers.change(BASE, about.thoughts, 'prompt:named', 'steps:two').mean():+.2f}."
+        f" leaves a score of {rounded:.2f}, training for the grid {aware:.2f}; a scratchpad changes"
+        f" right answers of named two-step functions by {two:+.2f} and of one-step ones by"
+        f" {one:+.2f}; cutting contexts longer than any training document takes right answers from"
+        f" {long:.2f} to {cut:.2f}."
     )
 
 
