@@ -1,0 +1,184 @@
+"""Study `inference`: its measures against formulas, its verdicts against planted numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from behaviordist.behaviors import InferenceSettings
+from behaviordist.behaviors.settings import log_softmax
+from behaviordist.errors import InputError
+from behaviordist.probes import ProbeSet
+from behaviordist.studies import inference_measures as measures
+from behaviordist.studies.config import load_study
+from behaviordist.studies.inference import BASE, PLAIN, Runs
+from behaviordist.studies.inference_figures import moved_table
+from behaviordist.studies.inference_results import Answers, conclude
+
+STUDY = load_study("inference")
+PROBES = ProbeSet.load(STUDY.probes)
+WHERE = np.repeat(np.arange(4), [3, 1, 5, 2])
+
+
+def some_log_p(seed=0):
+    rng = np.random.default_rng(seed)
+    return log_softmax(rng.normal(0, 2, (len(WHERE), 7)).astype(np.float32))
+
+
+def test_the_chance_of_an_answer_is_the_product_of_its_tokens():
+    log_p, target = some_log_p(), np.random.default_rng(1).integers(7, size=len(WHERE))
+    found = measures.answer_chance(np.exp(log_p / 2).astype(np.float64), WHERE, target)
+    for probe in range(4):
+        rows = np.flatnonzero(probe == WHERE)
+        assert found[probe] == pytest.approx(np.exp(log_p[rows, target[rows]].sum()), rel=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0.99, 1.01])
+def test_the_spread_of_log_p_is_the_rate_of_temperature(temperature):
+    """Against the distance itself at a temperature so near 1 that the second order vanishes."""
+    log_p = some_log_p()
+    warm = InferenceSettings(temperature=temperature).apply(log_p)
+    a, b = (np.exp(x.astype(np.float64) / 2) for x in (log_p, warm))
+    distance = np.sqrt(measures.squared_distances(a, b, WHERE).mean())
+    expected = abs(1 / temperature - 1) / 2 * np.sqrt(measures.log_prob_spread(a, WHERE))
+    assert distance == pytest.approx(expected, rel=0.02)
+
+
+# ---------------------------------------------------------------- planted numbers
+
+
+def planted(**changes):
+    """Answers of four seeds in which nothing changes but what `changes` says.
+
+    `changes`: (setting, tag) -> by how much the chance of the right answer changes there.
+    """
+    runs = Runs(STUDY, Path("nowhere"), 0)
+    rng = np.random.default_rng(0)
+    seeds, names, n = STUDY.seeds, tuple(STUDY.specs), len(PROBES)
+    chance = np.full((seeds, len(names), n), 0.5)
+    squared = np.zeros((seeds, len(names), n))
+    squared[:, 1:] = 1e-4
+    squared[:, names.index("kv cache")] = 1e-14
+    roots = np.sqrt(rng.dirichlet(np.ones(5), (seeds, 5 * n)))
+    table = {
+        "chance": chance, "squared": squared, "roots": roots, "spread": np.full(seeds, 4.0),
+        "drift": np.full((seeds, len(names)), 1e-7),
+    }  # fmt: skip
+    for name in STUDY.claims.near:
+        at = float(STUDY.specs[name].partition("=")[2])
+        squared[:, names.index(name)] = (1 / at - 1) ** 2
+    bits = np.tile(STUDY.quantisation.bits, (seeds, 1))
+    quantisation = {
+        "bits": bits, "plain": np.ones(seeds), "scores": np.full((seeds, 2, 4), 0.5),
+        "squared": np.full((seeds, 2, 4, n), 0.01),
+    }  # fmt: skip
+    answers = Answers(runs, PROBES, names, {BASE: table}, quantisation)
+    noise = np.array([0.9, 1.1, 1.0, 1.0])
+    for (setting, *tags), by in changes.get("chance", {}).items():
+        mask = answers.tagged(*tags)
+        chance[:, names.index(setting), mask] += by * noise[:, None]
+    if "rounded" in changes:
+        quantisation["scores"][:, 0, 0] -= changes["rounded"] * noise
+        quantisation["squared"][:, 0, 0] *= 1 + changes["rounded"] * noise[:, None]
+    return answers
+
+
+def verdicts(answers):
+    return [claim.verdict for claim in conclude(answers)]
+
+
+def test_what_is_planted_is_found_and_what_is_not_is_not():
+    about = STUDY.claims
+    nothing = verdicts(planted())
+    # The cache, mild rounding and the law of small temperatures hold; the rest has no effect.
+    assert nothing[0] == nothing[1] == nothing[4] == "supported"
+    assert {nothing[i] for i in (2, 3, 5, 6, 7, 8, 9)} == {"inconclusive"}
+    everything = planted(
+        rounded=0.4,
+        chance={
+            (about.thoughts, "prompt:named", "steps:two"): 0.2,
+            (about.without, "prompt:shots2"): -0.2,
+            (about.shorter, "prompt:shots4"): 0.1,
+        },
+    )
+    assert set(verdicts(everything)) == {"supported"}
+    opposite = planted(
+        rounded=-0.4,
+        chance={
+            (about.thoughts, "prompt:named", "steps:two"): -0.2,
+            (about.without, "prompt:shots2"): 0.2,
+            (about.shorter, "prompt:shots4"): -0.1,
+        },
+    )
+    assert {verdicts(opposite)[i] for i in (2, 3, 5, 6, 7, 8, 9)} == {"not supported"}
+
+
+def test_a_cache_that_changes_the_behavior_is_told():
+    answers = planted()
+    answers.models[BASE]["squared"][1, answers.names.index("kv cache")] = 1e-3
+    assert verdicts(answers)[0] == "not supported"
+
+
+def test_seeds_alike_make_no_rounding_small():
+    answers = planted()
+    nearly = 1 + 1e-6 * np.arange(STUDY.seeds)
+    alike = answers.models[BASE]["roots"][:1] * nearly[:, None, None]
+    table = {**answers.models[BASE], "roots": alike}
+    assert verdicts(replace(answers, models={BASE: table}))[1] == "not supported"
+
+
+def test_the_probes_that_moved_most_are_named():
+    answers = planted()
+    at = answers.names.index(STUDY.claims.window)
+    answers.models[BASE]["squared"][:, at, [7, 250]] = [0.5, 1.0]
+    rows = moved_table(answers, STUDY.claims.window).rows
+    assert [row[0] for row in rows[:2]] == [PROBES.probes[250].id, PROBES.probes[7].id]
+    assert answers.distance(BASE, PLAIN).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("settings", "window", "w"), "sliding_window=0", "must be at least 1"),
+        (("settings", "window", "w"), "dtype=float16", "the lab cannot run 'w'"),
+        (("claims", "window"), "windw 12", "did you mean 'window 12'"),
+        (("quantisation", "task"), "copy", "must be one of tasks"),
+    ],
+)
+def test_bad_files_are_one_line(tmp_path, path, value, words):
+    values = STUDY.resolved()
+    place = values
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError, match=words) as caught:
+        load_study(str(file))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_tiny_study_runs_and_is_not_done_twice(tmp_path):
+    from behaviordist.studies.run import run
+
+    values = STUDY.resolved()
+    values["model"] |= {"hidden_size": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8}
+    values["pretrain"] |= {"budget": 20, "batch_size": 8, "warmup": 0}
+    values["pretrain"]["convergence"] |= {"every": 10, "strings": 24}
+    values["post_training"] |= {"budget": 20, "batch_size": 8}
+    values |= {"seeds": 2, "tasks": ["reverse"]}
+    values["quantisation"]["bits"] = [2, 8]
+    values["settings"]["thoughts"]["scratchpad"] = "thoughts=2,thought_tokens=3"
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(values))
+    first = run(str(file), tmp_path / "out", jobs=2)
+    assert first["findings"]["claims"][0]["verdict"] == "supported"
+    made = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.npz") if "meas" in str(p)}
+    again = run(str(file), tmp_path / "out", jobs=2)
+    assert again["findings"] == first["findings"]
+    assert made and all(p.stat().st_mtime_ns == t for p, t in made.items())
