@@ -35,7 +35,7 @@ SMOOTH = PairNoise(excess=0.7, floor=0.35)
 # Where the nearest source is left out, the next one, with a noise of its own, takes its place: a
 # difference of two noises, twice the variance of one. With the target's own, V is three times the
 # noise of pairs, and P is twice that noise.
-CHOICE = PairNoise(excess=0.9, floor=0.35)
+CHOICE = PairNoise(excess=0.9, floor=0.32)
 
 # Where P is the variance under relabelling, of statistics from which source effects are removed
 # (else it holds more than the noise of pairs).
