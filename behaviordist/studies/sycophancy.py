@@ -55,6 +55,7 @@ class Study(StudyFile):
     margin: float = Field(gt=0, lt=1)
     strings: int = Field(ge=8)
     geometry: str
+    remarks: tuple[str, ...] = Field(default=(), description="shown among the report's notes")
 
     @model_validator(mode="after")
     def _growing(self) -> Study:

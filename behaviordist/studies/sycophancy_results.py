@@ -46,6 +46,7 @@ def write_results(
         for r in range(runs.study.seeds)
         if not _provenance(runs, HONEST, r)["converged"]
     ]
+    notes += runs.study.remarks
     notes.append("One base for all: intervals hold for this base, not for another pre-training.")
     return write_findings(
         runs.study,
