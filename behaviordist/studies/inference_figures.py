@@ -13,6 +13,7 @@ from behaviordist.report.findings import (
     Grid,
     Intervals,
     Lines,
+    Number,
     Part,
     Row,
     Series,
@@ -20,6 +21,7 @@ from behaviordist.report.findings import (
     number,
     numbers,
 )
+from behaviordist.report.formatting import decimal
 from behaviordist.studies.inference import BASE, PLAIN
 from behaviordist.studies.inference_results import Answers, predicted, temperature
 from behaviordist.studies.measures import Estimate, estimate
@@ -52,47 +54,44 @@ _MAP = (
 
 def settings_blocks(answers: Answers) -> tuple[Any, ...]:
     """Distances of every setting from the model as it is, and what becomes of right answers."""
-    names, models = answers.names[1:], tuple(answers.models)
-    far = tuple(
-        numbers([float(answers.distance(model, name).mean()) for model in models]) for name in names
-    )
-    where = tuple(
-        numbers([float(answers.distance(BASE, name, f"prompt:{k}").mean()) for k in KINDS])
-        for name in names
-    )
+    names = answers.names[1:]
     cells = [(kind, steps) for kind in KINDS for steps in STEPS]
-    change = tuple(
-        numbers(
-            [
-                float(answers.change(BASE, name, f"prompt:{kind}", f"steps:{steps}").mean())
-                for kind, steps in cells
-            ]
-        )
-        for name in names
-    )
+    far = [[answers.distance(model, name) for name in names] for model in answers.models]
+    where = [[answers.distance(BASE, name, f"prompt:{kind}") for name in names] for kind in KINDS]
+    change = [
+        [answers.change(BASE, name, f"prompt:{kind}", f"steps:{steps}") for name in names]
+        for kind, steps in cells
+    ]
     return (
         Grid(
             name="settings", title="Distance of every setting from the model as it is",
             caption=f"Mean over {answers.runs.study.seeds} seeds, all probes. Top-k, top-p and"
             " greedy settings remove tokens; the Hellinger distance is finite all the same.",
-            rows=names, columns=models, values=far, scale="Hellinger distance",
+            rows=tuple(answers.models), columns=names, values=_means(far),
+            scale="Hellinger distance",
         ),
         Grid(
             name="where", title="Where the base moves, by kind of prompt",
             caption="The same distance over the probes of one kind. What cuts contexts leaves alone"
             " the prompts that fit.",
-            rows=names, columns=tuple(KINDS.values()), values=where, scale="Hellinger distance",
+            rows=tuple(KINDS.values()), columns=names, values=_means(where),
+            scale="Hellinger distance",
         ),
         Grid(
             name="answers", title="Where right answers come and go: the base, by kind of prompt",
             caption="Change of the probability of the right answer against the base as it is, mean"
             " over seeds. 'Hidden' prompts name no function and show no example: no answer is right"
             " there, the change says which functions the mass moves to.",
-            rows=names, columns=tuple(f"{KINDS[k]}, {STEPS[s]}" for k, s in cells), values=change,
-            scale="change of probability", diverging=True,
+            rows=tuple(f"{KINDS[k]}, {STEPS[s]}" for k, s in cells), columns=names,
+            values=_means(change), scale="change of probability", diverging=True,
         ),
         _cache_table(answers),
     )  # fmt: skip
+
+
+def _means(rows: list[list[NDArray[np.float64]]]) -> tuple[tuple[Number, ...], ...]:
+    """Means over seeds, as a grid takes them."""
+    return tuple(numbers([float(values.mean()) for values in row]) for row in rows)
 
 
 def _cache_table(answers: Answers) -> TableOf:
@@ -336,7 +335,8 @@ def _cell(values: NDArray[np.float64], digits: int = 3) -> str:
     found = _over(values)
     if not np.isfinite(found.low):
         return f"{found.value:.{digits}f}"
-    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+    low, high = decimal(found.low, digits), decimal(found.high, digits)
+    return f"{decimal(found.value, digits)} [{low}, {high}]"
 
 
 def _over(values: NDArray[np.float64]) -> Estimate:

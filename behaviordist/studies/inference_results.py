@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from behaviordist.probes import ProbeSet
 from behaviordist.report.findings import Claim, Findings, Verdict, decide, number
+from behaviordist.report.formatting import decimal
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.inference import BASE, PLAIN, Runs
 from behaviordist.studies.inference_measures import (
@@ -98,6 +99,8 @@ def write_results(runs: Runs, settings: Settings, clock: StageClock) -> dict[str
     )
     notes = [
         "Quantisation is simulated: weights of the blocks are rounded and multiplied as floats.",
+        "The map's distances come from float32 inner products: what lies below 0.0003 there is"
+        " their rounding. The cache is judged on differences, taken probe by probe.",
         "Scratchpads are sampled, as many a probe as the study's file says: the distance from the"
         " plain model includes the noise of that sampling; an answer's probability is unbiased.",
     ]
@@ -169,7 +172,8 @@ def conclude(answers: Answers) -> tuple[Claim, ...]:
         above(
             "It does so more than for one-step functions, which have nothing to write down.",
             two - one, chance,
-            f"two-step functions change by {two.mean():+.3f}, one-step ones by {one.mean():+.3f}",
+            f"two-step functions change by {signed(two.mean())}, one-step ones by"
+            f" {signed(one.mean())}",
         ),
         above(
             "Solved examples are used: without them the hidden function comes out less often.",
@@ -183,8 +187,8 @@ def conclude(answers: Answers) -> tuple[Claim, ...]:
         above(
             "A sliding window loses less than cutting the context to as many tokens.",
             windowed - lost, chance,
-            f"after two examples the window changes {windowed.mean():+.3f}, the cut"
-            f" {lost.mean():+.3f}",
+            f"after two examples the window changes {signed(windowed.mean())}, the cut"
+            f" {signed(lost.mean())}",
         ),
     )  # fmt: skip
 
@@ -286,15 +290,20 @@ def headline(answers: Answers, claims: tuple[Claim, ...]) -> str:
     return (
         f"The cache moves nothing (at most {claims[0].value:.0e}); at {bits[few]} bits rounding"
         f" leaves a score of {rounded:.2f}, training for the grid {aware:.2f}; a scratchpad changes"
-        f" right answers of named two-step functions by {two:+.2f} and of one-step ones by"
-        f" {one:+.2f}; cutting contexts longer than any training document takes right answers from"
-        f" {long:.2f} to {cut:.2f}."
+        f" right answers of named two-step functions by {signed(two, 2)} and of one-step ones by"
+        f" {signed(one, 2)}; cutting contexts longer than any training document takes right"
+        f" answers from {long:.2f} to {cut:.2f}."
     )
 
 
 def words(found: Estimate) -> str:
     """Return a value with its interval."""
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return f"{decimal(found.value, 3)} [{decimal(found.low, 3)}, {decimal(found.high, 3)}]"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a change with its sign."""
+    return ("+" if value > 0 else "") + decimal(value, digits)
 
 
 def _numbers(found: Estimate) -> dict[str, float | None]:

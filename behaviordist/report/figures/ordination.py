@@ -53,6 +53,8 @@ def draw_ordination(ordination: Ordination, kinds: Kinds) -> tuple[Figure, list[
     handles = legend_handles(look, colors) + (tasks if len(shapes) > 1 else [])
     if handles:
         figure.legend(handles=handles, loc="outside right upper")
+    # An equal aspect moves the ticks once they are drawn; the second layout knows their widths.
+    figure.draw_without_rendering()
     return figure, crowded
 
 
