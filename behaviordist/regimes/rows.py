@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import SPREADING, Regime
 
 Row = dict[str, Any]
 FILES = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
@@ -53,7 +53,7 @@ def _roles(regime: Regime, row: Row, where: str) -> dict[str, str]:
     """Return role -> column of what the algorithm needs and the file has."""
     named: Mapping[Any, str] = regime.data.columns
     wanted: tuple[str, ...]
-    if regime.algorithm in ("pretrain", "continue"):
+    if regime.algorithm in SPREADING:
         wanted = ("text",)
     elif regime.algorithm in PREFERENCES:
         wanted = ("prompt", "chosen", "rejected")

@@ -93,6 +93,32 @@ def study_file(folder, base, tasks, **more):
 SPLITS = {"train": "train", "held_out": "held-out"}
 
 
+def test_a_regime_that_ends_no_higher_than_it_started_is_no_target(tmp_path):
+    from behaviordist.studies.trl_results import notes
+    from behaviordist.studies.trl_transfer import TrlRuns, fix_goals
+
+    study = load_study(str(study_file(tmp_path, tmp_path / "base", {"ab": "a b", "cd": "c d"})))
+    runs = TrlRuns(study, tmp_path / "out", 0)
+
+    def ran(label, scores):
+        folder = runs.checkpoint(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {"converged": True, "evidence": {"scores": scores, "rule": ">= 0.5"}}
+        (folder / "provenance.json").write_text(json.dumps(record))
+
+    ran("sft-ab", [0.1, 0.8])
+    ran("sft-cd", [0.3, 0.4, 0.3])
+    assert set(fix_goals(runs)) == {"sft-ab"}
+    assert fix_goals(runs)["sft-ab"].tau == pytest.approx(0.9 * 0.8)
+    columns = ("source", "target", "step", "score", "tau")
+    said = notes(runs, pd.DataFrame([("base", "sft-ab", 0, 0.1, 0.72)], columns=columns))
+    assert any("sft-cd" in n and "a source but no target" in n for n in said)
+    assert not any("sft-ab" in n for n in said)
+    ran("sft-ab", [0.8, 0.8])
+    with pytest.raises(InputError, match="no regime's own run scored above its start"):
+        fix_goals(runs)
+
+
 @pytest.mark.slow
 def test_a_whole_study_on_a_tiny_model(tmp_path):
     pytest.importorskip("trl")
