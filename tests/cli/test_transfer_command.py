@@ -59,29 +59,3 @@ def test_sources_times_targets(tmp_path, capsys):
     assert command(*call, "--out", out) == 0
     assert (out / "transfers" / "sft-ab" / "one-s0.json").stat().st_mtime_ns == before
     assert command("report", out) == 0
-
-
-def test_a_base_sets_the_level_and_test_reads_the_costs(tmp_path):
-    sources = [tiny_model(tmp_path / name, seed=i) for i, name in enumerate(("one", "two"))]
-    base = tiny_model(tmp_path / "start", seed=2)
-    targets = [write_regime(tmp_path, t, a) for t, a in (("ab", "a b"), ("cd", "c d"))]
-    out = tmp_path / "out"
-    call = ["transfer", "--sources", *sources, "--targets", *targets, "--base", base]
-    assert command(*call, "--seeds", "1", "--out", out) == 0
-    rows = pd.read_parquet(out / "transfers.parquet")
-    assert set(rows["source"]) == {"one", "two", "base"}
-    for target in ("sft-ab", "sft-cd"):
-        own = json.loads((out / "checkpoints" / f"{target}-s0" / "provenance.json").read_text())
-        tau = rows.loc[rows["target"] == target, "tau"]
-        assert tau.to_numpy() == pytest.approx(0.9 * own["score"])
-    costs, _ = read_costs(out / "costs.csv")
-    distances = pd.DataFrame(0.0, index=costs.index, columns=costs.index)
-    for i, a in enumerate(costs.index):
-        for j, b in enumerate(costs.index):
-            distances.loc[a, b] = abs(i - j)
-    distances.to_csv(tmp_path / "distances.csv")
-    tested = tmp_path / "test"
-    given = ["--distances", tmp_path / "distances.csv", "--costs", out / "costs.csv"]
-    said = command("test", *given, "--permutations", "99", "--rectangular", "--out", tested)
-    assert said == 0
-    assert json.loads((tested / "test.json").read_text())["n_pairs"] == 6

