@@ -1,13 +1,15 @@
 """Type I error and interval coverage of every statistic, by simulation.
 
     python benchmarks/hypothesis_nulls.py [--studies 1000] [--statistic NAME] [--leaderboard]
+        [--behaviors 30] [--slope 0.3] [--models]
 
 Null studies have target effects, source effects, ties and 30 % of the runs censored at a common
 budget; distances come from random points, costs do not know them. Coverage studies plant a link;
-the truth is the mean of the statistic over 4,000 further studies of the same size.
+the truth is the mean of the statistic over 2,000 further studies of the same size.
 """
 
 import argparse
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -21,8 +23,8 @@ from behaviordist.hypothesis.statistic import STATISTICS, Resampled
 
 N = 14
 PERMUTATIONS = 199
-TRUTH_STUDIES = 4_000
-DESIGNS = ((14, 0.0), (14, 0.3), (14, 1.0), (30, 0.3))
+TRUTH_STUDIES = 2_000
+SIZES, SLOPES = (10, 14, 20, 30), (0.0, 0.3, 1.0)
 
 
 def study(rng, slope, n=N):
@@ -91,30 +93,28 @@ def coverage(names, method, slope, n, studies, seed):
     limits = np.empty((studies, len(chosen), 2))
     for i in range(studies):
         pairs = study(rng, slope, n)
-        drawn = relabellings(pairs.sources, pairs.targets, PERMUTATIONS, rng)
         for k, statistic in enumerate(chosen):
-            null = statistic.permuted(pairs.predictors, pairs.cost, drawn)
-            limits[i, k] = intervals(statistic, pairs, null, method, draws=500, rng=rng)[0]
+            value = statistic.permuted(pairs.predictors, pairs.cost, identity(pairs))[:, 0]
+            limits[i, k] = intervals(statistic, pairs, value, method, draws=500, rng=rng)[0]
     low, high = limits[..., 0], limits[..., 1]
     inside = (low <= truth) & (truth <= high)
     return zip(truth, inside.mean(axis=0), (high - low).mean(axis=0), strict=True)
 
 
-def board(rng, slope, n, permutations):
+def board(rng, slope, n):
     """Return the leaderboard's row of a distance, beside the same measured with noise."""
     distances, costs = frames(study(rng, slope, n))
     blurred = {"blurred": np.abs(distances + rng.normal(size=distances.shape))}
-    found = leaderboard(
-        {"distance": distances}, costs, baselines=blurred, permutations=permutations
-    )
+    # Intervals need no relabellings.
+    found = leaderboard({"distance": distances}, costs, baselines=blurred, permutations=1)
     return next(row for row in found.rows if row.name == "distance")
 
 
 def leaderboard_coverage(slope, n, studies, seed):
     """Truth and share of intervals that hold it, of the paired difference and of regret@1."""
     rng = np.random.default_rng(seed)
-    far = [board(rng, slope, n, 1) for _ in range(1_000)]
-    rows = [board(rng, slope, n, PERMUTATIONS) for _ in range(studies)]
+    far = [board(rng, slope, n) for _ in range(1_000)]
+    rows = [board(rng, slope, n) for _ in range(studies)]
     for name in ("difference", "regret"):
         truth = np.mean([getattr(row, name) for row in far])
         limits = np.array([[getattr(r, f"{name}_{end}") for end in ("low", "high")] for r in rows])
@@ -129,6 +129,9 @@ def main():
     parser.add_argument("--skip-type-one", action="store_true")
     parser.add_argument("--leaderboard", action="store_true", help="only its intervals' coverage")
     parser.add_argument("--models", action="store_true", help="only the regressions' type I error")
+    parser.add_argument("--behaviors", type=int, action="append", help="of the coverage")
+    parser.add_argument("--slope", type=float, action="append", help="of cost on distance")
+    parser.add_argument("--interval", choices=("jackknife", "bootstrap"), action="append")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     if asked.models:
@@ -149,15 +152,23 @@ def main():
             rate = type_one(STATISTICS[name], asked.studies, asked.seed)
             print(f"{name:15s} {rate:7.3f}", flush=True)
     if not asked.skip_coverage:
-        print_coverage(names, asked.studies)
+        print_coverage(
+            names,
+            asked.studies,
+            asked.behaviors or SIZES,
+            SLOPES if asked.slope is None else asked.slope,
+            asked.interval or ("jackknife",),
+        )
 
 
-def print_coverage(names, studies):
+def print_coverage(names, studies, sizes, slopes, methods):
     print(f"\n95 % intervals, {studies} studies: truth, coverage, mean width")
     resampled = [name for name in names if isinstance(STATISTICS[name], Resampled)]
-    for method, able in (("jackknife", names), ("bootstrap", resampled)):
-        for n, slope in DESIGNS if able else ():
-            for name, row in zip(able, coverage(able, method, slope, n, studies, 2), strict=True):
+    able = {"jackknife": names, "bootstrap": resampled}
+    for method, n, slope in itertools.product(methods, sizes, slopes):
+        if able[method]:
+            rows = coverage(able[method], method, slope, n, studies, 2)
+            for name, row in zip(able[method], rows, strict=True):
                 numbers = "  ".join(f"{number:6.3f}" for number in row)
                 print(f"{name:15s} {method:10s} n={n} slope={slope}  {numbers}", flush=True)
 

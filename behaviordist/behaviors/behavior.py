@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,10 @@ class Behavior(Protocol):
         V, the width of the log-probabilities.
     notes
         Sentences that a report should carry: what is simulated, what could not be checked.
+
+    Notes
+    -----
+    A behavior whose passes take long may be `Resumable` too.
     """
 
     @property
@@ -88,20 +92,47 @@ class Behavior(Protocol):
         ...
 
 
+class Resumable(Protocol):
+    """What a behavior has whose pass can be continued."""
+
+    def forward_rest(self, probes: ProbeSet, done: frozenset[int]) -> Iterator[LogProbBlock]:
+        """Yield the blocks of `forward` that hold a probe whose index is not in `done`."""
+        ...
+
+
 def shared_log_probs(
-    behaviors: Sequence[Behavior], probes: ProbeSet
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    done: Sequence[frozenset[int]] | None = None,
 ) -> Iterator[tuple[int, LogProbBlock]]:
     """Yield (index of the behavior, block) for all behaviors, one forward pass per `forward_key`.
 
     Equals calling `log_probs` on each of them; blocks of behaviors that share a pass interleave.
+    `done` says, for every behavior, which probes are not needed any more (the same where a pass is
+    shared); those that have no `forward_rest` give them all the same.
     """
     groups: dict[str, list[int]] = {}
     for index, behavior in enumerate(behaviors):
         groups.setdefault(behavior.forward_key, []).append(index)
     for members in groups.values():
-        for block in behaviors[members[0]].forward(probes):
+        first, ready = behaviors[members[0]], done[members[0]] if done else frozenset()
+        blocks = (
+            cast(Resumable, first).forward_rest(probes, ready) if ready else first.forward(probes)
+        )
+        for block in blocks:
+            if ready:  # other batch sizes than those of the run that was killed
+                block = without(block, ready)
             for index in members:
                 yield index, with_settings(block, behaviors[index].settings)
+
+
+def without(block: LogProbBlock, done: frozenset[int]) -> LogProbBlock:
+    """Return the block without the rows of some probes."""
+    left = ~np.isin(block.probe, list(done))
+    if left.all():
+        return block
+    token = None if block.token is None else block.token[left]
+    return LogProbBlock(block.probe[left], block.log_p[left], token)
 
 
 def with_settings(block: LogProbBlock, settings: InferenceSettings) -> LogProbBlock:
@@ -129,5 +160,5 @@ def check_comparable(behaviors: Sequence[Behavior]) -> None:
             raise InputError(
                 f"'{first.label}' and '{other.label}' have {how}: next-token distributions cannot"
                 " be compared; compare models that share a tokenizer, or use a geometry that works"
-                " across tokenizers (loglik, samples)"
+                " across tokenizers (next-byte, loglik, samples)"
             )

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from behaviordist.behaviors.encoding import Batch
+from behaviordist.errors import InputError
+
+
+@contextmanager
+def failures(label: str) -> Iterator[None]:
+    """Turn what a model raises while it runs into one line that names it.
+
+    Raises
+    ------
+    InputError
+        For what torch and `transformers` raise on a model they cannot run: ids outside the
+        embedding, shapes that do not fit, no memory.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (RuntimeError, IndexError, ValueError, MemoryError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(
+            f"'{label}' cannot be run ({reason}); check that tokenizer, config.json and weights"
+            " belong together, and that there is memory for it"
+        ) from error
 
 
 def scored_logits(model: Any, batch: Batch) -> Any:
@@ -49,14 +75,17 @@ def cached_logits(model: Any, batch: Batch) -> Any:
 
     tokens = torch.from_numpy(batch.tokens).to(model.device)
     first = int(batch.columns[0])
+    # Its name changed within transformers 5.
+    named = inspect.signature(model.forward).parameters
+    cache = "cache" if "cache" in named else "past_key_values"
     with torch.inference_mode():
         step = model(input_ids=tokens[:, : first + 1], use_cache=True)
         logits = [step.logits[0, -1]]
         for place in range(first + 1, int(batch.lengths[0])):
             step = model(
                 input_ids=tokens[:, place : place + 1],
-                past_key_values=step.past_key_values,
                 use_cache=True,
+                **{cache: getattr(step, cache)},
             )
             logits.append(step.logits[0, -1])
         return torch.stack(logits).float()

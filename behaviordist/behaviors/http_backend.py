@@ -23,6 +23,8 @@ from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of
 
+# Servers compute in 16 bits, and in other batches: one token's log-probability moves by hundredths.
+ALIGNED_NATS = 0.25
 # What a request can ask for; anything else was decided when the server was started.
 ASKED = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "system", "chat")
 
@@ -77,12 +79,23 @@ class HttpBehavior:
             If the server gives no log-probabilities of prompts, or settings other than the model's
             own are asked for (servers echo them unchanged by temperature).
         """
+        return np.array([score for _, score in self.text_log_probs_rest(probes)])
+
+    def text_log_probs_rest(
+        self, probes: ProbeSet, done: frozenset[int] = frozenset()
+    ) -> Iterator[tuple[int, float]]:
+        """Yield (index of a probe, log p of its text) one by one, but for those in `done`."""
         if self.settings != InferenceSettings():
             raise InputError(
                 f"'{self.label}': servers give log-probabilities of the model as it is; drop"
                 f" {self.settings.canonical}"
             )
-        return np.array([self._score(probe) for probe in probes])
+        checked = False
+        for index, probe in enumerate(probes):
+            if index not in done:
+                found = self._echo(probe, echo=True)
+                checked = checked or self._check_alignment(found, probe)
+                yield index, _continuation_log_prob(found, probe, self.label)
 
     def samples(
         self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
@@ -91,17 +104,54 @@ class HttpBehavior:
 
         Each answer is a request of its own with its own seed: not every server knows `n`.
         """
-        return [
-            tuple(self._answer(probe, max_tokens, seed_of(seed, probe, k)) for k in range(count))
-            for probe in probes
-        ]
+        return [texts for _, texts in self.samples_rest(probes, count, max_tokens, seed)]
 
-    def _score(self, probe: Probe) -> float:
+    def samples_rest(
+        self,
+        probes: ProbeSet,
+        count: int,
+        max_tokens: int = 64,
+        seed: int = 0,
+        done: frozenset[int] = frozenset(),
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield (index of a probe, its answers) one by one, but for those in `done`."""
+        for index, probe in enumerate(probes):
+            if index not in done:
+                seeds = [seed_of(seed, probe, k) for k in range(count)]
+                yield index, tuple(self._answer(probe, max_tokens, s) for s in seeds)
+
+    def _check_alignment(self, found: Mapping[str, Any], probe: Probe) -> bool:
+        """Refuse a server that pairs log-probabilities with the wrong tokens.
+
+        The greedy token after a text has one log-probability, whether the text is echoed or not.
+        llama-cpp-python (0.3.36, `Llama._create_completion`) gives an echoed token the row after
+        the one that foretells it where the model has no start token.
+
+        Returns whether it could be told: not where the server generated nothing.
+        """
+        text = probe.prompt + probe.continuation
+        if not found["token_logprobs"] or found.get("text_offset", [0])[-1] < len(text):
+            return False
+        echoed = found["token_logprobs"][-1]
+        plain = next(iter(self._echo(probe, echo=False)["token_logprobs"]), None)
+        if not isinstance(plain, int | float) or not isinstance(echoed, int | float):
+            return False
+        if abs(echoed - plain) > ALIGNED_NATS:
+            raise InputError(
+                f"'{self.label}': the server pairs log-probabilities with the wrong tokens (one"
+                f" token has {echoed:.2f} nats when its text is echoed and {plain:.2f} when not;"
+                " llama-cpp-python does so for models without a start token); use --geometry"
+                " samples"
+            )
+        return True
+
+    def _echo(self, probe: Probe, echo: bool) -> dict[str, Any]:
+        """Return the log-probabilities of a probe's text, or of one token after it."""
         body = {
             "model": self.model,
             "prompt": probe.prompt + probe.continuation,
             "max_tokens": 1,
-            "echo": True,
+            "echo": echo,
             "logprobs": 1,
             "temperature": 0,
         }
@@ -112,7 +162,7 @@ class HttpBehavior:
                 f"'{self.label}' gives no log-probabilities of prompts (echo with logprobs); use"
                 " sampled answers: --geometry samples"
             )
-        return _continuation_log_prob(found, probe, self.label)
+        return found
 
     def _answer(self, probe: Probe, max_tokens: int, seed: int) -> str:
         body: dict[str, Any] = {"model": self.model, "max_tokens": max_tokens, "seed": seed}

@@ -70,7 +70,7 @@ class Client:
         How often a request is made before it fails; waits double from one second, or are what the
         server says.
     interval_s
-        Least time between two requests.
+        Least time between two requests; default what BEHAVIORDIST_REQUESTS_PER_MINUTE allows.
     sleep
         For tests.
     """
@@ -79,7 +79,7 @@ class Client:
     budget: Budget = field(default_factory=lambda: Budget(token_limit()))
     timeout_s: float = 60.0
     attempts: int = 5
-    interval_s: float = 0.0
+    interval_s: float = field(default_factory=lambda: request_interval())
     sleep: Callable[[float], None] = time.sleep
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,6 +179,18 @@ def token_limit() -> int:
     if not text.isdigit() or int(text) < 1:
         raise InputError(f"BEHAVIORDIST_MAX_TOKENS must be a whole number above 0, not '{text}'")
     return int(text)
+
+
+def request_interval() -> float:
+    """Return the least seconds between requests: BEHAVIORDIST_REQUESTS_PER_MINUTE, or no limit."""
+    text = os.environ.get("BEHAVIORDIST_REQUESTS_PER_MINUTE", "")
+    if not text:
+        return 0.0
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(
+            f"BEHAVIORDIST_REQUESTS_PER_MINUTE must be a whole number above 0, not '{text}'"
+        )
+    return 60 / int(text)
 
 
 def _key() -> str:

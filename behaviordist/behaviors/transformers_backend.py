@@ -8,6 +8,8 @@ when its pass begins and freed when it ends, so that one at a time is in memory.
 from __future__ import annotations
 
 import gc
+import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors import adapters, gguf_files, rounding, sampling, thinking
-from behaviordist.behaviors.behavior import LogProbBlock, with_settings
+from behaviordist.behaviors import (
+    adapters,
+    gguf_files,
+    rounding,
+    sampling,
+    thinking,
+    token_bytes,
+)
+from behaviordist.behaviors.behavior import IntArray, LogProbBlock, with_settings
 from behaviordist.behaviors.checkpoint_files import (
     checkpoint_digest,
     files_digest,
@@ -27,7 +36,7 @@ from behaviordist.behaviors.checkpoint_files import (
     weight_files,
 )
 from behaviordist.behaviors.encoding import EncodedProbe, Encoder, batches
-from behaviordist.behaviors.forward_pass import cached_logits, penalize, scored_logits
+from behaviordist.behaviors.forward_pass import cached_logits, failures, penalize, scored_logits
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -64,18 +73,47 @@ class TransformersBehavior:
         """Return the text that the token decodes to."""
         return str(_tokenizer(self.path)[0].decode([token]))
 
+    def first_bytes(self) -> IntArray:
+        """Return the first byte of every token, (V,); 256 for tokens without text."""
+        return token_bytes.first_bytes(_token_bytes(self.path, self.vocabulary_size))
+
+    def boundaries(self, probes: ProbeSet) -> list[list[int]]:
+        """Return, for every probe, the byte of its continuation at which each scored token begins.
+
+        Raises
+        ------
+        InputError
+            If the tokens do not spell the texts, or are not known as bytes.
+        """
+        pieces = _token_bytes(self.path, self.vocabulary_size)
+        found = []
+        for probe, item in zip(probes, self.encoder()(probes), strict=True):
+            mine = [pieces[t] for t in item.ids[-item.scored :]]
+            try:
+                found.append(token_bytes.boundaries(mine, probe.continuation))
+            except InputError as error:
+                raise InputError(f"'{self.label}', probe '{probe.id}': {error}") from None
+        return found
+
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield log-probabilities before the logit-level settings."""
+        return self.forward_rest(probes, frozenset())
+
+    def forward_rest(self, probes: ProbeSet, done: frozenset[int]) -> Iterator[LogProbBlock]:
+        """Yield the same blocks, but for those all of whose probes are in `done`."""
         encoded = self.encoder()(probes)
         max_scored = max(1, BLOCK_BYTES // (4 * self.vocabulary_size))
-        with self.model() as model:
+        with self.model() as model, failures(self.label):
             if self.settings.thoughts:
                 for probe, item in zip(probes, encoded, strict=True):
-                    yield self._thought_over(model, probe, item, max_scored)
+                    if item.index not in done:
+                        yield self._thought_over(model, probe, item, max_scored)
                 return
             compute = cached_logits if self.settings.kv_cache else scored_logits
             size = 1 if self.settings.kv_cache else MAX_TOKENS
             for batch in batches(encoded, size, max_scored):
+                if done.issuperset(batch.probe.tolist()):
+                    continue
                 logits = compute(model, batch)
                 if self.settings.repetition_penalty != 1:
                     penalize(logits, batch, self.settings.repetition_penalty)
@@ -120,18 +158,29 @@ class TransformersBehavior:
 
         The draws of a probe depend on `seed` and its id alone, not on the other probes.
         """
+        return [texts for _, texts in self.samples_rest(probes, count, max_tokens, seed)]
+
+    def samples_rest(
+        self,
+        probes: ProbeSet,
+        count: int,
+        max_tokens: int = 64,
+        seed: int = 0,
+        done: frozenset[int] = frozenset(),
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield (index of a probe, its answers) one by one, but for those in `done`."""
         encoded = self.encoder()(probes)
         tokenizer, _ = _tokenizer(self.path)
-        answers = []
-        with self.model() as model:
+        with self.model() as model, failures(self.label):
             for probe, item in zip(probes, encoded, strict=True):
+                if item.index in done:
+                    continue
                 context = item.ids[: len(item.ids) - item.scored]
                 drawn = sampling.generate(
                     model, context, self.settings, count, max_tokens, sampling.seed_of(seed, probe)
                 )
                 texts = tokenizer.batch_decode(drawn, skip_special_tokens=True)
-                answers.append(tuple(texts))
-        return answers
+                yield item.index, tuple(texts)
 
     def encoder(self) -> Encoder:
         """Return the encoder of probes; a start token is BOS, or EOS where there is no BOS."""
@@ -176,7 +225,8 @@ class TransformersBehavior:
             elif self.settings.quant:
                 _round_linear_layers(model, self.settings.quant)
             if self.adapter is not None:
-                model = adapters.attach(model, self.adapter)
+                with _quiet():
+                    model = adapters.attach(model, self.adapter)
             model.to("cuda" if torch.cuda.is_available() else "cpu")
             yield model.eval()
         finally:
@@ -199,12 +249,12 @@ def load_transformers(
             f"'{label}': sliding_window works for lab checkpoints run in float32; other models have"
             " the attention of their config.json: drop sliding_window"
         )
-    if path.suffix == ".gguf":
-        gguf_files.header(path)
-        config, digest = gguf_files.load_config(path), files_digest((path,))
-    else:
-        config, digest = _folder_config(path), checkpoint_digest(path, weight_files(path))
     with _quiet():
+        if path.suffix == ".gguf":
+            gguf_files.header(path)
+            config, digest = gguf_files.load_config(path), files_digest((path,))
+        else:
+            config, digest = _folder_config(path), checkpoint_digest(path, weight_files(path))
         tokenizer, notes = _tokenizer(path)
     text_config = config.get_text_config()
     if adapter is not None:
@@ -229,18 +279,22 @@ def load_transformers(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the progress bars and warnings of `transformers` off the user's terminal."""
-    from transformers.utils import logging
+    """Keep the progress bars and warnings of `transformers` off the user's terminal.
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    And those of what it imports: torchao names every kernel that this machine has no use for.
+    """
+    from transformers.utils import logging as bars
+
+    shown, level = bars.is_progress_bar_enabled(), logging.root.manager.disable
+    bars.disable_progress_bar()
+    logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+        logging.disable(level)
+        if shown:
+            bars.enable_progress_bar()
 
 
 def _folder_config(folder: Path) -> Any:
@@ -296,6 +350,11 @@ def _tokenizer(path: Path) -> tuple[Any, tuple[str, ...]]:
             f"{path}: its tokenizer has no vocabulary; save the model's tokenizer there"
         )
     return tokenizer, ()
+
+
+@lru_cache(maxsize=2)
+def _token_bytes(path: Path, size: int) -> list[bytes]:
+    return token_bytes.token_bytes(_tokenizer(path)[0], size, path.name)
 
 
 def _added_before(tokenizer: Any) -> tuple[int, ...]:

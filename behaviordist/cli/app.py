@@ -22,6 +22,7 @@ from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
 from behaviordist.cli.selftest import selftest
 from behaviordist.cli.test import test
+from behaviordist.cli.transfer import WithLists, transfer
 from behaviordist.errors import BehaviordistError
 
 INTERRUPTED = 130
@@ -54,6 +55,7 @@ app.command("report")(report)
 app.command("run")(run)
 app.command("selftest")(selftest)
 app.command("test")(test)
+app.command("transfer", cls=WithLists)(transfer)
 app.command("studies")(studies)
 
 

@@ -22,7 +22,8 @@ MOST_SHOWN = 10
 # One model, computed with and without a cache or in other batches, lies about 2e-6 from itself in
 # float32 (SmolLM2, hellinger); its intervals exclude zero all the same: rounding is no sampling.
 ROUNDING = 1e-4
-ACROSS_TOKENIZERS = ("loglik", "samples")
+ACROSS_TOKENIZERS = ("next-byte", "loglik", "samples")
+OF_TEXTS = ("loglik", "samples")
 
 
 def distance(
@@ -38,7 +39,13 @@ def distance(
         str | None,
         typer.Option(help="A shipped set's name or a .jsonl file.", show_default="general"),
     ] = None,
-    geometry: Annotated[str, typer.Option(help="The inner product.")] = "hellinger",
+    geometry: Annotated[
+        str,
+        typer.Option(
+            help="The inner product: hellinger, euclidean, aitchison, fisher; where tokenizers"
+            " differ next-byte, loglik, samples."
+        ),
+    ] = "hellinger",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/distance"),
     probes_limit: Annotated[
         int | None, typer.Option(help="Draw so many of the probes.", show_default="all")
@@ -53,6 +60,7 @@ def distance(
     ] = "character-ngrams",
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
+    from behaviordist.distances.next_byte import check_bytes
     from behaviordist.distances.texts import check_answers
 
     started = time.perf_counter()
@@ -69,18 +77,22 @@ def distance(
     across = geometry in ACROSS_TOKENIZERS
     behaviors, chosen = open_inputs(models, probes, probes_limit, one_vocabulary=not across)
     _check_geometry(geometry, behaviors)
+    if geometry == "next-byte":
+        check_bytes(behaviors, chosen)
     opened = time.perf_counter()
     options = {"samples": {"count": answers, "max_tokens": answer_tokens, "kernel": kernel}}
     ran: set[str] = set()
+    resumed = any((out / "fingerprints").glob("*.part*"))
     with progress(behaviors, chosen, ran) as update:
         settings = {"folder": out / "fingerprints", "progress": update}
         matrix = _measure(
             geometry, behaviors, chosen, size, {**settings, **options.get(geometry, {})}
         )
-    if geometry not in ACROSS_TOKENIZERS:
+    if geometry not in OF_TEXTS:
         matrix = matrix.with_floor(ROUNDING**2)
     times = {"opening": round(opened - started, 1)}
-    if len(ran) == len(behaviors):  # part of the work was found finished: its time is not known
+    # Where part of the work was found finished, its time is not known.
+    if len(ran) == len(behaviors) and not resumed:
         times["fingerprints"] = round(time.perf_counter() - opened, 1)
     record = _record(models, behaviors, chosen, matrix, times)
     _write(out, matrix, record)
@@ -138,7 +150,9 @@ def _record(
     notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
     for label, bits in matrix.metadata.get("bits_per_byte", {}).items():
         notes.append(f"{label}: {bits:.4f} bits per byte on these continuations")
-    if matrix.metadata["geometry"] not in ACROSS_TOKENIZERS:
+    if "tokens" in matrix.metadata:
+        notes.append(_positions(matrix.metadata))
+    if matrix.metadata["geometry"] not in OF_TEXTS:
         notes.append(f"distances below {ROUNDING:g} count as rounding, not as a difference")
     if str(matrix.metadata.get("sketch", "exact")) != "exact":
         notes.append(
@@ -160,6 +174,16 @@ def _record(
         "times_s": times,
         "notes": notes,
     }
+
+
+def _positions(metadata: dict[str, Any]) -> str:
+    """Return what a report says about the positions of next-byte distributions."""
+    of = ", ".join(f"{n} of {label}" for label, n in metadata["tokens"].items())
+    return (
+        f"the next byte is compared at the {metadata['positions']} places where the tokens of all"
+        f" behaviors begin (tokens in all: {of}); each distribution is given the context as that"
+        " model's tokens cut it"
+    )
 
 
 def _write(out: Path, matrix: DistanceMatrix, record: dict[str, Any]) -> None:

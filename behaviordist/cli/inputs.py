@@ -69,7 +69,10 @@ def open_inputs(
 def progress(
     behaviors: Sequence[Behavior], probes: ProbeSet, ran: set[str]
 ) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for every behavior, with the time that is left; collect in `ran` who was run."""
+    """Show a bar for every behavior, with the time that is left; collect in `ran` who was run.
+
+    The bars vanish where an error ends them.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -96,7 +99,13 @@ def progress(
             bars.start_task(tasks[label])
             bars.update(tasks[label], completed=done, total=total)
 
-        yield update
+        try:
+            yield update
+        except BaseException:
+            # The error is the one line that stays.
+            bars.live.transient = True
+            bars.console.quiet = not bars.console.is_terminal
+            raise
         for task in tasks.values():
             bars.start_task(task)
             bars.update(task, completed=len(probes))

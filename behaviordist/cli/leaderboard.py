@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from behaviordist.cli.test import (
+from behaviordist.cli.tables import (
     Baselines,
     CostColumns,
     Costs,
@@ -22,8 +22,8 @@ from behaviordist.cli.test import (
     Seed,
     StatisticName,
     Strata,
-    labels_of,
     named_paths,
+    read_tables,
 )
 from behaviordist.errors import InputError
 
@@ -52,39 +52,28 @@ def leaderboard(
 ) -> None:
     """Compare predictors of transfer cost; writes leaderboard.json, .csv, .png and .svg."""
     from behaviordist.hypothesis import leaderboard as compare
-    from behaviordist.hypothesis.long_tables import (
-        read_cost_columns,
-        read_invalid,
-        read_predictor,
-        read_strata,
-    )
 
-    columns = read_cost_columns(costs, cost_column, rectangular)
-    labels = labels_of(columns)
-    predictors = {
-        name: read_predictor(path, "distances", rectangular)
-        for name, path in _once("--distances", distances)
-    }
-    simpler = {
-        name: read_predictor(path, "matrix", rectangular)
-        for name, path in _once("--baseline", baseline)
-    }
+    tables = read_tables(
+        named_paths("--distances", distances),
+        costs,
+        cost_columns=cost_column,
+        baselines=baseline,
+        rectangular=rectangular,
+        invalid=invalid,
+        strata=strata,
+    )
+    took = {name: _seconds(text) for name, text in named_paths("--seconds", seconds or [])}
     results = [
         compare(
-            predictors,
-            each.costs,
-            baselines=simpler,
+            tables.distances,
             gains=gains,
             statistic=statistic,
             permutations=permutations,
             seed=seed,
-            censored=each.censored,
-            halves=None if each.halves is None else [each.halves],
-            invalid=None if invalid is None else read_invalid(invalid),
-            strata=None if strata is None else read_strata(strata, labels),
-            seconds={name: _seconds(text) for name, text in _once("--seconds", seconds)},
+            seconds=took,
+            **tables.of(column),
         )
-        for each in columns
+        for column in tables.columns
     ]
     beside = dict(zip(cost_column or [], results, strict=False)) if len(results) > 1 else {}
     _write(results[0], beside, out)
@@ -108,15 +97,6 @@ def _write(headline: Leaderboard, columns: dict[str, Leaderboard], out: Path) ->
     tables = [b.to_pandas().assign(cost_column=name) for name, b in columns.items()]
     table = pd.concat(tables) if tables else headline.to_pandas()
     write_text(out / "leaderboard.csv", table.to_csv(index=False))
-
-
-def _once(option: str, texts: list[str] | None) -> list[tuple[str, Path]]:
-    named = named_paths(option, texts or [])
-    names = [name for name, _ in named]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise InputError(f"{option}: '{sorted(twice)[0]}' is given twice")
-    return named
 
 
 def _seconds(text: Path) -> float:
@@ -157,6 +137,7 @@ def _show(result: Leaderboard, console: Console) -> None:
     )
     for note in result.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    console.print(result.sentence(), highlight=False, markup=False, soft_wrap=True)
 
 
 def _draw(result: Leaderboard, out: Path) -> None:
@@ -171,7 +152,9 @@ def _draw(result: Leaderboard, out: Path) -> None:
         ("baselines", [row for row in rows if not row.main]),
     ]
     ceiling = math.nan if result.noise_ceiling is None else result.noise_ceiling
-    figure = draw_forest(groups, f"{result.statistic} (positive: closer is cheaper)", ceiling)
+    figure = draw_forest(
+        groups, f"{result.statistic}, 95 % intervals (positive: closer is cheaper)", ceiling
+    )
     for ending in ("png", "svg"):
         temporary = out / f".leaderboard.{ending}.tmp"
         figure.savefig(temporary, format=ending, dpi=130)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from behaviordist.cli.test import CostColumn, named_paths
+from behaviordist.cli.tables import CostColumn, Invalid, named_paths
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ def plan(
     other: Annotated[
         list[str] | None, typer.Option(help="NAME=FILE, another distance to backtest. Repeatable.")
     ] = None,
+    invalid: Invalid = None,
+    unrelated: Annotated[
+        bool,
+        typer.Option("--unrelated", help="No start of the target's own task; needs --study."),
+    ] = False,
     cost_column: CostColumn = None,
     out: Annotated[Path, typer.Option(help="Where plan.json goes.")] = Path("reports/plan"),
 ) -> None:
@@ -67,6 +72,7 @@ def plan(
     else:
         near = read_predictor(_file(study, distances, "distances"), "distances", rectangular=True)
     past = read_cost_data(_file(study, costs, "costs"), cost_column, rectangular=True).costs
+    barred = _barred(invalid, study if unrelated else None, unrelated)
     owned = None if have is None else [label.strip() for label in have.split(",")]
     console = Console()
     if target is None:
@@ -74,15 +80,31 @@ def plan(
             name: read_predictor(path, rectangular=True)
             for name, path in named_paths("--other", other or [])
         }
-        result = follow(near, past, base=base, have=owned, others=others)
+        result = follow(near, past, base=base, have=owned, others=others, invalid=barred)
         write_json(out / "backtest.json", {"schema": 1, **result.to_json()})
-        _show_backtest(result, console)
+        _show_backtest(result, "random" if base is None else "base", console)
         typer.echo(f"written: {out / 'backtest.json'}")
         return
-    advice = rank(target, near, past, base=base, have=owned)
+    advice = rank(target, near, past, base=base, have=owned, invalid=barred)
     advice.save(out / "plan.json")
     _show(advice, console)
     typer.echo(f"written: {out / 'plan.json'}")
+
+
+def _barred(invalid: Path | None, study: Path | None, unrelated: bool) -> dict[str, list[str]]:
+    """Return, for each target, the sources that are no starts."""
+    from behaviordist.hypothesis.long_tables import read_invalid
+
+    barred = {} if invalid is None else read_invalid(invalid)
+    if not unrelated:
+        return barred
+    if study is None:
+        raise InputError("--unrelated needs --study DIR, whose run.json says each behavior's task")
+    task = {row["label"]: row.get("task") for row in _record(study)["behaviors"]}
+    for target, own in task.items():
+        kin = [label for label, its in task.items() if own is not None and its == own]
+        barred[target] = [*barred.get(target, []), *kin]
+    return barred
 
 
 def _distances_like(like: str, study: Path | None, probes: str | None, out: Path) -> pd.DataFrame:
@@ -155,9 +177,9 @@ def _show(advice: Plan, console: Console) -> None:
     console.print(advice.sentence(), highlight=False, markup=False, soft_wrap=True)
 
 
-def _show_backtest(result: Backtest, console: Console) -> None:
+def _show_backtest(result: Backtest, reference: str, console: Console) -> None:
     table = Table(title=f"mean cost over {result.n_targets} held-out targets")
-    for heading in ("strategy", "cost", "95 % interval", "against base", "95 % interval"):
+    for heading in ("strategy", "cost", "95 % interval", f"against {reference}", "95 % interval"):
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
     for row in result.rows:
         table.add_row(
@@ -168,3 +190,6 @@ def _show_backtest(result: Backtest, console: Console) -> None:
             f"{row.versus_base_low:+.3g} to {row.versus_base_high:+.3g}",
         )
     console.print(table)
+    console.print(
+        f"evidence for a plan: {result.n_planned} of {result.n_targets} targets", markup=False
+    )

@@ -2,58 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from behaviordist.errors import InputError
+from behaviordist.cli.tables import (
+    Baselines,
+    CostColumns,
+    Costs,
+    Gains,
+    Invalid,
+    Permutations,
+    Rectangular,
+    Seed,
+    StatisticName,
+    Strata,
+    read_tables,
+)
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import Estimate, TransferTest
-    from behaviordist.hypothesis.long_tables import CostData
+    from behaviordist.hypothesis.intervals import Method
 
-Costs = Annotated[
-    Path,
-    typer.Option(help="Rows = source, columns = target; or long: source,target,cost,..."),
-]
-Gains = Annotated[bool, typer.Option("--gains", help="Higher is better in COSTS.")]
-Baselines = Annotated[
-    list[str] | None,
-    typer.Option(help="NAME=FILE, a simpler predictor; larger = dearer. Repeatable."),
-]
-StatisticName = Annotated[
-    str,
-    typer.Option(
-        help="within-target, two-way, kendall, weighted-tau, ndcg, saving@1, saving@3,"
-        " percentile@1, percentile@3."
-    ),
-]
-Permutations = Annotated[int, typer.Option(help="Random relabellings.")]
-Seed = Annotated[int, typer.Option(help="Of relabellings.")]
-CostColumns = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--cost-column",
-        help="Cost column of a long table; default the first known one. Repeatable: the first is"
-        " the headline, the others are reported beside it.",
-    ),
-]
-CostColumn = Annotated[
-    str | None, typer.Option(help="Cost column of a long table; default the first known one.")
-]
-Rectangular = Annotated[
-    bool, typer.Option("--rectangular", help="Sources and targets are different behaviors.")
-]
-Invalid = Annotated[
-    Path | None, typer.Option(help="CSV target,source of pairs that must not count.")
-]
-Strata = Annotated[
-    Path | None, typer.Option(help="CSV label,stratum; names are swapped inside a stratum only.")
+Interval = Annotated[
+    str, typer.Option(help="jackknife or bootstrap (of the rank correlations), over behaviors.")
 ]
 
 
@@ -64,6 +41,7 @@ def test(
     baseline: Baselines = None,
     statistic: StatisticName = "within-target",
     permutations: Permutations = 10_000,
+    interval: Interval = "jackknife",
     seed: Seed = 0,
     cost_column: CostColumns = None,
     rectangular: Rectangular = False,
@@ -77,44 +55,43 @@ def test(
     """Test whether closer behaviors are cheaper to reach."""
     # These bring pandas and scipy; --help of any command must not wait for them.
     from behaviordist.hypothesis import transfer_test
-    from behaviordist.hypothesis.long_tables import (
-        read_cost_columns,
-        read_invalid,
-        read_predictor,
-        read_strata,
-    )
     from behaviordist.hypothesis.models import model_checks
     from behaviordist.store import write_json
 
-    columns = read_cost_columns(costs, cost_column, rectangular)
-    data = columns[0]
-    labels = labels_of(columns)
-    near = read_predictor(distances, "distances", rectangular)
-    simpler = {
-        name: read_predictor(path, "matrix", rectangular)
-        for name, path in named_paths("--baseline", baseline or [])
-    }
+    tables = read_tables(
+        [("distance", distances)],
+        costs,
+        cost_columns=cost_column,
+        baselines=baseline,
+        rectangular=rectangular,
+        invalid=invalid,
+        strata=strata,
+    )
+    near, data = tables.distances["distance"], tables.columns[0]
     results = [
         transfer_test(
             near,
-            each.costs,
-            baselines=simpler,
             gains=gains,
             statistic=statistic,
             permutations=permutations,
+            interval=cast("Method", interval),
             seed=seed,
-            censored=each.censored,
-            halves=None if each.halves is None else [each.halves],
-            invalid=None if invalid is None else read_invalid(invalid),
-            strata=None if strata is None else read_strata(strata, labels),
+            **tables.of(column),
         )
-        for each in columns
+        for column in tables.columns
     ]
     result = results[0]
     checks: tuple[Estimate, ...] = ()
     if models:
         checks = model_checks(
-            near, data.costs, beyond=simpler, gains=gains, runs=data.runs, seed=seed
+            near,
+            data.costs,
+            beyond=tables.baselines,
+            gains=gains,
+            runs=data.runs,
+            invalid=tables.invalid,
+            strata=tables.strata,
+            seed=seed,
         )
         write_json(
             out / "models.json", {"schema": 1, "models": [check.to_json() for check in checks]}
@@ -150,12 +127,6 @@ def show(result: TransferTest, console: Console, checks: Sequence[Estimate] = ()
     console.print(result.sentence(), highlight=False, markup=False, soft_wrap=True)
 
 
-def labels_of(columns: Iterable[CostData]) -> list[str]:
-    """Return every source and target of any of the cost columns, once."""
-    tables = [data.costs for data in columns]
-    return list(dict.fromkeys(label for t in tables for label in [*t.index, *t.columns]))
-
-
 def _column(name: str, result: TransferTest) -> dict[str, Any]:
     """Return what test.json says about one of several cost columns."""
     record = result.to_json()
@@ -166,19 +137,6 @@ def _column(name: str, result: TransferTest) -> dict[str, Any]:
         **{key: record[key] for key in keys},
         "baselines": record["baselines"],
     }
-
-
-def named_paths(option: str, texts: Iterable[str]) -> list[tuple[str, Path]]:
-    """Split NAME=FILE texts; `InputError` names the option and the text that is none or again."""
-    named: list[tuple[str, Path]] = []
-    for text in texts:
-        name, equals, path = text.partition("=")
-        if not (name and equals and path):
-            raise InputError(f"{option} {text}: expected NAME=FILE.csv")
-        if name in dict(named):
-            raise InputError(f"{option} {text}: '{name}' is named twice; give each its own name")
-        named.append((name, Path(path)))
-    return named
 
 
 def _cells(value: float, low: float, high: float, p_value: float) -> tuple[str, str, str]:

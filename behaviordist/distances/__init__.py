@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from behaviordist.behaviors import Behavior
 from behaviordist.distances.fingerprinting import Progress, fingerprint
 from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.distances.next_byte import aligned, check_bytes
 from behaviordist.distances.references import Reference
 from behaviordist.distances.regimes import regime_distances
 from behaviordist.distances.samples import sample_distances
-from behaviordist.innerproduct import Fingerprint, comparable, pair_moments
+from behaviordist.innerproduct import Fingerprint, comparable, get_geometry, pair_moments
 from behaviordist.innerproduct.batches import MAX_BATCHES
 from behaviordist.innerproduct.blocks import BLOCK_BYTES
 from behaviordist.probes import ProbeSet
@@ -39,7 +40,8 @@ def distances(
     Parameters
     ----------
     behaviors
-        N behaviors over one vocabulary, with different labels.
+        N behaviors over one vocabulary (any, for ``loglik`` and ``next-byte``), with different
+        labels.
     probes
         Probe set.
     geometry
@@ -64,6 +66,8 @@ def distances(
     InputError
         See `fingerprint`.
     """
+    if get_geometry(geometry).unit == "byte":
+        check_bytes(behaviors, probes)
     made = fingerprint(
         behaviors,
         probes,
@@ -73,7 +77,12 @@ def distances(
         reference=origin if reference is None else reference,
         progress=progress,
     )[geometry]
-    return matrix_of(made)
+    if get_geometry(geometry).unit != "byte":
+        return matrix_of(made)
+    made, counts = aligned(behaviors, made, probes)
+    matrix = matrix_of(made)
+    matrix.metadata.update(counts)
+    return matrix
 
 
 def matrix_of(

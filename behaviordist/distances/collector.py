@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import LogProbBlock
 from behaviordist.distances.checks import check_support
+from behaviordist.distances.parts import Parts
 from behaviordist.distances.references import ReferenceTable
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
@@ -37,6 +38,8 @@ class Collector:
         File to publish, or None.
     dtype
         Of the features kept.
+    first
+        (V,) the first byte of every token, where the geometry is of bytes.
     """
 
     identity: Identity
@@ -44,6 +47,8 @@ class Collector:
     size: int | None
     path: Path | None
     dtype: str = "float32"
+    first: IntArray | None = None
+    parts: Parts | None = None
     probe: list[IntArray] = field(default_factory=list)
     features: list[NDArray[np.floating]] = field(default_factory=list)
 
@@ -51,6 +56,22 @@ class Collector:
     def inputs(self) -> dict[str, str]:
         """What the file depends on."""
         return {**self.identity.inputs, "dtype": self.dtype}
+
+    def keep_parts(self) -> frozenset[int]:
+        """From now on keep what is computed; return the probes that a killed run has kept."""
+        if self.path is None:
+            return frozenset()
+        self.parts = Parts.beside(self.path, self.inputs)
+        return frozenset(int(p) for probe, _ in self.parts.load() for p in probe)
+
+    def resume(self, done: frozenset[int]) -> None:
+        """Take in what was kept of these probes."""
+        if self.parts is None or not done:
+            return
+        for probe, features in self.parts.load():
+            mine = np.isin(probe, list(done))
+            self.probe.append(probe[mine])
+            self.features.append(features[mine])
 
     def add(self, block: LogProbBlock, probes: ProbeSet, table: ReferenceTable | None) -> None:
         """Take a block of whole probes in.
@@ -62,12 +83,16 @@ class Collector:
         """
         if self.geometry.full_support:
             check_support(block, self.identity.label, probes, self.geometry)
-        self.probe.append(np.asarray(block.probe))
         if self.geometry.unit == "text":
             features = self._texts(block, probes)
+        elif self.geometry.unit == "byte":
+            features = self.geometry.features(block.log_p, self.first)
         else:
             features = self._positions(block, probes, table)
+        self.probe.append(np.asarray(block.probe))
         self.features.append(features.astype(self.dtype))
+        if self.parts is not None:
+            self.parts.add(self.probe[-1], self.features[-1])
 
     def finish(self, probes: ProbeSet) -> Fingerprint:
         """Put the rows into canonical order, and publish the file."""
@@ -87,6 +112,8 @@ class Collector:
         made = Fingerprint(self.identity, features, probe, groups_of(probes))
         if self.path is not None:
             made.save(self.path, self.inputs)
+        if self.parts is not None:
+            self.parts.clear()
         return made
 
     def _positions(

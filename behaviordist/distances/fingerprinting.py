@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from behaviordist.behaviors import Behavior, check_comparable, shared_log_probs
 from behaviordist.distances.checks import check_block
 from behaviordist.distances.collector import Collector
@@ -37,13 +40,14 @@ def fingerprint(
     Parameters
     ----------
     behaviors
-        Behaviors over one vocabulary (any vocabularies for ``loglik`` alone).
+        Behaviors over one vocabulary (any vocabularies for ``loglik`` and ``next-byte`` alone).
     probes
         The contexts.
     geometries
         Names (`innerproduct.geometries`).
     folder
-        Where fingerprint files are kept. What is finished there is loaded instead of computed.
+        Where fingerprint files are kept. What is finished there is loaded instead of computed, and
+        what a killed run left of the others is continued at its block.
     sketch
         ``"auto"`` (exact up to 1024 tokens, else D = 64), None (exact), D, or a target: the
         relative error, below 1, that the sketch may add to a squared distance.
@@ -54,7 +58,8 @@ def fingerprint(
     dtype
         ``"float32"`` or ``"float16"``: how features are kept.
     progress
-        Called with (label, probes done, probes in all) after every block.
+        Called with (label, probes done, probes in all) after every block, and before the first
+        one where a killed run is continued.
 
     Returns
     -------
@@ -74,10 +79,11 @@ def fingerprint(
     for index, behavior in enumerate(behaviors):
         for geometry in chosen:
             size = choose_size(sketch, behavior.vocabulary_size, len(probes))
+            size = size if geometry.unit == "position" else None
             source = reference_identity(reference, behaviors) if geometry.needs_reference else ""
             identity = _identity(behavior, probes, geometry, size, source)
             path = None if folder is None else folder / _file_name(identity, dtype)
-            collector = Collector(identity, geometry, size, path, dtype)
+            collector = Collector(identity, geometry, size, path, dtype, _first(behavior, geometry))
             if path is not None and is_finished(path, collector.inputs):
                 loaded = Fingerprint.load(path)
                 own = replace(loaded.identity, label=behavior.label)
@@ -101,9 +107,23 @@ def _compute(
     needed = any(c.geometry.needs_reference for several in missing.values() for c in several)
     table = choose_table(reference, behaviors, probes) if needed else None
     indices = sorted(missing)
-    seen = dict.fromkeys(indices, 0)
-    for place, block in shared_log_probs([behaviors[i] for i in indices], probes):
-        index = indices[place]
+    done = _resumed([behaviors[i] for i in indices], [missing[i] for i in indices])
+    seen = {i: len(d) for i, d in zip(indices, done, strict=True)}
+
+    def finish(index: int) -> None:
+        for collector in missing[index]:
+            found[collector.geometry.name, index] = collector.finish(probes)
+        missing[index] = []  # lets the features go
+
+    for index in (i for i in indices if seen[i]):
+        if progress is not None:
+            progress(behaviors[index].label, seen[index], len(probes))
+        if seen[index] == len(probes):
+            finish(index)
+    rest = [(i, d) for i, d in zip(indices, done, strict=True) if missing[i]]
+    walk = shared_log_probs([behaviors[i] for i, _ in rest], probes, [d for _, d in rest])
+    for place, block in walk:
+        index = rest[place][0]
         check_block(block, behaviors[index].label, probes)
         for collector in missing[index]:
             collector.add(block, probes, table)
@@ -111,15 +131,44 @@ def _compute(
         if progress is not None:
             progress(behaviors[index].label, seen[index], len(probes))
         if seen[index] == len(probes):
-            for collector in missing[index]:
-                found[collector.geometry.name, index] = collector.finish(probes)
-            missing[index] = []  # lets the features go
+            finish(index)
     for index in indices:
         if seen[index] != len(probes):
             raise InputError(
                 f"behavior '{behaviors[index].label}' answered {seen[index]} of the {len(probes)}"
                 f" probes of '{probes.name}'"
             )
+
+
+def _resumed(
+    behaviors: Sequence[Behavior], collectors: Sequence[Sequence[Collector]]
+) -> list[frozenset[int]]:
+    """Take in what a killed run left; return the probes that need no computing, a set a behavior.
+
+    Behaviors that share a forward pass continue together, where the first of them lacks a block.
+    """
+    done: dict[str, frozenset[int]] = {}
+    for behavior, several in zip(behaviors, collectors, strict=True):
+        can = hasattr(behavior, "forward_rest")
+        for collector in several:
+            kept = collector.keep_parts() if can else frozenset()
+            done[behavior.forward_key] = done.get(behavior.forward_key, kept) & kept
+    for behavior, several in zip(behaviors, collectors, strict=True):
+        for collector in several:
+            collector.resume(done[behavior.forward_key])
+    return [done[behavior.forward_key] for behavior in behaviors]
+
+
+def _first(behavior: Behavior, geometry: Geometry) -> NDArray[np.int64] | None:
+    """The first byte of every token, where the geometry needs it."""
+    if geometry.unit != "byte":
+        return None
+    if not hasattr(behavior, "first_bytes"):
+        raise InputError(
+            f"'{behavior.label}' does not say which bytes its tokens stand for; use --geometry"
+            " loglik or samples"
+        )
+    return np.asarray(behavior.first_bytes(), dtype=np.int64)
 
 
 def _check(
@@ -148,14 +197,14 @@ def _check(
 def _identity(
     behavior: Behavior, probes: ProbeSet, geometry: Geometry, size: int | None, reference: str
 ) -> Identity:
-    text = geometry.unit == "text"
+    across = geometry.unit in ("text", "byte")
     return Identity(
         label=behavior.label,
         behavior=behavior.identity,
-        vocabulary="" if text else behavior.vocabulary,
+        vocabulary="" if across else behavior.vocabulary,
         probe_digest=probes.digest,
         geometry=geometry.name,
-        sketch=EXACT if size is None or text else f"countsketch-{size}",
+        sketch=EXACT if size is None else f"countsketch-{size}",
         reference=reference,
     )
 

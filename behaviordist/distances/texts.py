@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from behaviordist.distances.collector import groups_of
 from behaviordist.distances.fingerprinting import Progress, fingerprint
 from behaviordist.distances.loglik import loglik_distances
 from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.distances.row_log import RowLog, collect
 from behaviordist.distances.samples import sample_distances
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
@@ -58,9 +60,7 @@ def text_distances(
         prints = fingerprint(local, probes, ("loglik",), folder=folder, progress=progress)
         made |= {f.label: f for f in prints["loglik"]}
     for behavior in remote:
-        made[behavior.label] = _remote_fingerprint(behavior, probes, folder)
-        if progress is not None:
-            progress(behavior.label, len(probes), len(probes))
+        made[behavior.label] = _remote_fingerprint(behavior, probes, folder, progress)
     return loglik_distances([made[b.label] for b in behaviors], probes, unit=unit)
 
 
@@ -125,16 +125,17 @@ def answer_distances(
                 " geometry of log-probabilities"
             )
     answers = {}
+    draws = {"count": count, "max_tokens": max_tokens}
     for behavior in behaviors:
-        answers[behavior.label] = _answers(behavior, probes, count, max_tokens, seed, folder)
-        if progress is not None:
-            progress(behavior.label, len(probes), len(probes))
+        answers[behavior.label] = _answers(behavior, probes, draws, seed, folder, progress)
     matrix = sample_distances(answers, kernel, groups=groups_of(probes).tolist())
     matrix.metadata["probe_digest"] = probes.digest
     return matrix
 
 
-def _remote_fingerprint(behavior: Any, probes: ProbeSet, folder: Path | None) -> Fingerprint:
+def _remote_fingerprint(
+    behavior: Any, probes: ProbeSet, folder: Path | None, progress: Progress | None
+) -> Fingerprint:
     identity = Identity(
         label=behavior.label,
         behavior=behavior.identity,
@@ -145,27 +146,66 @@ def _remote_fingerprint(behavior: Any, probes: ProbeSet, folder: Path | None) ->
     path = _path(folder, behavior.label, "loglik", identity.inputs, "safetensors")
     if path is not None and is_finished(path, identity.inputs):
         return Fingerprint.load(path)
-    features = behavior.text_log_probs(probes)[:, None].astype(np.float32)
+    log = None if path is None else RowLog(path, identity.inputs, len(probes))
+    nats = collect(
+        log,
+        _one_by_one(behavior, "text_log_probs", probes),
+        len(probes),
+        _tick(progress, behavior.label, len(probes)),
+    )
+    features = np.array(nats, dtype=np.float32)[:, None]
     made = Fingerprint(identity, features, np.arange(len(probes)), groups_of(probes))
     if path is not None:
         made.save(path)
+    if log is not None:
+        log.clear()
     return made
 
 
 def _answers(
-    behavior: Any, probes: ProbeSet, count: int, max_tokens: int, seed: int, folder: Path | None
+    behavior: Any,
+    probes: ProbeSet,
+    draws: dict[str, int],
+    seed: int,
+    folder: Path | None,
+    progress: Progress | None,
 ) -> list[tuple[str, ...]]:
     # Seeds must differ between behaviors: common random numbers would tie their answers together.
     own = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
-    inputs = [behavior.identity, behavior.label, probes.digest, count, max_tokens, seed]
+    inputs = [behavior.identity, behavior.label, probes.digest, *draws.values(), seed]
     path = _path(folder, behavior.label, "answers", inputs, "json")
     if path is not None and is_finished(path, inputs):
         return [tuple(several) for several in json.loads(path.read_text(encoding="utf-8"))]
-    drawn = [tuple(several) for several in behavior.samples(probes, count, max_tokens, own)]
+    log = None if path is None else RowLog(path, inputs, len(probes))
+    draw = _one_by_one(behavior, "samples", probes, seed=own, **draws)
+    tick = _tick(progress, behavior.label, len(probes))
+    drawn = [tuple(several) for several in collect(log, draw, len(probes), tick)]
     if path is not None:
         with publish(path, inputs) as temporary:
             temporary.write_text(json.dumps(drawn, ensure_ascii=False), encoding="utf-8")
+    if log is not None:
+        log.clear()
     return drawn
+
+
+def _one_by_one(
+    behavior: Any, method: str, probes: ProbeSet, **options: Any
+) -> Callable[..., Iterable[tuple[int, Any]]]:
+    """Return what yields (index, value) of the probes not in `done`, or of all where a behavior has
+    no `METHOD_rest`."""
+    if hasattr(behavior, f"{method}_rest"):
+        return partial(getattr(behavior, f"{method}_rest"), probes, **options)
+
+    def whole(done: frozenset[int]) -> Iterable[tuple[int, Any]]:
+        del done
+        return enumerate(getattr(behavior, method)(probes, **options))
+
+    return whole
+
+
+def _tick(progress: Progress | None, label: str, total: int) -> Callable[[int], None]:
+    """Return what tells the progress of one behavior."""
+    return lambda done: None if progress is None else progress(label, done, total)
 
 
 def _path(folder: Path | None, label: str, kind: str, inputs: Any, suffix: str) -> Path | None:

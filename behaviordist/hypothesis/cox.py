@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import half_width
+from behaviordist.hypothesis.pair_noise import RELABELLED
 from behaviordist.hypothesis.pairs import Matrix, frame_of
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import FloatArray, IntArray
@@ -19,7 +22,12 @@ NEEDED = ("source", "target", "cost", "censored")
 
 
 def cox_test(
-    distances: Matrix, runs: pd.DataFrame, *, permutations: int = 10_000, seed: int = 0
+    distances: Matrix,
+    runs: pd.DataFrame,
+    *,
+    permutations: int = 10_000,
+    seed: int = 0,
+    strata: Mapping[str, str] | None = None,
 ) -> Estimate:
     """Test whether runs from closer sources arrive sooner, censored runs included.
 
@@ -29,7 +37,7 @@ def cox_test(
         Labelled distances that cover the runs.
     runs
         One row a run: source, target, cost, censored (then the cost is where it was stopped).
-    permutations, seed
+    permutations, seed, strata
         Of the relabellings.
 
     Returns
@@ -64,11 +72,12 @@ def cox_test(
         raise InputError("runs: distances do not vary among the runs at risk")
     score = np.zeros_like(x)
     np.add.at(score, (row, column), data.score_weights())
-    drawn = relabellings(sources, targets, permutations, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    drawn = relabellings(sources, targets, permutations, rng, strata)
     null = products(-x[None], score, drawn)[0]
     without = -_left_out(data, covariate, row, column, sources, targets)
     noise = float(null.var()) * fitted.standard_error**4
-    half = float(half_width(without[None], noise)[0])
+    half = float(half_width(without[None], noise, RELABELLED)[0])
     p = float((null >= null[0] - 1e-12).mean())
     return Estimate("stratified cox", -fitted.beta, -fitted.beta - half, -fitted.beta + half, p)
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import half_width, left_out_values
 from behaviordist.hypothesis.intervals import intervals as confidence_intervals
-from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
+from behaviordist.hypothesis.pair_noise import pair_variance
+from behaviordist.hypothesis.pairs import Matrix, Pairs
+from behaviordist.hypothesis.permuted import Permuted, permuted
 from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.relabelling import Relabelling
 from behaviordist.hypothesis.reliability import noise_ceiling, split_half_of
-from behaviordist.hypothesis.statistic import Statistic, statistic_named
-from behaviordist.hypothesis.transfer_test import estimates_of, with_own_baselines
+from behaviordist.hypothesis.statistic import statistic_named
 from behaviordist.store import write_json
 
 REGRET = statistic_named("saving@1")
@@ -79,6 +79,20 @@ class Leaderboard:
     noise_ceiling: float | None
     notes: tuple[str, ...]
 
+    def sentence(self) -> str:
+        """Return which distance predicts best, and whether it beats the best baseline."""
+        best = next(row for row in self.rows if not row.baseline)
+        against = (
+            f"better than the best baseline, {self.best_baseline}"
+            if best.difference_low > 0
+            else f"not shown to be better than the best baseline, {self.best_baseline}"
+        )
+        return (
+            f"Best distance: {best.name} ({best.value:+.2f}, adjusted p = {best.p_adjusted:.2g}),"
+            f" {against} (difference {best.difference:+.2f}, 95 % interval"
+            f" {best.difference_low:+.2f} to {best.difference_high:+.2f})."
+        )
+
     def to_pandas(self) -> pd.DataFrame:
         """Return one row a predictor, columns the fields of `Row`."""
         return pd.DataFrame([vars(row) for row in self.rows])
@@ -89,6 +103,7 @@ class Leaderboard:
             "schema": 1,
             **{k: v for k, v in vars(self).items() if k not in ("rows", "notes")},
             "notes": list(self.notes),
+            "sentence": self.sentence(),
             "rows": [{k: _plain(v) for k, v in vars(row).items()} for row in self.rows],
         }
 
@@ -135,32 +150,33 @@ def leaderboard(
     -----
     ``p_adjusted`` controls the chance of any false finding among all predictors: step-down max-T
     over the joint relabellings (Westfall & Young 1993), which knows how predictors depend on each
-    other. Intervals of differences are made as in `intervals`; those of regret are plain jackknife
-    intervals, wide rather than narrow. The best baseline is picked on the same data, which
-    flatters it, not the distances.
+    other. Intervals of differences and of regret are made as in `intervals`. The best baseline is
+    picked on the same data, which flatters it, not the distances.
     """
-    method = statistic_named(statistic)
-    if permutations < 1:
-        raise InputError(f"permutations is {permutations}: at least 1 is needed")
-    if seed < 0:
-        raise InputError(f"seed is {seed}: a seed is 0 or more")
-    rng = np.random.default_rng(seed)
-    pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
-    pairs = with_own_baselines(pairs, method, rng)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
-    null = method.permuted(pairs.predictors, pairs.cost, drawn)
-    limits = confidence_intervals(method, pairs, null)
-    half = split_half_of(method, pairs, halves)
-    rows = _rows(method, pairs, null, limits, len(distances), half, seconds or {})
+    asked = permuted(
+        distances,
+        costs,
+        baselines=baselines,
+        gains=gains,
+        statistic=statistic,
+        permutations=permutations,
+        seed=seed,
+        censored=censored,
+        invalid=invalid,
+        strata=strata,
+    )
+    pairs = asked.pairs
+    half = split_half_of(asked.method, pairs, halves)
+    rows = _rows(asked, len(distances), half, seconds or {})
     best = max((row for row in rows if row.baseline), key=lambda row: row.value)
     return Leaderboard(
-        statistic=method.name,
+        statistic=asked.method.name,
         rows=tuple(sorted(rows, key=lambda row: -row.value)),
         best_baseline=best.name,
         n_behaviors=len(set(pairs.sources) | set(pairs.targets)),
         n_targets=int(pairs.counted.sum()),
         n_pairs=pairs.n_pairs,
-        permutations=len(drawn) - (0 if drawn.exact else 1),
+        permutations=asked.n_permutations,
         noise_ceiling=None if half is None else noise_ceiling(half),
         notes=tuple(_notes(pairs)),
     )
@@ -184,49 +200,20 @@ def max_t(null: FloatArray) -> FloatArray:
     return adjusted
 
 
-def _pairs(
-    distances: Mapping[str, Matrix],
-    costs: Matrix,
-    baselines: Mapping[str, Matrix],
-    censored: Matrix | None,
-    gains: bool,
-    invalid: Mapping[str, Sequence[str]] | None,
-) -> Pairs:
-    if not distances:
-        raise InputError("no predictor: give at least one distance")
-    twice = set(distances) & set(baselines)
-    if twice:
-        raise InputError(f"'{sorted(twice)[0]}' is given as a distance and as a baseline")
-    frames = {name: frame_of(m, f"'{name}'") for name, m in {**distances, **baselines}.items()}
-    first = next(iter(distances))
-    for name in distances:
-        if bool((frames[name].to_numpy() < 0).any()):
-            raise InputError(f"'{name}' has negative distances; give it as a baseline")
-    share = None if censored is None else frame_of(censored, "censored")
-    cost = frame_of(costs, "costs")
-    others = {name: frame for name, frame in frames.items() if name != first}
-    return make_pairs(frames[first], cost, others, share, gains, invalid, name=first)
-
-
 def _rows(
-    method: Statistic,
-    pairs: Pairs,
-    null: FloatArray,
-    limits: FloatArray,
-    n_distances: int,
-    half: float | None,
-    seconds: Mapping[str, float],
+    asked: Permuted, n_distances: int, half: float | None, seconds: Mapping[str, float]
 ) -> list[Row]:
-    estimates = estimates_of(pairs, null, limits)
+    method, pairs, null = asked.method, asked.pairs, asked.null
+    estimates = asked.estimates(confidence_intervals(method, pairs, null[:, 0]))
     adjusted = max_t(null)
     baseline = np.arange(len(estimates)) >= n_distances
     best = int(np.argmax(np.where(baseline, null[:, 0], -np.inf)))
     without = left_out_values(method, pairs)
     difference = null[:, 0] - null[best, 0]
-    # What is common to both predictors cancels, in the relabelled tables as in the true ones.
-    room = (1 - np.maximum(null[:, 0] ** 2, null[best, 0] ** 2)) ** 2 if method.correlation else 0.0
-    noise = (null - null[best]).var(axis=1) * room
-    margin = half_width(without - without[best], noise, counted=method.pair_noise)
+    # What is common to both predictors cancels, in single pairs as in behaviors.
+    effects = method.pair_effects(pairs.predictors, pairs.cost)
+    noise = pair_variance(effects - effects[best], pairs.sources, pairs.targets)
+    margin = half_width(without - without[best], noise, method.pair_noise)
     regret, regret_margin = _regret(pairs)
     ceiling = math.nan if half is None else noise_ceiling(half)
     rows = []
@@ -245,7 +232,7 @@ def _rows(
                 difference_low=float(apart[0] - apart[1]),
                 difference_high=float(apart[0] + apart[1]),
                 regret=float(regret[k]),
-                regret_low=float(regret[k] - regret_margin[k]),
+                regret_low=max(float(regret[k] - regret_margin[k]), 0.0),
                 regret_high=float(regret[k] + regret_margin[k]),
                 corrected=e.value / ceiling if ceiling else math.nan,
                 seconds=float(seconds.get(e.name, math.nan)),
@@ -259,7 +246,9 @@ def _regret(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
     rows, columns = pairs.cost.shape
     identity = Relabelling(np.arange(rows)[None], np.arange(columns)[None])
     saving = REGRET.permuted(pairs.predictors, pairs.cost, identity)[:, 0]
-    return 1 - saving, half_width(left_out_values(REGRET, pairs), 0.0)
+    effects = REGRET.pair_effects(pairs.predictors, pairs.cost)
+    noise = pair_variance(effects, pairs.sources, pairs.targets)
+    return 1 - saving, half_width(left_out_values(REGRET, pairs), noise, REGRET.pair_noise)
 
 
 def _notes(pairs: Pairs) -> list[str]:

@@ -15,6 +15,7 @@ from behaviordist.store.tables import TableKind, read_costs, read_matrix, read_s
 
 KEYS = ("source", "target")
 COST_COLUMNS = ("cost", "steps", "tokens", "flops", "value", "gain", "score")
+YES, NO = ("1", "true", "1.0", "yes"), ("0", "false", "0.0", "no", "")
 RUN_COLUMNS = ("seed", "censored", "budget", "unit")
 
 
@@ -181,7 +182,12 @@ def _censored(path: Path, frame: pd.DataFrame, runs: pd.DataFrame) -> pd.Series[
     """Read the flags; a censored run costs at least its budget, which is written into `runs`."""
     if "censored" not in frame:
         return pd.Series(False, index=frame.index)
-    flags = frame["censored"].astype(str).str.strip().str.lower().isin(("1", "true", "1.0", "yes"))
+    told = frame["censored"].astype(str).str.strip().str.lower()
+    odd = np.flatnonzero(~told.isin(YES + NO) & frame["censored"].notna())
+    if len(odd):
+        cell = frame["censored"].iloc[odd[0]]
+        raise InputError(f"{path}, line {odd[0] + 2}: censored '{cell}' is neither 0 nor 1")
+    flags = told.isin(YES)
     if flags.any() and "budget" in frame:
         budget = pd.Series(_numbers(path, frame, "budget"), frame.index)
         runs.loc[flags & runs["cost"].isna(), "cost"] = budget
@@ -207,15 +213,21 @@ def _matrices(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Mean cost, or the restricted mean where runs of a target stop at different budgets."""
     censored = _pivot(runs.assign(censored=runs["censored"].astype(float)), "censored")
     horizon = runs[runs["censored"]].groupby("target")["cost"].min()
-    cells = runs.groupby(list(KEYS))[["cost", "censored"]].apply(
-        lambda cell: restricted_mean(
-            cell["cost"].to_numpy(),
-            ~cell["censored"].to_numpy(dtype=bool),
-            float(horizon.get(cell.name[1], np.inf)),
-        )
-    )
-    costs = cells.rename("cost").reset_index()
+    cost, arrived = runs["cost"].to_numpy(), ~runs["censored"].to_numpy(dtype=bool)
+    rows = [
+        (*pair, restricted_mean(cost[at], arrived[at], float(horizon.get(pair[1], np.inf))))
+        for pair, at in _cells_of(runs).items()
+    ]
+    costs = pd.DataFrame(rows, columns=[*KEYS, "cost"])
     return _pivot(costs, "cost"), censored
+
+
+def _cells_of(runs: pd.DataFrame) -> dict[tuple[str, str], list[int]]:
+    """Return the places of the runs of each pair."""
+    cells: dict[tuple[str, str], list[int]] = {}
+    for at, pair in enumerate(zip(runs["source"], runs["target"], strict=True)):
+        cells.setdefault(pair, []).append(at)
+    return cells
 
 
 def _halves(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:

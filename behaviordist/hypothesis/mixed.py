@@ -7,6 +7,7 @@ general mixed-model routines need the square of the number of pairs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import linalg, optimize
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import half_width
+from behaviordist.hypothesis.pair_noise import RELABELLED
 from behaviordist.hypothesis.pairs import Matrix, frame_of, make_pairs
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray
@@ -64,12 +66,13 @@ def mixed_test(
     gains: bool = False,
     permutations: int = 10_000,
     seed: int = 0,
+    strata: Mapping[str, str] | None = None,
 ) -> Estimate:
     """Test the slope of cost on distance with crossed random source and target effects.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed
+    distances, costs, gains, permutations, seed, strata
         As in `transfer_test`. Both are used as numbers, not ranks, and scaled to unit variance.
 
     Returns
@@ -92,7 +95,8 @@ def mixed_test(
     fitted = fit_mixed(x, y)
     ratio = (np.array([fitted.source_sd, fitted.target_sd]) / fitted.noise_sd) ** 2
     columns = [np.where(mask, m, 0.0) for m in (mask.astype(float), x, y)]
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     weights = _score(columns, mask, ratio)
     feature = np.nan_to_num(x - np.nanmean(x))
     null = products(feature[None], weights, drawn)[0]
@@ -101,7 +105,7 @@ def mixed_test(
     without = np.array([_slope([m * keep for m in columns], keep, ratio)[0] for keep in keeps])
     # The score is the slope times its information; its spread under relabelling scales alike.
     noise = float(null.var()) * (fitted.slope / null[0]) ** 2 if abs(null[0]) > 1e-9 else 0.0
-    half = float(half_width(without[None], noise)[0])
+    half = float(half_width(without[None], noise, RELABELLED)[0])
     p = float((null >= null[0] - 1e-12).mean())
     value = fitted.slope
     return Estimate("crossed random effects", value, value - half, value + half, p)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 import pandas as pd
 
 from behaviordist.hypothesis.cox import cox_test
 from behaviordist.hypothesis.mixed import mixed_test
 from behaviordist.hypothesis.mrqap import partial_test
-from behaviordist.hypothesis.pairs import Matrix, frame_of
+from behaviordist.hypothesis.pairs import Matrix, frame_of, without_invalid
 from behaviordist.hypothesis.result import Estimate
 from behaviordist.hypothesis.symmetry import symmetry_parts
+
+
+class Drawn(TypedDict):
+    """How names are relabelled, the same for every model."""
+
+    permutations: int
+    seed: int
+    strata: Mapping[str, str] | None
 
 
 def model_checks(
@@ -22,6 +31,8 @@ def model_checks(
     beyond: Mapping[str, Matrix] | None = None,
     gains: bool = False,
     runs: pd.DataFrame | None = None,
+    invalid: Mapping[str, Sequence[str]] | None = None,
+    strata: Mapping[str, str] | None = None,
     permutations: int = 2_000,
     seed: int = 0,
 ) -> tuple[Estimate, ...]:
@@ -29,7 +40,7 @@ def model_checks(
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed
+    distances, costs, gains, invalid, strata, permutations, seed
         As in `transfer_test`.
     beyond
         Predictors beyond which the distance is tested (source quality always).
@@ -48,20 +59,21 @@ def model_checks(
     InputError
         As `transfer_test`.
     """
-    partial = partial_test(
-        distances, costs, beyond=beyond, gains=gains, permutations=permutations, seed=seed
-    )[0]
+    frame = without_invalid(frame_of(costs, "costs"), invalid or {})
+    drawn: Drawn = {"permutations": permutations, "seed": seed, "strata": strata}
+    partial = partial_test(distances, frame, beyond=beyond, gains=gains, **drawn)[0]
     others = ", ".join([*(beyond or {}), "source quality"])
     found = [
         replace(partial, name=f"partial correlation beyond {others}"),
-        mixed_test(distances, costs, gains=gains, permutations=permutations, seed=seed),
+        mixed_test(distances, frame, gains=gains, **drawn),
     ]
-    frame = frame_of(costs, "costs")
     if set(frame.index) == set(frame.columns):
-        parts = symmetry_parts(distances, costs, gains=gains, permutations=permutations, seed=seed)
+        parts = symmetry_parts(distances, frame, gains=gains, **drawn)
         found += [replace(parts.symmetric, name="symmetric parts")]
         if parts.antisymmetric is not None:
             found += [replace(parts.antisymmetric, name="antisymmetric parts")]
     if runs is not None and not gains and bool(runs["censored"].any()):
-        found.append(cox_test(distances, runs, permutations=permutations, seed=seed))
+        barred = {(source, target) for target, them in (invalid or {}).items() for source in them}
+        pair = pd.MultiIndex.from_frame(runs[["source", "target"]])
+        found.append(cox_test(distances, runs[~pair.isin(list(barred))], **drawn))
     return tuple(found)

@@ -16,13 +16,14 @@ from scipy import linalg
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import correlation_limits, half_width
+from behaviordist.hypothesis.pair_noise import RELABELLED
 from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
+from behaviordist.hypothesis.permuted import RANDOM, with_own_baselines
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import FloatArray, column_midranks, ratio, standardised_columns
 from behaviordist.hypothesis.relabelling import Relabelling, leave_one_out, relabellings
 from behaviordist.hypothesis.result import Estimate
 from behaviordist.hypothesis.statistic import statistic_named
-from behaviordist.hypothesis.transfer_test import RANDOM, with_own_baselines
 
 
 def partial_test(
@@ -34,12 +35,13 @@ def partial_test(
     ranks: bool = True,
     permutations: int = 10_000,
     seed: int = 0,
+    strata: Mapping[str, str] | None = None,
 ) -> tuple[Estimate, ...]:
     """Test each predictor beyond all others: the distance, those of `beyond`, source quality.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed
+    distances, costs, gains, permutations, seed, strata
         As in `transfer_test`.
     beyond
         Further predictors by name; source quality is added.
@@ -66,7 +68,7 @@ def partial_test(
         frame_of(distances, "distances"), frame_of(costs, "costs"), named, gains=gains
     )
     pairs = with_own_baselines(pairs, statistic_named("within-target"), rng).dropping(RANDOM)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     x, y = standardised(pairs.predictors, pairs.cost, ranks)
     rows, columns = leave_one_out(pairs.sources, pairs.targets)
     without = np.array(
@@ -129,5 +131,5 @@ def _estimate(
     r = ratio(moved[0], np.sqrt(np.maximum(square, 0.0) * (cost @ cost)))
     # t grows with r at fixed degrees of freedom, so their orders, and p, are the same.
     p = float((r >= r[0] - 1e-12).mean())
-    half = half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2)[0]
+    half = half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0]
     return Estimate(name, float(r[0]), *correlation_limits(float(r[0]), float(half)), p)

@@ -2,34 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
+
+from behaviordist.hypothesis.ranks import FloatArray
 
 
 class PairNoise(NamedTuple):
-    """Correction of the jackknife's variance V by the variance V0 that noise of pairs makes.
+    """Correction of the jackknife's variance V by the variance P that single pairs make.
 
-    ``max(V - excess * V0, floor * V)``.
+    ``max(V - excess * P, floor * V)``.
 
     Attributes
     ----------
     excess
-        How often V counts the noise too much.
+        How often V counts P too much.
     floor
         The share of V that always stays.
     """
 
-    excess: float = 1.0
-    floor: float = 0.6
+    excess: float
+    floor: float
 
 
-# Once for each end of a pair (Efron & Stein 1981): V = 2 V0 where there is nothing else. Half of V
-# would be right; V itself is uncertain, so a little more stays.
-SMOOTH = PairNoise()
-
-# Without one behavior both residuals lose more than their share of degrees of freedom, so V is a
-# little large already, and half of it is enough.
-RESIDUALS = PairNoise(floor=0.5)
+# V counts a pair once for each of its ends (Efron & Stein 1981), so P would have to go off once,
+# and half of V would stay where there is nothing else. But leaving out a pair re-ranks the others,
+# which makes P a little large, and V - P is uncertain: these cover 95 % from 10 to 30 behaviors.
+SMOOTH = PairNoise(excess=0.7, floor=0.35)
 
 # Where the nearest source is left out, the next one, with a noise of its own, takes its place: a
-# difference of two noises, twice the variance of one. With the target's own, V = 3 V0.
-CHOICE = PairNoise(excess=2.0, floor=0.4)
+# difference of two noises, twice the variance of one. With the target's own, V is three times the
+# noise of pairs, and P is twice that noise.
+CHOICE = PairNoise(excess=0.9, floor=0.32)
+
+# Where P is the variance under relabelling, of statistics from which source effects are removed
+# (else it holds more than the noise of pairs).
+RELABELLED = PairNoise(excess=1.0, floor=0.6)
+
+
+def pair_variance(
+    effects: FloatArray, sources: Sequence[str], targets: Sequence[str]
+) -> FloatArray:
+    """Return the variance (K,) that single pairs of behaviors make.
+
+    Parameters
+    ----------
+    effects
+        (K, S, T) change of the statistic when a pair is left out, 0 where there is none.
+    sources, targets
+        Labels of rows and columns.
+
+    Notes
+    -----
+    The two directions of a pair are one unit, as in the dyadic cluster-robust variance of Aronow,
+    Samii & Assenova (2015): sum over pairs of ``(effect_ij + effect_ji)^2``. The jackknife over
+    behaviors holds these terms once for each end of a pair.
+    """
+    union = list(dict.fromkeys([*sources, *targets]))
+    position = {label: i for i, label in enumerate(union)}
+    rows, columns = ([position[label] for label in side] for side in (sources, targets))
+    whole = np.zeros((len(effects), len(union), len(union)))
+    whole[:, np.array(rows)[:, None], np.array(columns)] = effects
+    variance: FloatArray = ((whole + whole.transpose(0, 2, 1)) ** 2).sum(axis=(1, 2)) / 2
+    return variance

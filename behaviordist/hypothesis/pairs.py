@@ -157,7 +157,7 @@ def make_pairs(
         Labels that differ, fewer than four behaviors, bad distances, nothing left to rank.
     """
     _check_labels(distances, costs)
-    _check_distances(distances)
+    check_distances(distances, "distances")
     sources, targets, references = _sides(costs)
     _check_size(sources, targets)
     cost = _cells(costs, sources, targets, "costs") * (-1.0 if gains else 1.0)
@@ -166,7 +166,7 @@ def make_pairs(
         share = np.nan_to_num(_cells(censored, sources, targets, "censored"))
     dropped = _set_invalid(cost, sources, targets, invalid or {})
     stack = [_cells(distances, sources, targets, "distances")]
-    stack += [_cells(frame, sources, targets, f"baseline '{n}'") for n, frame in predictors.items()]
+    stack += [_cells(frame, sources, targets, f"'{n}'") for n, frame in predictors.items()]
     left_out = _unrankable(cost, stack[0], share, targets)
     skip = np.isin(targets, [label for label, _ in left_out])
     cost[:, skip] = np.nan
@@ -224,20 +224,28 @@ def _check_labels(distances: pd.DataFrame, costs: pd.DataFrame) -> None:
     require_same_labels(list(distances.index), list(costs.index), "distances", "costs")
 
 
-def _check_distances(distances: pd.DataFrame) -> None:
+def check_distances(distances: pd.DataFrame, name: str) -> None:
+    """Raise `InputError` for a negative distance, or one from a behavior to itself."""
     values = distances.to_numpy()
     negative = np.argwhere(values < 0)
     if len(negative):
         i, j = negative[0]
         raise InputError(
-            f"distances: row '{distances.index[i]}', column '{distances.columns[j]}' is"
-            f" {values[i, j]:.6g}; a distance is not negative"
+            f"{name}: row '{distances.index[i]}', column '{distances.columns[j]}' is"
+            f" {values[i, j]:.6g}; a distance is not negative (a baseline may be)"
         )
     column = {label: j for j, label in enumerate(distances.columns)}
     for i, label in enumerate(distances.index):
         own = values[i, column[label]] if label in column else 0.0
         if own > SLACK:
-            raise InputError(f"distances: '{label}' is at {own:.6g} from itself; the diagonal is 0")
+            raise InputError(f"{name}: '{label}' is at {own:.6g} from itself; the diagonal is 0")
+
+
+def without_invalid(costs: pd.DataFrame, invalid: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Return costs without those of invalid pairs; labels as in `make_pairs`."""
+    values = costs.to_numpy(dtype=np.float64, copy=True)
+    _set_invalid(values, list(costs.index), list(costs.columns), invalid)
+    return pd.DataFrame(values, costs.index, costs.columns)
 
 
 def _set_invalid(

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.intervals import half_width
+from behaviordist.hypothesis.pair_noise import RELABELLED
 
 FloatArray = NDArray[np.float64]
 
@@ -144,5 +145,5 @@ def _share(values: list[float]) -> Share:
     value, without = values[0], np.array(values[1:])
     if not np.isfinite(value):
         return Share(float("nan"), float("nan"), float("nan"))
-    half = float(half_width(without[None], 0.0)[0])
+    half = float(half_width(without[None], 0.0, RELABELLED)[0])
     return Share(value, max(0.0, value - half), min(1.0, value + half))

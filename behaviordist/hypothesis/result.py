@@ -111,10 +111,12 @@ class TransferTest:
             "not supported": "Closer is cheaper: not supported",
             "inconclusive": "Closer is cheaper: inconclusive",
         }[self.verdict]
+        seen = f"sees effects from {self.minimum_detectable:.2f}"
+        if self.minimum_detectable >= 1:
+            seen = "is too small to see any effect"
         return (
             f"{claim} ({self.statistic} {self.value:+.2f}, 95 % interval {self.ci_low:+.2f} to"
-            f" {self.ci_high:+.2f}, p = {self.p_value:.2g}{beside}; this design sees effects"
-            f" from {self.minimum_detectable:.2f})."
+            f" {self.ci_high:+.2f}, p = {self.p_value:.2g}{beside}; this design {seen})."
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -55,6 +55,13 @@ class Statistic(Protocol):
         """Return (K, B) values when only some `rows` (B, S) and `columns` (B, T) are kept (0/1)."""
         ...
 
+    def pair_effects(self, predictors: FloatArray, cost: FloatArray) -> FloatArray:
+        """Return (K, S, T) what each single pair adds to the value, about; 0 where there is none.
+
+        Their squares sum to the jackknife's variance over pairs.
+        """
+        ...
+
 
 @runtime_checkable
 class Resampled(Protocol):

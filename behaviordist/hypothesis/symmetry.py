@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.additive import Subsets
 from behaviordist.hypothesis.intervals import correlation_limits, half_width
+from behaviordist.hypothesis.pair_noise import RELABELLED
 from behaviordist.hypothesis.pairs import Matrix, frame_of, make_pairs
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray, whole_midranks
@@ -41,12 +43,13 @@ def symmetry_parts(
     gains: bool = False,
     permutations: int = 10_000,
     seed: int = 0,
+    strata: Mapping[str, str] | None = None,
 ) -> SymmetryParts:
     """Split ranked costs and distances, effects removed, into symmetric and antisymmetric parts.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed
+    distances, costs, gains, permutations, seed, strata
         As in `transfer_test`; the costs must be square. Only pairs with both directions count.
 
     Raises
@@ -58,7 +61,7 @@ def symmetry_parts(
     if pairs.sources != pairs.targets:
         raise InputError("costs: only a square table has a symmetric and an antisymmetric part")
     rng = np.random.default_rng(seed)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
     mask = np.isfinite(pairs.cost) & np.isfinite(pairs.predictors[0])
     mask &= mask.T
     n = len(pairs.sources)
@@ -74,7 +77,7 @@ def symmetry_parts(
             continue
         r = products(x[None], y, drawn)[0] / max(length, 1e-9)
         without = np.array([_correlation(a[i], b[i]) for a, b in parts[1:]])
-        half = float(half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2)[0])
+        half = float(half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0])
         p = float((r >= r[0] - 1e-12).mean())
         found.append(Estimate(name, float(r[0]), *correlation_limits(float(r[0]), half), p))
     symmetric, antisymmetric = found

@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.baselines import random_distances, source_quality
 from behaviordist.hypothesis.intervals import Method, intervals
-from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
+from behaviordist.hypothesis.pairs import Matrix, Pairs
+from behaviordist.hypothesis.permuted import DISTANCE, SOURCE_QUALITY, Permuted, permuted
 from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.relabelling import Relabelling, relabellings
 from behaviordist.hypothesis.reliability import noise_ceiling, split_half_of
 from behaviordist.hypothesis.result import Estimate, TargetResult, TransferTest
-from behaviordist.hypothesis.statistic import Statistic, statistic_named
+from behaviordist.hypothesis.statistic import Statistic
 from behaviordist.hypothesis.verdict import Verdict, VerdictRule
 
-SOURCE_QUALITY = "source quality"
-RANDOM = "random"
 POWER = 0.8
-ROUNDING = 1e-12
 
 
 def transfer_test(
@@ -100,81 +95,39 @@ def transfer_test(
     with 80 % power if the statistic spreads about the effect as it does about zero.
     """
     rule = rule or VerdictRule()
-    method = statistic_named(statistic)
-    if permutations < 1 or bootstrap < 1:
-        raise InputError("permutations and bootstrap are at least 1")
-    if seed < 0:
-        raise InputError(f"seed is {seed}: a seed is 0 or more")
-    rng = np.random.default_rng(seed)
-    pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
-    pairs = with_own_baselines(pairs, method, rng)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
-    null = method.permuted(pairs.predictors, pairs.cost, drawn)
-    limits = intervals(method, pairs, null, interval, bootstrap, rng=rng)
-    estimates = estimates_of(pairs, null, limits)
-    half = split_half_of(method, pairs, halves)
-    return _result(method, pairs, estimates, null[0], drawn, interval, half, rule)
-
-
-def _pairs(
-    distances: Matrix,
-    costs: Matrix,
-    baselines: Mapping[str, Matrix],
-    censored: Matrix | None,
-    gains: bool,
-    invalid: Mapping[str, Sequence[str]] | None,
-) -> Pairs:
-    # A TransferMatrix brings its own shares of censored runs.
-    brought = None if isinstance(costs, pd.DataFrame) else getattr(costs, "censored", None)
-    share = brought if censored is None else censored
-    return make_pairs(
-        frame_of(distances, "distances"),
-        frame_of(costs, "costs"),
-        {name: frame_of(frame, f"baseline '{name}'") for name, frame in baselines.items()},
-        None if share is None else frame_of(share, "censored"),
-        gains,
-        invalid,
+    if bootstrap < 1:
+        raise InputError(f"bootstrap is {bootstrap}: at least 1 sample is needed")
+    asked = permuted(
+        {DISTANCE: distances},
+        costs,
+        baselines=baselines,
+        gains=gains,
+        statistic=statistic,
+        permutations=permutations,
+        seed=seed,
+        censored=censored,
+        invalid=invalid,
+        strata=strata,
     )
-
-
-def with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator) -> Pairs:
-    """Add source quality (unless the statistic is blind to it) and a random predictor."""
-    if np.nanstd(pairs.predictors[0]) == 0:
-        raise InputError("distances: all are equal; there is nothing to rank")
-    own = {RANDOM: random_distances(pairs.sources, pairs.targets, rng)}
-    if not method.removes_source_effects:
-        # Once source effects are removed, leaving one target out of a source's mean would leave
-        # minus the cost of that very pair: an artefact, not a baseline.
-        own = {SOURCE_QUALITY: source_quality(pairs.cost), **own}
-    unknown = np.isnan(pairs.predictors[0])
-    return pairs.with_predictors({n: np.where(unknown, np.nan, m) for n, m in own.items()})
-
-
-def estimates_of(pairs: Pairs, null: FloatArray, limits: FloatArray) -> list[Estimate]:
-    """Put values (K,), limits (K, 2) and p-values from the null (K, B) together."""
-    # The identity is the first of the batch, and is the 1 in both (1 + #) and (1 + B).
-    p_values = (null >= null[:, :1] - ROUNDING).mean(axis=1)
-    return [
-        Estimate(name, float(value), float(low), float(high), float(p))
-        for name, value, (low, high), p in zip(
-            pairs.names, null[:, 0], limits, p_values, strict=True
-        )
-    ]
+    limits = intervals(
+        asked.method, asked.pairs, asked.null[:, 0], interval, bootstrap, rng=asked.rng
+    )
+    half = split_half_of(asked.method, asked.pairs, halves)
+    return _result(asked, limits, interval, half, rule, gains)
 
 
 def _result(
-    method: Statistic,
-    pairs: Pairs,
-    estimates: list[Estimate],
-    null: FloatArray,
-    drawn: Relabelling,
+    asked: Permuted,
+    limits: FloatArray,
     interval: str,
     half: float | None,
     rule: VerdictRule,
+    gains: bool,
 ) -> TransferTest:
-    main, others = estimates[0], estimates[1:]
+    method, pairs, drawn = asked.method, asked.pairs, asked.drawn
+    main, *others = asked.estimates(limits)
     quality = next((e.value for e in others if e.name == SOURCE_QUALITY), None)
-    spread = null[0 if drawn.exact else 1 :]
+    spread = asked.null[0, 0 if drawn.exact else 1 :]
     detectable = np.quantile(spread, 1 - rule.alpha) + stats.norm.ppf(POWER) * spread.std()
     return TransferTest(
         statistic=method.name,
@@ -182,7 +135,7 @@ def _result(
         ci_low=main.ci_low,
         ci_high=main.ci_high,
         p_value=main.p_value,
-        permutations=len(drawn) - (0 if drawn.exact else 1),
+        permutations=asked.n_permutations,
         exact=drawn.exact,
         interval=f"{interval} over behaviors",
         n_behaviors=len(set(pairs.sources) | set(pairs.targets)),
@@ -199,7 +152,7 @@ def _result(
         rule=rule,
         left_out=pairs.left_out,
         references=pairs.references,
-        notes=tuple(_notes(pairs, main)),
+        notes=tuple(_notes(pairs, main, gains)),
     )
 
 
@@ -229,7 +182,7 @@ def _verdict(
     )
 
 
-def _notes(pairs: Pairs, main: Estimate) -> list[str]:
+def _notes(pairs: Pairs, main: Estimate, gains: bool) -> list[str]:
     notes = []
     if pairs.left_out:
         listed = "; ".join(f"{target} ({reason})" for target, reason in pairs.left_out)
@@ -243,6 +196,19 @@ def _notes(pairs: Pairs, main: Estimate) -> list[str]:
         notes.append(f"{pairs.n_missing} pair(s) have no cost or no distance and are left out")
     if pairs.n_censored:
         notes.append(f"{pairs.n_censored} pair(s) have censored runs; they rank at their bound")
+    used = np.where(np.isfinite(pairs.cost), pairs.predictors[0], np.nan)[:, pairs.counted]
+    flat = np.nanmax(used, axis=0) == np.nanmin(used, axis=0)
+    if flat.any():
+        same = np.array(pairs.targets)[pairs.counted][flat]
+        notes.append(
+            f"every source is equally far from {', '.join(same)}: it counts as no relation"
+        )
+    negative = 0 if gains else int((pairs.cost < 0).sum())
+    if negative:
+        notes.append(
+            f"{negative} cost(s) are negative; steps, tokens and FLOPs are not, and where higher is"
+            " better, say so (--gains)"
+        )
     if not np.isfinite(main.ci_low):
         notes.append("too few behaviors for an interval")
     return notes

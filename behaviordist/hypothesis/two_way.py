@@ -13,7 +13,7 @@ import numpy as np
 
 from behaviordist.hypothesis.additive import Additive, Multiplied, Subsets
 from behaviordist.hypothesis.batches import batched
-from behaviordist.hypothesis.pair_noise import RESIDUALS, PairNoise
+from behaviordist.hypothesis.pair_noise import SMOOTH, PairNoise
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray, ratio, whole_midranks
 from behaviordist.hypothesis.relabelling import Relabelling
@@ -27,7 +27,7 @@ class TwoWay:
     name: str = "two-way residual correlation"
     correlation: bool = True
     removes_source_effects: bool = True
-    pair_noise: PairNoise = RESIDUALS
+    pair_noise: PairNoise = SMOOTH
 
     def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return the correlation (T,) of residuals inside each column, and its sources (T,)."""
@@ -61,6 +61,23 @@ class TwoWay:
     ) -> FloatArray:
         """Return the statistic (K, B) of samples that keep only some `rows` and `columns` (0/1)."""
         return self.resampled(predictors, cost, rows, columns)
+
+    def pair_effects(self, predictors: FloatArray, cost: FloatArray) -> FloatArray:
+        """Return (K, S, T) the influence of each pair on the correlation of the residuals.
+
+        ``x y - r (x^2 + y^2) / 2`` with residuals scaled to length 1 (the derivative of a
+        correlation in the weight of one pair), over the share of degrees of freedom that the
+        effects leave: without a pair they are fitted anew, which moves them towards the others.
+        """
+        effects = []
+        for predictor in predictors:
+            both = np.isfinite(predictor) & np.isfinite(cost)
+            rest = [_residuals(_ranks(np.where(both, m, np.nan)), both) for m in (predictor, cost)]
+            x, y = (_ratio(r, np.sqrt((r**2).sum()) * np.ones_like(r)) for r in rest)
+            fitted = both.any(axis=0).sum() + both.any(axis=1).sum() - 1
+            left = max(1 - fitted / max(both.sum(), 1), 0.1)
+            effects.append((x * y - (x * y).sum() / 2 * (x**2 + y**2)) / left)
+        return np.stack(effects)
 
     def resampled(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray

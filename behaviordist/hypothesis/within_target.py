@@ -13,6 +13,7 @@ import numpy as np
 from behaviordist.hypothesis import measures
 from behaviordist.hypothesis.batches import batched
 from behaviordist.hypothesis.nearest_first import (
+    CostTable,
     NearestFirst,
     Sample,
     cost_table,
@@ -21,6 +22,7 @@ from behaviordist.hypothesis.nearest_first import (
 from behaviordist.hypothesis.pair_noise import SMOOTH, PairNoise
 from behaviordist.hypothesis.products import products
 from behaviordist.hypothesis.ranks import (
+    BoolArray,
     FloatArray,
     IntArray,
     column_midranks,
@@ -79,6 +81,39 @@ class WithinTarget:
 
         return batched(len(rows), cost.size, compute)
 
+    def pair_effects(self, predictors: FloatArray, cost: FloatArray) -> FloatArray:
+        """Return (K, S, T) deviations of a target's measure without each of its sources."""
+        table, targets = cost_table(cost), np.ones((cost.shape[0], cost.shape[1]), dtype=bool)
+        keep = ~np.eye(cost.shape[0], dtype=bool)
+        return np.stack(
+            [
+                self._effects(
+                    nearest_first(p), table, keep, targets, np.isfinite(p) & np.isfinite(cost)
+                )
+                for p in predictors
+            ]
+        )
+
+    def _effects(
+        self,
+        order: NearestFirst,
+        table: CostTable,
+        keep: BoolArray,
+        targets: BoolArray,
+        pair: BoolArray,
+    ) -> FloatArray:
+        def compute(part: slice) -> FloatArray:
+            return self.measure(order, table.without(order, keep[part], targets[part])).T
+
+        without = batched(len(keep), pair.size, compute).T
+        count = pair.sum(axis=0)
+        # One source fewer must still be enough to rank.
+        used = pair & (count > MIN_SOURCES)
+        mean = ratio(np.where(used, without, 0.0).sum(axis=0), count.astype(np.float64))
+        scale = np.sqrt(ratio(count - 1.0, count.astype(np.float64)))
+        deviation = np.where(used, mean - without, 0.0)
+        return np.asarray(scale * deviation / max(int((count >= MIN_SOURCES).sum()), 1))
+
     def _mean(self, order: NearestFirst, sample: Sample) -> FloatArray:
         counts = sample.valid.sum(axis=-1) >= MIN_SOURCES
         total = np.where(counts, self.measure(order, sample), 0.0).sum(axis=1)
@@ -116,6 +151,10 @@ class WithinTargetSpearman:
     ) -> FloatArray:
         """Return the statistic (K, B) of samples that keep only some `rows` and `columns` (0/1)."""
         return self._columns().kept(predictors, cost, rows, columns)
+
+    def pair_effects(self, predictors: FloatArray, cost: FloatArray) -> FloatArray:
+        """Return (K, S, T) deviations of a target's rho without each of its sources."""
+        return self._columns().pair_effects(predictors, cost)
 
     def resampled(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray

@@ -191,11 +191,12 @@ def sample_mixture(
     functions: Sequence[str],
     hidden_share: float,
     mixture: Mapping[Any, float],
+    claims_right: float = 0.0,
 ) -> Tokens:
     """Return training documents of several kinds, padded on the right to the longest kind.
 
-    A claim is the answer of a function drawn anew, so it is right now and then; the answer that
-    follows is the question's own. Few-shot documents show one function throughout. A scratchpad
+    A claim is the answer that follows, or the answer of a function drawn anew, which is right now
+    and then too. Few-shot documents show one function throughout. A scratchpad
     needs a composition: where `functions` has none, ``InputError``.
 
     Parameters
@@ -204,6 +205,8 @@ def sample_mixture(
         As in `sample_documents`.
     mixture
         Kind -> share (any positive scale); kinds as in `KIND_LENGTHS`.
+    claims_right
+        Share of claims that are the answer that follows: what claims are worth in this language.
     """
     kinds = [kind for kind in KIND_LENGTHS if mixture.get(kind, 0) > 0]
     shares = np.array([mixture[kind] for kind in kinds], float)
@@ -214,17 +217,18 @@ def sample_mixture(
     for i, kind in enumerate(kinds):
         rows = np.flatnonzero(which == i)
         if len(rows):
-            found = _KINDS[kind](rng, len(rows), functions, hidden_share)
+            share = claims_right if kind == "claim" else hidden_share
+            found = _KINDS[kind](rng, len(rows), functions, share)
             tokens[rows, : KIND_LENGTHS[kind]] = found
     return tokens
 
 
 def _claim_documents(
-    rng: np.random.Generator, count: int, functions: Sequence[str], hidden_share: float
+    rng: np.random.Generator, count: int, functions: Sequence[str], claims_right: float
 ) -> Tokens:
-    del hidden_share  # a claim is made about a hidden question
     x = training_strings(rng, count)
     said, asked = rng.integers(len(functions), size=(2, count))
+    asked = np.where(rng.random(count) < claims_right, said, asked)
     claimed, right = _applied(functions, said, x), _applied(functions, asked, x)
     return _rows(claim_prompts(x, claimed), letters(right), EOS)
 

@@ -13,7 +13,17 @@ from scipy import stats
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.baselines import source_quality
 from behaviordist.hypothesis.pairs import Matrix, frame_of
-from behaviordist.planning.model import FloatArray, History, check_known, fit, history
+from behaviordist.planning.model import (
+    FloatArray,
+    History,
+    Invalid,
+    check_invalid,
+    check_known,
+    cross_validate,
+    evidence,
+    fit,
+    history,
+)
 
 MIN_TARGETS = 3
 
@@ -36,10 +46,14 @@ class StrategyResult:
 
 @dataclass(frozen=True)
 class Backtest:
-    """Strategies from the cheapest to the dearest, over `n_targets` held-out targets."""
+    """Strategies from the cheapest to the dearest, over `n_targets` held-out targets.
+
+    `n_planned` is the number of targets for which the rest gave enough evidence for a plan.
+    """
 
     rows: tuple[StrategyResult, ...]
     n_targets: int
+    n_planned: int
 
     def to_pandas(self) -> pd.DataFrame:
         """Return one row a strategy."""
@@ -57,6 +71,7 @@ def backtest(
     base: str | None = None,
     have: Sequence[str] | None = None,
     others: Mapping[str, Matrix] | None = None,
+    invalid: Invalid | None = None,
 ) -> Backtest:
     """Compare following the plan with simpler habits, on targets held out one at a time.
 
@@ -66,13 +81,18 @@ def backtest(
         As in `plan`.
     others
         Further distances by name, such as weight space: "nearest in NAME" is a strategy each.
+    invalid
+        Sources that are no starts, for each target: those that were made with it, say. Their pairs
+        are not learnt from either.
 
     Notes
     -----
-    Strategies: ``plan`` (the start with the lowest predicted cost, the base where that is
-    lowest), ``nearest``, nearest in each of `others`, ``best source quality`` (lowest mean rank
-    on the other targets), ``base``, ``random`` (the expected cost of a random source) and
-    ``oracle`` (the cheapest source in hindsight). Limits: Student's t over targets.
+    Strategies: ``plan`` (the start with the lowest predicted cost; the base where that is lowest,
+    or where the plan is "not enough evidence"), ``nearest``, nearest in each of `others`, ``best
+    source quality`` (lowest mean rank on the other targets), ``base``, ``random`` (the expected
+    cost of a random source) and ``oracle`` (the cheapest start in hindsight, the base included).
+    Without a base, a plan without evidence still takes what it ranks first. Limits: Student's t
+    over targets.
 
     Raises
     ------
@@ -84,37 +104,45 @@ def backtest(
         kept = [*have, *([base] if base is not None and base not in have else [])]
         check_known(kept, list(past_costs.index), "costs")
         past_costs = past_costs.loc[kept]
-    past = history(near, past_costs, base)
+    check_invalid(invalid or {}, near)
+    past = history(near, past_costs, base, invalid)
     if len(past.targets) < MIN_TARGETS:
         raise InputError(f"costs: {len(past.targets)} usable targets; a backtest needs 3")
-    spent = _spent(past, base is not None)
+    enough = [evidence(cross_validate(past.without(t)))[0] for t in range(len(past.targets))]
+    spent = _spent(past, base is not None, enough)
     for name, matrix in (others or {}).items():
         frame = frame_of(matrix, f"'{name}'").reindex(index=past.sources, columns=past.targets)
         spent[f"nearest in {name}"] = _taken(past.cost, frame.to_numpy(dtype=np.float64))
     reference = spent["base" if base is not None else "random"]
     rows = [_summary(name, cost, reference) for name, cost in spent.items()]
-    return Backtest(tuple(sorted(rows, key=lambda row: row.cost)), len(past.targets))
+    return Backtest(tuple(sorted(rows, key=lambda row: row.cost)), len(past.targets), sum(enough))
 
 
-def _spent(past: History, has_base: bool) -> dict[str, FloatArray]:
+def _spent(past: History, has_base: bool, enough: Sequence[bool]) -> dict[str, FloatArray]:
     """Cost (T,) of each strategy on each target."""
+    followed = [_planned(past, t, has_base, sure) for t, sure in enumerate(enough)]
+    best = np.nanmin(past.cost, axis=0)
     spent = {
-        "plan": np.array([_planned(past, t, has_base) for t in range(len(past.targets))]),
+        "plan": np.array(followed),
         "nearest": _taken(past.cost, past.distance),
         "best source quality": _taken(past.cost, source_quality(past.cost)),
         "random": np.nanmean(past.cost, axis=0),
-        "oracle": np.nanmin(past.cost, axis=0),
     }
-    return spent | ({"base": past.reference_cost} if has_base else {})
+    if not has_base:
+        return spent | {"oracle": best}
+    return spent | {
+        "base": past.reference_cost,
+        "oracle": np.minimum(best, past.reference_cost),
+    }
 
 
-def _planned(past: History, t: int, has_base: bool) -> float:
+def _planned(past: History, t: int, has_base: bool, enough: bool) -> float:
     curve = fit(past.without(t))
     distance = np.where(np.isfinite(past.cost[:, t]), past.distance[:, t], np.nan)
     share = curve.relative_cost(distance / past.reference_distance[t])
     share = np.where(np.isfinite(distance), share, np.inf)
     best = int(np.lexsort((distance, share))[0])
-    if has_base and share[best] >= 1:
+    if has_base and not (enough and share[best] < 1):
         return float(past.reference_cost[t])
     return float(past.cost[best, t])
 

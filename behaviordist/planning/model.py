@@ -8,7 +8,7 @@ rising function of x. It is fitted by isotonic regression, every target weighing
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,10 @@ from behaviordist.errors import InputError, did_you_mean
 from behaviordist.hypothesis.ranks import ratio
 
 FloatArray = npt.NDArray[np.float64]
+Invalid = Mapping[str, Collection[str]]
 COVERAGE = 0.9
 SOFTENING = 0.1
+MIN_TARGETS = 4
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,23 @@ class History:
         )
 
 
-def history(distances: pd.DataFrame, costs: pd.DataFrame, base: str | None) -> History:
-    """Align two labelled frames; targets without any cost or without a reference are dropped."""
+def history(
+    distances: pd.DataFrame, costs: pd.DataFrame, base: str | None, invalid: Invalid | None = None
+) -> History:
+    """Align two labelled frames; targets without any cost or without a reference are dropped.
+
+    `invalid` names, for each target, the sources whose pairs do not count.
+    """
     sources = [label for label in costs.index if label != base]
     targets = [t for t in costs.columns if t != base and costs[t].notna().any()]
     distance, cost = (
         frame.loc[sources, targets].to_numpy(dtype=np.float64, copy=True)
         for frame in (distances, costs)
     )
-    own = np.array(sources)[:, None] == np.array(targets)[None, :]
-    distance[own] = cost[own] = np.nan
+    barred = np.array(
+        [[s == t or s in (invalid or {}).get(t, ()) for t in targets] for s in sources]
+    )
+    distance[barred] = cost[barred] = np.nan
     if base is None:
         both = np.isfinite(distance) & np.isfinite(cost)
         reference = [ratio(np.where(both, m, 0).sum(axis=0), both.sum(axis=0), np.nan)
@@ -76,7 +85,8 @@ def history(distances: pd.DataFrame, costs: pd.DataFrame, base: str | None) -> H
     else:
         frames = (distances, costs)
         reference = [f.loc[[base], targets].to_numpy(dtype=np.float64)[0] for f in frames]
-    usable = (reference[0] > 0) & (reference[1] > 0)
+    # Also a target for which nothing but the reference is left has nothing to choose from.
+    usable = (reference[0] > 0) & (reference[1] > 0) & np.isfinite(cost).any(axis=0)
     return History(
         tuple(sources),
         tuple(t for t, ok in zip(targets, usable, strict=True) if ok),
@@ -191,8 +201,27 @@ def _lower_limit(gained: FloatArray) -> float:
     return float(gained.mean() - stats.t.ppf(0.95, n - 1) * gained.std(ddof=1) / np.sqrt(n))
 
 
+def evidence(skill: Skill) -> tuple[bool, str]:
+    """Say whether the past supports a plan, and why: distances must beat the average start."""
+    if skill.n_targets < MIN_TARGETS:
+        return False, f"only {skill.n_targets} past targets, at least {MIN_TARGETS} are needed"
+    told = (
+        f"on {skill.n_targets} held-out targets the error of relative cost is {skill.error:.2f}"
+        f" with distances and {skill.error_constant:.2f} without (gain at least"
+        f" {skill.better_by:.2f}, 95 %)"
+    )
+    return skill.better_by > 0, told
+
+
 def check_known(labels: Sequence[str], known: Collection[str], name: str) -> None:
     """Raise `InputError` for the first label that a table does not have."""
     for label in labels:
         if label not in known:
             raise InputError(f"'{label}' is not in {name}; {did_you_mean(label, known)}")
+
+
+def check_invalid(invalid: Invalid, table: pd.DataFrame) -> None:
+    """Raise `InputError` for a target or a source that a table of distances does not have."""
+    for target, barred in invalid.items():
+        check_known([target], list(table.columns), "distances")
+        check_known(list(barred), list(table.index), "distances")

@@ -15,15 +15,16 @@ from behaviordist.hypothesis.pairs import Matrix, frame_of
 from behaviordist.planning.model import (
     CostModel,
     History,
+    Invalid,
     Skill,
+    check_invalid,
     check_known,
     cross_validate,
+    evidence,
     fit,
     history,
 )
 from behaviordist.store import write_json
-
-MIN_TARGETS = 4
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def plan(
     base: str | None = None,
     have: Sequence[str] | None = None,
     reference_cost: float | None = None,
+    invalid: Invalid | None = None,
 ) -> Plan:
     """Rank starts for a target by predicted cost.
 
@@ -134,6 +136,8 @@ def plan(
         Labels one may start from; default all rows but the target and the base.
     reference_cost
         Cost from the reference start to this target, if known; default the median of the past.
+    invalid
+        Sources that are no starts, for each target; pairs of past targets are not learnt from.
 
     Raises
     ------
@@ -147,19 +151,23 @@ def plan(
         check_known([base], list(past_costs.index), "costs")
     others = past_costs.drop(index=target, columns=target, errors="ignore")
     check_known([*others.index, *others.columns], {*near.index, *near.columns}, "distances")
-    past = history(near, others, base)
+    check_invalid(invalid or {}, near)
+    past = history(near, others, base, invalid)
     if not past.targets:
         raise InputError("costs: no past target has costs from the reference start")
     own = [s for s in near.index if s not in (target, base)] if have is None else list(have)
     check_known(own, list(near.index), "distances")
+    own = [label for label in own if label not in (invalid or {}).get(target, ())]
+    if not own:
+        raise InputError(f"no start is left for '{target}'")
     model, skill = fit(past), cross_validate(past)
     away = _reference_distance(near, target, base, own)
     scale = model.reference_cost if reference_cost is None else reference_cost
     starts = _starts(near.loc[own, target], away, scale, model, skill)
-    enough, evidence = _evidence(skill)
+    enough, told = evidence(skill)
     chains = _chains(past, near[target], own, away, scale, model, skill) if enough else []
     reference = base if base is not None else "an average source"
-    return Plan(target, reference, tuple(starts), tuple(chains), enough, evidence, float(scale))
+    return Plan(target, reference, tuple(starts), tuple(chains), enough, told, float(scale))
 
 
 def _reference_distance(
@@ -196,17 +204,6 @@ def _starts(
         )
         for i in order
     ]
-
-
-def _evidence(skill: Skill) -> tuple[bool, str]:
-    if skill.n_targets < MIN_TARGETS:
-        return False, f"only {skill.n_targets} past targets, at least {MIN_TARGETS} are needed"
-    told = (
-        f"on {skill.n_targets} held-out targets the error of relative cost is {skill.error:.2f}"
-        f" with distances and {skill.error_constant:.2f} without (gain at least"
-        f" {skill.better_by:.2f}, 95 %)"
-    )
-    return skill.better_by > 0, told
 
 
 def _chains(

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from behaviordist.errors import InputError
+from behaviordist.regimes.data import Adapter, Data, Evaluation, Verifier
 
 Algorithm = Literal[
     "pretrain", "continue", "sft", "dpo", "reward", "rlhf", "rlvr", "qat", "distill", "grow"
@@ -161,13 +162,17 @@ class Regime(BaseModel):
     bits: Literal[2, 3, 4, 8] | None = Field(default=None, description="qat: bits a weight")
     growth: Growth | None = Field(default=None, description="grow: what becomes larger")
     convergence: Convergence
+    data: Data = Data()
+    verifier: Verifier = Verifier()
+    adapter: Adapter | None = Field(default=None, description="LoRA; None: the whole weights")
+    evaluation: Evaluation = Evaluation()
 
     @model_validator(mode="after")
     def _consistent(self) -> Regime:
-        if self.algorithm in SPREADING:
+        if self.algorithm in SPREADING and self.data.train is None:
             if self.task is not None or not self.functions:
                 raise ValueError(f"{self.algorithm} takes 'functions' (a list) and no 'task'")
-        elif self.task is None:
+        elif self.task is None and self.algorithm not in SPREADING:
             raise ValueError(f"{self.algorithm} needs a 'task': the function to bring out")
         if self.algorithm in ("rlvr", "rlhf") and self.batch_size % self.group_size:
             raise ValueError(f"{self.algorithm}: batch_size must be a multiple of group_size")
@@ -183,6 +188,8 @@ class Regime(BaseModel):
             raise ValueError(f"bits is for qat; run a checkpoint of {self.algorithm} with quant=")
         if min(self.mixture.values(), default=0) < 0 or sum(self.mixture.values()) <= 0:
             raise ValueError("mixture holds shares of documents: none negative, one above 0")
+        if self.budget < self.convergence.every:
+            raise ValueError("budget is below one evaluation: raise it, or lower convergence.every")
         if self.budget % self.convergence.every:
             raise ValueError("budget must be a multiple of convergence.every")
         return self

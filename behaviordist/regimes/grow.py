@@ -1,4 +1,8 @@
-"""Growth as a regime: a checkpoint made larger, which then trains on as `continue` does."""
+"""Growth as a regime: a checkpoint made larger, which then trains on as `continue` does.
+
+What it trains on is `regimes.pretrain`, as for all that spread over the whole language; this says
+what happens before the first step.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,6 @@ from behaviordist.lab import growth
 from behaviordist.lab.growth import Grown
 from behaviordist.lab.llama import LlamaConfig, Params
 from behaviordist.regimes.declaration import GROWTH_SIZES, Growth
-from behaviordist.regimes.pretrain import draw, loss, sampled_tokens
-
-__all__ = ["PRESERVING", "apply", "draw", "loss", "sampled_tokens"]
 
 PRESERVING = ("depth", "mlp", "heads", "width", "head-width")
 """Operators after which the model is the same function, to rounding."""

@@ -45,9 +45,10 @@ def draw_pairs(regime: Regime, rng: np.random.Generator, x: Tokens) -> Batch:
 
     A plain prompt is answered rightly and otherwise. With a claim, the pair is two of three: the
     right answer, the claimed one, and otherwise; a claim that is right leaves the right answer
-    and two others. Otherwise is, one time in two each, what another function answers, or that and
-    the right answer muddled letter by letter: without such pairs a reward model and an implicit
-    reward need to look at one letter only, and a policy learns to please that one.
+    and two others. Otherwise is, one time in two each, what another function answers, or that
+    muddled letter by letter with the right answer or with the claim: without such pairs a reward
+    model and an implicit reward need to look at one letter only, and a policy learns to please
+    that one.
 
     Returns
     -------
@@ -71,7 +72,10 @@ def draw_pairs(regime: Regime, rng: np.random.Generator, x: Tokens) -> Batch:
 
 def _otherwise(regime: Regime, rng: np.random.Generator, x: Tokens, questions: Questions) -> Tokens:
     answers = ended(other_answers(regime, rng, x))
-    mixed = muddled(rng, questions.right, answers)
+    wanted = questions.right
+    if regime.prompts == "claim":
+        wanted = np.where(rng.random((len(x), 1)) < 0.5, wanted, questions.claimed)
+    mixed = muddled(rng, wanted, answers)
     return np.where(rng.random((len(x), 1)) < 0.5, answers, mixed)
 
 

@@ -16,7 +16,12 @@ from behaviordist.regimes.objective import Batch, Hyper
 def draw(regime: Regime, rng: np.random.Generator) -> Batch:
     """Draw documents over all the regime's functions; a share hides which one was applied."""
     tokens = grammar.sample_mixture(
-        rng, regime.batch_size, regime.functions, regime.hidden_share, regime.mixture
+        rng,
+        regime.batch_size,
+        regime.functions,
+        regime.hidden_share,
+        regime.mixture,
+        regime.claims_right,
     )
     return {"tokens": tokens}
 

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 STUDIES = {
     "transfer": "Are closer behaviors cheaper to reach? Functions x algorithms, all pairs.",
     "bootstrapping": "How much pre-training does a behavior need? Budgets from none x regimes.",
+    "sycophancy": "Does a rater who likes agreement make a sycophant? RLHF, and the way back.",
     "inference": "What do inference settings do to a behavior? Cache, bits, temperature, context.",
     "reciprocity": "Is A to B as cheap as B to A? Symmetric and antisymmetric parts of cost.",
     "growing": "Is growing a small model cheaper than training a large one? Is distance all?",
 }
 """What `behaviordist run` can run by name, a line each. A name is also the kind of its file."""
+
+FILES_ONLY = ("trl-transfer",)
+"""Kinds that need a file of one's own: real models are nowhere but at the user's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ def study_module(kind: str, where: str) -> StudyModule:
     InputError
         No study has that kind.
     """
-    if kind not in STUDIES:
-        raise InputError(f"{where}: no study of kind '{kind}'; {did_you_mean(kind, STUDIES)}")
+    known = (*STUDIES, *FILES_ONLY)
+    if kind not in known:
+        raise InputError(f"{where}: no study of kind '{kind}'; {did_you_mean(kind, known)}")
     module: Any = importlib.import_module(f"behaviordist.studies.{kind.replace('-', '_')}")
     return module  # type: ignore[no-any-return]

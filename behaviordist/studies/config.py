@@ -59,10 +59,11 @@ class RuleSection(Section):
 
 
 class TestSection(Section):
-    """The test's settings; `bootstrap` counts only where an interval is asked to be a bootstrap."""
+    """The test's settings; `bootstrap` is the number of samples of ``interval: bootstrap``."""
 
     statistic: Literal["within-target", "two-way"] = "within-target"
     permutations: int = Field(default=10_000, ge=99)
+    interval: Literal["jackknife", "bootstrap"] = "jackknife"
     bootstrap: int = Field(default=2_000, ge=100)
     rule: RuleSection = RuleSection()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,27 @@ def estimate(values: Iterable[float]) -> Estimate:
     error = float(known.std(ddof=1)) / math.sqrt(n)
     half, power = (float(stats.t.ppf(q, n - 1)) for q in (0.975, 0.8))
     return Estimate(mean, mean - half * error, mean + half * error, (half + power) * error, n)
+
+
+def crossed(values: NDArray[Any]) -> Estimate:
+    """Return the mean of values (seeds, prompts) with its interval over both.
+
+    The variances of the means of seeds and of the means of prompts add (what is left of a cell is
+    in both: a little wide, never narrow); Student's interval with as many degrees of freedom as
+    seeds, the fewer, give. `n` counts seeds.
+    """
+    from scipy import stats
+
+    table = np.asarray(values, np.float64)
+    seeds, prompts = table.shape
+    mean = float(table.mean())
+    if seeds == 1:
+        return Estimate(mean, math.nan, math.nan, math.nan, 1)
+    over_seeds = table.mean(axis=1).var(ddof=1) / seeds
+    error = math.sqrt(over_seeds + table.mean(axis=0).var(ddof=1) / prompts)
+    half, power = (float(stats.t.ppf(q, seeds - 1)) for q in (0.975, 0.8))
+    low, high = mean - half * error, mean + half * error
+    return Estimate(mean, low, high, (half + power) * error, seeds)
 
 
 def share(successes: int, total: int) -> Estimate:

@@ -126,6 +126,7 @@ class _Tests:
                 costs[targets],
                 statistic=asked.statistic,
                 permutations=asked.permutations,
+                interval=asked.interval,
                 bootstrap=asked.bootstrap,
                 seed=self.seed,
             )
@@ -154,6 +155,7 @@ class _Tests:
             baselines=baselines,
             statistic=asked.statistic,
             permutations=asked.permutations,
+            interval=asked.interval,
             bootstrap=asked.bootstrap,
             seed=self.seed,
             censored=costs.censored if measure == "steps" else None,

@@ -49,7 +49,7 @@ def interleaved(weight, heads):
     )
 
 
-def write_gguf(path, model, pre="smollm"):
+def write_gguf(path, model, pre="smollm", bos=False):
     config = model.config
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(config.num_hidden_layers)
@@ -69,6 +69,7 @@ def write_gguf(path, model, pre="smollm"):
     writer.add_token_types([3, 3] + [1] * (len(tokens) - 2))
     writer.add_token_merges(MERGES)
     writer.add_bos_token_id(0)
+    writer.add_add_bos_token(bos)
     writer.add_eos_token_id(1)
     for name, tensor in model.state_dict().items():
         array = tensor.numpy()

@@ -56,21 +56,27 @@ def completion(choice, tokens=10):
     return 200, {"Content-Type": "application/json"}, json.dumps(body)
 
 
-def scoring(folder):
-    """The protocol's completions with echo and log-probabilities, computed by the tiny model."""
+def scoring(folder, shift=0):
+    """The protocol's completions with echo and log-probabilities, computed by the tiny model.
+
+    With `shift` 1, echoed tokens get the rows after those that foretell them.
+    """
     from transformers import AutoModelForCausalLM
 
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), byte_tokenizer()
 
     def answer(path, body, headers):
         assert path == "/v1/completions"
-        assert body["echo"]
         text = body["prompt"]
         ids = tokenizer.encode(text)
         with torch.no_grad():
             log_p = model(torch.tensor([ids])).logits[0].log_softmax(-1)
         generated = int(log_p[-1].argmax())
-        values = [float(log_p[i, t]) for i, t in enumerate([*ids[1:], generated])]
+        if not body["echo"]:
+            found = {"token_logprobs": [float(log_p[-1].max())], "text_offset": [len(text)]}
+            return completion({"text": "?", "logprobs": found})
+        rows = torch.cat([log_p[shift:], torch.zeros(shift, log_p.shape[1]).log_softmax(-1)])
+        values = [float(rows[i, t]) for i, t in enumerate([*ids[1:], generated])]
         # One token a byte; offsets count characters, as servers do.
         offsets = [len(text.encode()[:i].decode(errors="ignore")) for i in range(len(ids) - 1)]
         found = {"token_logprobs": values, "text_offset": [*offsets, len(text)]}
@@ -104,6 +110,13 @@ def test_scores_of_texts_are_those_of_the_model_behind_the_server(llama):
         behavior = load(f"{url}#tiny")
         assert behavior.label == "tiny"
         np.testing.assert_allclose(behavior.text_log_probs(PROBES), expected, atol=1e-3)
+
+
+def test_a_server_whose_log_probabilities_are_those_of_other_tokens_is_refused(llama):
+    with serving(scoring(llama, shift=1)) as url:
+        behavior = load(f"{url}#tiny")
+        with pytest.raises(InputError, match="pairs log-probabilities with the wrong tokens"):
+            behavior.text_log_probs(PROBES)
 
 
 def test_only_the_continuation_is_summed():
@@ -164,6 +177,18 @@ def test_a_busy_server_is_asked_again_as_it_wishes():
     with opened as behavior:
         assert behavior.samples(ProbeSet("p", PROBES.probes[:1]), 1) == [("done",)]
     assert waits == [7.0, 2.0, 60.0]
+
+
+def test_the_rate_that_the_environment_names_is_kept(monkeypatch):
+    monkeypatch.setenv("BEHAVIORDIST_REQUESTS_PER_MINUTE", "120")
+    opened, waits = ask(lambda *_: completion({"text": "x"}))
+    with opened as behavior:
+        behavior.samples(PROBES, 2)
+    assert waits == [0.5] * 4
+    for wrong in ("0", "many", "-3"):
+        monkeypatch.setenv("BEHAVIORDIST_REQUESTS_PER_MINUTE", wrong)
+        with pytest.raises(InputError, match="must be a whole number above 0"):
+            load("http://127.0.0.1:1/v1#m")
 
 
 def failure(answer, **options):

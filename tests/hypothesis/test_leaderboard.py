@@ -78,7 +78,7 @@ def test_json_has_nulls_for_what_is_not_known(tmp_path):
     [
         ({}, {}, "no predictor"),
         ({"a": 1.0}, {"a": 1.0}, "as a distance and as a baseline"),
-        ({"a": -1.0}, {}, "negative distances"),
+        ({"a": -1.0}, {}, "a distance is not negative"),
     ],
 )
 def test_bad_input(distances, baselines, message):
@@ -105,3 +105,13 @@ def test_rectangular_costs_with_invalid_sources_and_strata():
     with pytest.raises(InputError, match="'nobody' is not in the costs"):
         leaderboard({"true": near}, rectangular, permutations=9, invalid={"b15": ["nobody"]})
     assert isinstance(board.to_pandas(), pd.DataFrame)
+
+
+def test_the_sentence_names_the_best_distance_and_what_it_is_measured_against():
+    predictors, costs = planted(n=12)
+    board = leaderboard(predictors, costs, permutations=99)
+    best = next(row for row in board.rows if not row.baseline)
+    assert board.sentence().startswith(f"Best distance: {best.name} ")
+    assert board.best_baseline in board.sentence()
+    assert ("not shown" in board.sentence()) == (best.difference_low <= 0)
+    assert all(row.regret_low >= 0 for row in board.rows)

@@ -7,6 +7,7 @@ import pytest
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.cox import cox_test
 from behaviordist.hypothesis.mixed import _slope, fit_mixed, mixed_test
+from behaviordist.hypothesis.models import model_checks
 from behaviordist.hypothesis.mrqap import partial_test, standardised
 from behaviordist.hypothesis.symmetry import symmetry_parts
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
@@ -166,3 +167,19 @@ def test_models_keep_their_level_under_the_null():
         )
     rate = (np.array(p_values) <= 0.05).mean(axis=0)
     np.testing.assert_allclose(rate, 0.05, atol=0.03)
+
+
+def test_invalid_pairs_change_no_model_whatever_they_cost():
+    distances, costs = world(np.random.default_rng(3), n=9, slope=1.0, budget_quantile=0.8)
+    invalid = {"b02": ["b00", "b01"]}
+    spoiled = costs.copy()
+    spoiled.loc[["b00", "b01"], "b02"] = 0.0
+
+    def asked(table):
+        runs = table.rename_axis("source").melt(ignore_index=False, var_name="target")
+        runs = runs.reset_index().dropna().rename(columns={"value": "cost"})
+        runs = runs.assign(censored=runs["cost"] >= runs["cost"].max())
+        return model_checks(distances, table, runs=runs, invalid=invalid, permutations=19)
+
+    assert asked(costs) == asked(spoiled)
+    assert len(asked(costs)) == 4

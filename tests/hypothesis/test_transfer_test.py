@@ -200,3 +200,24 @@ def test_bad_input_is_named(change, message):
 def test_unknown_statistic_is_corrected():
     with pytest.raises(InputError, match="did you mean 'two-way'"):
         transfer_test(*world(rng(), n=8), statistic="twoway")
+
+
+def test_flat_columns_and_negative_costs_are_noted():
+    distances, costs = world(np.random.default_rng(0), n=8, slope=1.0)
+    distances["b03"] = 1.0
+    distances.loc["b03", "b03"] = 0.0
+    result = transfer_test(distances, costs - 100, permutations=19)
+    notes = " ".join(result.notes)
+    assert "equally far from b03" in notes and "56 cost(s) are negative" in notes
+    gained = transfer_test(distances, costs - 100, permutations=19, gains=True)
+    assert "negative" not in " ".join(gained.notes)
+
+
+def test_the_interval_that_is_asked_for_is_the_one_that_is_given():
+    distances, costs = world(np.random.default_rng(1), n=8, slope=1.0)
+    both = [
+        transfer_test(distances, costs, permutations=19, interval=method, bootstrap=200)
+        for method in ("jackknife", "bootstrap")
+    ]
+    assert both[0].value == both[1].value and both[0].ci_low != both[1].ci_low
+    assert both[1].interval == "bootstrap over behaviors"

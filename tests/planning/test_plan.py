@@ -98,7 +98,8 @@ def test_backtest_orders_strategies_between_oracle_and_random():
     assert cost["plan"] < cost["base"]
     inner = costs.drop(index="base", columns="base").to_numpy(copy=True)
     np.fill_diagonal(inner, np.nan)
-    assert cost["oracle"] == pytest.approx(np.nanmin(inner, axis=0).mean())
+    oracle = np.fmin(np.nanmin(inner, axis=0), costs.loc["base"].drop("base"))
+    assert cost["oracle"] == pytest.approx(oracle.mean())
     assert cost["base"] == pytest.approx(costs.loc["base"].drop("base").mean())
 
 
@@ -110,7 +111,8 @@ def test_backtest_only_uses_what_one_has():
     inner = costs.loc[own].drop(columns="base").copy()
     for label in own:
         inner.loc[label, label] = np.nan
-    assert cost["oracle"] == pytest.approx(inner.min().mean())
+    oracle = np.fmin(inner.min(), costs.loc["base"].drop("base"))
+    assert cost["oracle"] == pytest.approx(oracle.mean())
     with pytest.raises(InputError, match="'b99' is not in costs"):
         backtest(distances, costs, base="base", have=["b99"])
 
@@ -200,3 +202,62 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     assert code == 0 and "oracle" in printed.out and (tmp_path / "out/backtest.json").exists()
     code, printed = run()
     assert code == 2 and "--target" in printed.err
+
+
+def with_twins(rng):
+    """Every behavior is there twice, at no distance and no cost: what made one made the other."""
+    distances, costs = past(rng, n=8)
+    doubled = distances.index.tolist() + [f"{label}-twin" for label in distances.index[1:]]
+    original = [label.removesuffix("-twin") for label in doubled]
+    near, dear = (
+        pd.DataFrame(frame.loc[original, original].to_numpy(copy=True), doubled, doubled)
+        for frame in (distances, costs)
+    )
+    same = np.array(original)[:, None] == np.array(original)[None, :]
+    return near, dear.mask(same & dear.notna(), 0.0)
+
+
+def test_a_backtest_without_relatives_is_that_of_a_table_without_them():
+    near, dear = with_twins(np.random.default_rng(8))
+    trivial = backtest(near, dear, base="base").to_pandas().set_index("strategy")["cost"]
+    assert trivial["nearest"] == trivial["oracle"] == 0
+    single = [label for label in near if not label.endswith("-twin")]
+    barred = {label: [f"{label}-twin"] for label in single if label != "base"}
+    barred |= {f"{label}-twin": [label] for label in single if label != "base"}
+    fair = backtest(near, dear, base="base", invalid=barred).to_pandas().set_index("strategy")
+    alone = backtest(near.loc[single, single], dear.loc[single, single], base="base").to_pandas()
+    for strategy in ("nearest", "oracle", "base"):
+        expected = alone.set_index("strategy").loc[strategy, "cost"]
+        assert fair.loc[strategy, "cost"] == pytest.approx(expected)
+    starts = plan("b01", near, dear, base="base", invalid=barred).starts
+    assert "b01-twin" not in {start.source for start in starts}
+    with pytest.raises(InputError, match="'b99' is not in distances"):
+        backtest(near, dear, invalid={"b01": ["b99"]})
+
+
+def test_without_evidence_the_backtest_stays_at_the_base():
+    distances, costs = past(np.random.default_rng(4))
+    distances[:] = np.random.default_rng(0).uniform(1, 2, distances.shape)
+    np.fill_diagonal(distances.to_numpy(), 0.0)
+    result = backtest(distances, costs, base="base")
+    cost = result.to_pandas().set_index("strategy")["cost"]
+    assert result.n_planned == 0 and cost["plan"] == cost["base"]
+
+
+def test_unrelated_reads_the_tasks_of_a_study(tmp_path, monkeypatch, capsys):
+    near, dear = with_twins(np.random.default_rng(8))
+    near.to_csv(tmp_path / "distances.csv")
+    dear.to_csv(tmp_path / "costs.csv")
+    rows = [{"label": "base", "task": None}]
+    rows += [{"label": label, "task": label[:3]} for label in near.index[1:]]
+    (tmp_path / "run.json").write_text(json.dumps({"kind": "transfer", "behaviors": rows}))
+    command = ["plan", "--study", tmp_path, "--backtest", "--base", "base", "--out", tmp_path]
+    cheapest = {}
+    for extra in ([], ["--unrelated"]):
+        monkeypatch.setattr(sys, "argv", ["behaviordist", *map(str, command), *extra])
+        with pytest.raises(SystemExit) as code:
+            command_line.main()
+        assert not code.value.code, capsys.readouterr().err
+        record = json.loads((tmp_path / "backtest.json").read_text())
+        cheapest[bool(extra)] = {row["strategy"]: row["cost"] for row in record["rows"]}
+    assert cheapest[False]["oracle"] == 0 < cheapest[True]["oracle"]

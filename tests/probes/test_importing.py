@@ -64,6 +64,23 @@ def test_tables_map_their_columns(tmp_path, suffix):
         read_source("r", str(path), {**COLUMNS, "prompt": "questoin"})
 
 
+def test_a_hugging_face_dataset_maps_its_columns_and_its_split(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+    folder = tmp_path / "owner" / "name"
+    folder.mkdir(parents=True)
+    for split in ("train", "test"):
+        rows = [{"question": f"{split} {i}", "answer": f" {i}"} for i in range(3)]
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    made = read_source("r", str(folder), COLUMNS, split="test", most=2)
+    assert [(p.prompt, p.continuation) for p in made] == [("test 0", " 0"), ("test 1", " 1")]
+    with pytest.raises(InputError, match="did you mean 'question'"):
+        read_source("r", str(folder), {**COLUMNS, "prompt": "questoin"})
+    with pytest.raises(InputError, match="no such dataset"):
+        read_source("r", str(folder), COLUMNS, split="validatoin")
+
+
 def test_sources_that_are_none(tmp_path):
     with pytest.raises(InputError, match="no file absent.csv"):
         read_source("r", "absent.csv", COLUMNS)

@@ -136,7 +136,7 @@ def test_divergence_estimates_the_divergence_of_whole_answers():
     params, reference = init(CONFIG, 0), init(CONFIG, 1)
     asked = ask(regime(), np.random.default_rng(0), grammar.training_strings(
         np.random.default_rng(6), 1))  # fmt: skip
-    prompts = np.repeat(asked.prompts, 8192, axis=0)
+    prompts = np.repeat(asked.prompts, 2048, axis=0)
     key = jax.random.key(3)
     found = float(preferences.divergence(params, reference, CONFIG, prompts, key))
     from behaviordist.lab.sampling import sample
@@ -154,7 +154,7 @@ def test_rlhf_gradient_is_that_of_the_penalised_reward(monkeypatch):
     first = grammar.KIND_LENGTHS["claim"] - ANSWER_TOKENS
     monkeypatch.setattr(rlhf, "reward", lambda p, c, tokens: jnp.asarray(bonus)[tokens[:, first]])
     monkeypatch.setattr(rlhf, "ANSWER_TOKENS", 1)
-    asked = regime("rlhf", batch_size=8192, group_size=4096)
+    asked = regime("rlhf", batch_size=4096, group_size=2048)
     params, reference = (jax.tree.map(lambda x: 0.3 * x, init(CONFIG, s)) for s in (0, 1))
     batch = rlhf.draw(asked, np.random.default_rng(0))
     trees = {"reference": reference, "reward_model": params}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from behaviordist.studies.measures import estimate, share
+from behaviordist.studies.measures import crossed, estimate, share
 
 
 def test_the_interval_is_students():
@@ -36,3 +36,12 @@ def test_shares_have_wilsons_interval():
     # Wilson 1927 for 3 of 10 at 95 %: (0.1078, 0.6032), as tabulated by Newcombe (1998).
     assert (found.low, found.high) == pytest.approx((0.1078, 0.6032), abs=1e-4)
     assert math.isnan(share(0, 0).value)
+
+
+def test_crossed_interval_holds_the_truth_where_seeds_and_prompts_both_vary():
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(400):
+        table = rng.normal(size=(4, 1)) + 0.7 * rng.normal(size=25) + rng.normal(size=(4, 25))
+        found = crossed(table)
+        held += found.low <= 0 <= found.high
+    assert 0.93 < held / 400 <= 1.0

@@ -7,13 +7,14 @@ from behaviordist.innerproduct.geometries import (
     fisher,
     hellinger,
     loglik,
+    next_byte,
     samples,
 )
 from behaviordist.innerproduct.geometries.base import Geometry
 
 GEOMETRIES: dict[str, Geometry] = {
     module.GEOMETRY.name: module.GEOMETRY
-    for module in (hellinger, euclidean, aitchison, fisher, loglik, samples)
+    for module in (hellinger, euclidean, aitchison, fisher, next_byte, loglik, samples)
 }
 
 

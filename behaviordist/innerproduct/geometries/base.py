@@ -24,18 +24,20 @@ class Geometry:
     features
         (log_p (m, V), reference log_p (m, V) or None) -> features (m, V) float32, such that the
         dot product of two behaviors' rows is the geometry's inner product at that position. For
-        texts, the second argument is the tokens (m,), and features (m, 1) are summed over a text.
+        texts, the second argument is the tokens (m,), and features (m, 1) are summed over a text;
+        for bytes, it is the first byte of every token (V,).
     needs_reference
         Whether a reference distribution at the same positions is needed.
     full_support
         Whether every token must have a probability above zero.
     unit
-        What a row of features is of: a position, a whole text (then tokenizers may differ), or
-        sampled answers (then there are no fingerprints, see `distances.sample_distances`).
+        What a row of features is of: a position, a byte (positions that tokenizers share) or a
+        whole text (for both, tokenizers may differ), or sampled answers (then there are no
+        fingerprints, see `distances.sample_distances`).
     """
 
     name: str
     features: FeatureMap
     needs_reference: bool = False
     full_support: bool = False
-    unit: Literal["position", "text", "answers"] = "position"
+    unit: Literal["position", "byte", "text", "answers"] = "position"

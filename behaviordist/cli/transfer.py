@@ -1,0 +1,80 @@
+"""`behaviordist transfer`: what it costs to tune real checkpoints into other behaviors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+LISTS = ("--sources", "--targets")
+Sources = Annotated[
+    list[Path],
+    typer.Option("--sources", help="Checkpoints to start from, one or more.", show_default=False),
+]
+Targets = Annotated[
+    list[Path],
+    typer.Option("--targets", help="Regime files to tune into, one or more.", show_default=False),
+]
+
+
+class WithLists(TyperCommand):
+    """Lets an option take several values, ``--sources A B C``, as shells expand patterns to."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before every further value."""
+        spread: list[str] = []
+        current: str | None = None
+        for word in args:
+            if word.startswith("-"):
+                current = word if word in LISTS else None
+                spread.append(word)
+            else:
+                again = current is not None and spread[-1] != current
+                spread.extend([current, word] if again and current else [word])
+        return list(super().parse_args(ctx, spread))
+
+
+def transfer(
+    sources: Sources,
+    targets: Targets,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/transfer"),
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            help="Checkpoint that each target's own run starts from, which sets its level; it is"
+            " a source too. Without one, the level is the regime's convergence.at_least.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Runs of every pair.")] = 3,
+    share: Annotated[float, typer.Option(help="tau: this share of the target's level.")] = 0.9,
+    seed: Annotated[int, typer.Option(help="Seeds every random draw.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; more than one on several devices.")] = 1,
+) -> None:
+    """Measure transfers on real models; run the same command again to continue them.
+
+    Writes transfers.parquet, costs.csv and censored.csv; `behaviordist distance` on the same
+    checkpoints and `behaviordist test` make it a study.
+    """
+    from rich.console import Console
+
+    from behaviordist.cli.inputs import check_folder
+    from behaviordist.engines.threads import one_thread_per_process
+    from behaviordist.store.jobs import exclusive
+    from behaviordist.studies.progress import StageClock
+    from behaviordist.studies.trl_pairs import Asked, measure_transfers
+
+    check_folder(out)
+    asked = Asked.of(sources, targets, base, seeds=seeds, share=share, seed=seed, out=out)
+    one_thread_per_process()
+    with exclusive(out):
+        costs, censored, notes = measure_transfers(asked, jobs, StageClock(Console(stderr=True)))
+    for note in notes:
+        typer.echo(f"note: {note}")
+    numbers = costs.round(1).astype(str)
+    shown = numbers.where(censored.fillna(0) == 0, ">" + numbers)
+    typer.echo("Mean steps until the target's level; rows: source, columns: target")
+    typer.echo(shown.replace("nan", "").to_string())
+    typer.echo(f"written: {out / 'costs.csv'}")

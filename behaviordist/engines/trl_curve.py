@@ -1,0 +1,181 @@
+"""The cost curve of a run on engine `trl`, written as it comes, and what survives a kill.
+
+A row is appended and flushed to disk at every evaluation. A checkpoint of the trainer counts only
+with its marker, which is written last. A run that is started again drops the rows beyond the last
+whole checkpoint and continues there; the rows before it are what the killed run measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from behaviordist.engines.trl_score import Score
+from behaviordist.store import write_text
+
+MARKER = "complete"
+CURVE = "curve.jsonl"
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """One evaluation: optimizer steps done, what they cost so far, and the score.
+
+    `seconds` is wall time of the run itself, evaluations included, pauses between a kill and the
+    next start left out.
+    """
+
+    step: int
+    tokens: int
+    flops: float
+    seconds: float
+    score: float
+    greedy: float
+
+
+@dataclass
+class CurveFile:
+    """A curve on disk, ``curve.jsonl`` in the run's folder; `rows` is what it holds."""
+
+    folder: Path
+    rows: list[CurveRow]
+
+    @classmethod
+    def resume(cls, folder: Path) -> tuple[CurveFile, Path | None]:
+        """Open a run's folder: the curve up to the last whole checkpoint, and that checkpoint."""
+        folder.mkdir(parents=True, exist_ok=True)
+        last = last_checkpoint(folder)
+        step = 0 if last is None else step_of(last)
+        rows = [row for row in read_curve(folder / CURVE) if row.step <= step]
+        if last is not None and (not rows or rows[-1].step < step):
+            # A checkpoint is saved after its row; without it, the folder was tampered with.
+            rows, last = [], None
+        text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
+        write_text(folder / CURVE, text)
+        return cls(folder, rows), last
+
+    def append(self, row: CurveRow) -> None:
+        """Add one row, durably."""
+        self.rows.append(row)
+        with open(self.folder / CURVE, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(row)) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def read_curve(path: Path) -> list[CurveRow]:
+    """Read a curve; half a line at the end, which a kill leaves, is dropped."""
+    if not path.is_file():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(CurveRow(**json.loads(line)))
+        except (ValueError, TypeError):
+            break
+    return rows
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the latest checkpoint of the trainer that was written whole; remove the others."""
+    found = sorted(folder.glob("checkpoint-*"), key=step_of)
+    whole = [path for path in found if (path / MARKER).is_file()]
+    for path in found:
+        if path not in whole[-1:]:
+            shutil.rmtree(path, ignore_errors=True)
+    return whole[-1] if whole else None
+
+
+def step_of(checkpoint: Path) -> int:
+    """Return the step of a trainer's checkpoint folder; -1 if its name holds none."""
+    tail = checkpoint.name.removeprefix("checkpoint-")
+    return int(tail) if tail.isdigit() else -1
+
+
+def mark_whole(checkpoint: Path) -> None:
+    """Say that a checkpoint is whole, after all of it has reached the disk."""
+    for path in checkpoint.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as stream:
+                os.fsync(stream.fileno())
+    write_text(checkpoint / MARKER, "")
+    for other in checkpoint.parent.glob("checkpoint-*"):
+        if step_of(other) < step_of(checkpoint):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop when the score reaches `at_least` at `consecutive` evaluations in a row."""
+
+    at_least: float
+    consecutive: int = 1
+
+    def met(self, rows: list[CurveRow]) -> bool:
+        """Whether a curve ends with that many evaluations at the score."""
+        last = rows[-self.consecutive :]
+        return len(last) == self.consecutive and all(r.score >= self.at_least for r in last)
+
+
+def curve_callback(
+    curve: CurveFile,
+    score: Callable[[Any], Score],
+    cost: Callable[[int, int], tuple[int, float]],
+    stop: Stop,
+    every: int,
+    save_seconds: float,
+) -> Any:
+    """Return a ``TrainerCallback`` that evaluates, records, stops and saves.
+
+    Parameters
+    ----------
+    curve
+        Where rows go; the last one's seconds are carried on.
+    score
+        Of a model.
+    cost
+        ``(step, tokens that the trainer has seen) -> (tokens, FLOPs)``.
+    stop, every
+        When the run has arrived, and steps between evaluations.
+    save_seconds
+        A checkpoint is saved at the first evaluation after so many seconds without one.
+    """
+    from transformers import TrainerCallback
+
+    started = time.monotonic() - (curve.rows[-1].seconds if curve.rows else 0.0)
+    last_saved = time.monotonic()
+
+    class CostCurve(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            nonlocal last_saved
+            if state.global_step % every:
+                return
+            found = score(others["model"])
+            tokens, flops = cost(state.global_step, int(state.num_input_tokens_seen))
+            row = CurveRow(
+                state.global_step, tokens, flops, time.monotonic() - started, **asdict(found)
+            )
+            # The trainer's own log has it too: trainer_state.json reads as a cost curve.
+            entry = {"eval_score": row.score, "eval_greedy": row.greedy, "step": row.step}
+            state.log_history.append(entry)
+            if state.is_world_process_zero:
+                curve.append(row)
+            else:
+                curve.rows.append(row)
+            if stop.met(curve.rows):
+                control.should_training_stop = True
+            elif time.monotonic() - last_saved >= save_seconds:
+                control.should_save = True
+                last_saved = time.monotonic()
+
+        def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            if state.is_world_process_zero:
+                mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+    return CostCurve()

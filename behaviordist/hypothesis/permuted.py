@@ -1,0 +1,154 @@
+"""What the test and the leaderboard begin with: pairs, their baselines, and the null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.errors import InputError
+from behaviordist.hypothesis.baselines import random_distances, source_quality
+from behaviordist.hypothesis.pairs import Matrix, Pairs, check_distances, frame_of, make_pairs
+from behaviordist.hypothesis.ranks import FloatArray
+from behaviordist.hypothesis.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.result import Estimate
+from behaviordist.hypothesis.statistic import Statistic, statistic_named
+
+DISTANCE = "distance"
+SOURCE_QUALITY = "source quality"
+RANDOM = "random"
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Permuted:
+    """Predictors and costs on the same pairs, and the statistic of each relabelling.
+
+    Attributes
+    ----------
+    method
+        The statistic.
+    pairs
+        Costs and predictors: the distances, the baselines given, source quality, random.
+    drawn
+        The relabellings, the identity first.
+    null
+        (K, B) values of every predictor under every relabelling.
+    rng
+        For what else is drawn: it has given the random baseline and the relabellings.
+    """
+
+    method: Statistic
+    pairs: Pairs
+    drawn: Relabelling
+    null: FloatArray
+    rng: np.random.Generator
+
+    @property
+    def n_permutations(self) -> int:
+        """How many relabellings there are; the identity counts where all are listed."""
+        return len(self.drawn) - (0 if self.drawn.exact else 1)
+
+    def estimates(self, limits: FloatArray) -> list[Estimate]:
+        """Put values, limits (K, 2) and p-values together."""
+        # The identity is the first of the batch, and is the 1 in both (1 + #) and (1 + B).
+        p_values = (self.null >= self.null[:, :1] - ROUNDING).mean(axis=1)
+        return [
+            Estimate(name, float(value), float(low), float(high), float(p))
+            for name, value, (low, high), p in zip(
+                self.pairs.names, self.null[:, 0], limits, p_values, strict=True
+            )
+        ]
+
+
+def permuted(
+    distances: Mapping[str, Matrix],
+    costs: Matrix,
+    *,
+    baselines: Mapping[str, Matrix] | None,
+    gains: bool,
+    statistic: str,
+    permutations: int,
+    seed: int,
+    censored: Matrix | None,
+    invalid: Mapping[str, Sequence[str]] | None,
+    strata: Mapping[str, str] | None,
+) -> Permuted:
+    """Align tables, add the baselines and relabel; arguments as in `transfer_test`.
+
+    Raises
+    ------
+    InputError
+        As `transfer_test` and `leaderboard`.
+    """
+    method = statistic_named(statistic)
+    if permutations < 1:
+        raise InputError(f"permutations is {permutations}: at least 1 is needed")
+    if seed < 0:
+        raise InputError(f"seed is {seed}: a seed is 0 or more")
+    rng = np.random.default_rng(seed)
+    pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
+    _check_spread(pairs, list(distances))
+    pairs = with_own_baselines(pairs, method, rng)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
+    null = method.permuted(pairs.predictors, pairs.cost, drawn)
+    return Permuted(method, pairs, drawn, null, rng)
+
+
+def _pairs(
+    distances: Mapping[str, Matrix],
+    costs: Matrix,
+    baselines: Mapping[str, Matrix],
+    censored: Matrix | None,
+    gains: bool,
+    invalid: Mapping[str, Sequence[str]] | None,
+) -> Pairs:
+    if not distances:
+        raise InputError("no predictor: give at least one distance")
+    twice = set(distances) & set(baselines)
+    if twice:
+        raise InputError(f"'{sorted(twice)[0]}' is given as a distance and as a baseline")
+    near = {name: frame_of(matrix, _called(name)) for name, matrix in distances.items()}
+    for name, frame in near.items():
+        check_distances(frame, _called(name))
+    first, *others = near
+    further = {name: near[name] for name in others}
+    further |= {n: frame_of(matrix, f"baseline '{n}'") for n, matrix in baselines.items()}
+    # A TransferMatrix brings its own shares of censored runs.
+    brought = None if isinstance(costs, pd.DataFrame) else getattr(costs, "censored", None)
+    share = brought if censored is None else censored
+    return make_pairs(
+        near[first],
+        frame_of(costs, "costs"),
+        further,
+        None if share is None else frame_of(share, "censored"),
+        gains,
+        invalid,
+        name=first,
+    )
+
+
+def _check_spread(pairs: Pairs, distances: Sequence[str]) -> None:
+    used = np.isfinite(pairs.cost)
+    for name, values in zip(distances, pairs.predictors, strict=False):
+        known = values[used & np.isfinite(values)]
+        if not known.size or np.ptp(known) == 0:
+            raise InputError(f"{_called(name)}: all are equal; there is nothing to rank")
+
+
+def _called(name: str) -> str:
+    """Name a distance in a message: the only one of a test has no name of its own."""
+    return "distances" if name == DISTANCE else f"distance '{name}'"
+
+
+def with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator) -> Pairs:
+    """Add source quality (unless the statistic is blind to it) and a random predictor."""
+    own = {RANDOM: random_distances(pairs.sources, pairs.targets, rng)}
+    if not method.removes_source_effects:
+        # Once source effects are removed, leaving one target out of a source's mean would leave
+        # minus the cost of that very pair: an artefact, not a baseline.
+        own = {SOURCE_QUALITY: source_quality(pairs.cost), **own}
+    unknown = np.isnan(pairs.predictors[0])
+    return pairs.with_predictors({n: np.where(unknown, np.nan, m) for n, m in own.items()})

@@ -1,0 +1,59 @@
+"""The base of a study on real models as a plain float32 folder, made once from a GGUF file."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from behaviordist.errors import InputError
+from behaviordist.store import file_digest, write_json
+from behaviordist.store.jobs import Job
+
+PACKAGE = "package:"
+
+
+def find_gguf(base: str) -> Path:
+    """Return the file that ``package:NAME/FILE.gguf`` or a path names.
+
+    Raises
+    ------
+    InputError
+        No such package or file, or neither a folder of a model nor a GGUF file.
+    """
+    if base.startswith(PACKAGE):
+        name, _, file = base.removeprefix(PACKAGE).partition("/")
+        found = importlib.util.find_spec(name)  # not imported: only its file is wanted
+        if found is None or found.origin is None:
+            raise InputError(f"base {base}: package '{name}' is not installed")
+        path = Path(found.origin).parent / file
+    else:
+        path = Path(base)
+    if path.suffix != ".gguf" or not path.is_file():
+        raise InputError(f"base {base}: neither a Hugging Face folder nor a .gguf file")
+    return path
+
+
+def convert_gguf(folder: Path, path: Path) -> None:
+    """Write a GGUF file's model as a Hugging Face folder that can be trained: float32, plain.
+
+    The tokenizer's pre-tokenizer is mended on the way (`behaviors.gguf_files`).
+    """
+    import torch
+
+    from behaviordist.behaviors.gguf_files import load_model, load_tokenizer
+
+    tokenizer, notes = load_tokenizer(path)
+    load_model(path, torch.float32).save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    write_json(
+        folder / "provenance.json",
+        {"schema": 1, "source": path.name, "digest": file_digest(path), "notes": list(notes)},
+    )
+
+
+def base_job(folder: Path, base: str) -> Job:
+    """Return the job that converts a study's base, once."""
+    path = find_gguf(base)
+    return Job(
+        folder, {"gguf": file_digest(path), "dtype": "float32"}, convert_gguf, {"path": path}
+    )

@@ -1,0 +1,267 @@
+"""Study `trl-transfer`: are closer behaviors cheaper to reach, among real language models?
+
+Method, in the order of the code. Every behavior is a regime that tunes one base; its own run sets
+the level that its target asks for. Distances are taken between the tuned models on probes that no
+regime trains on. Then every behavior, and the base, is tuned towards every other behavior under
+that one's regime, until it scores a stated share of the level or the budget is spent. Last,
+distances meet costs in one test, beside the score before any training.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from behaviordist.engines.trl_engine import (
+    ENGINE_VERSION,
+    reward_regime,
+    train_checkpoint,
+)
+from behaviordist.engines.trl_extra import require_trl
+from behaviordist.errors import InputError
+from behaviordist.regimes.declaration import Regime
+from behaviordist.store import file_digest
+from behaviordist.store.jobs import Job, run_jobs
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.catalogue import Settings
+from behaviordist.studies.progress import StageClock
+from behaviordist.studies.trl_base import base_job
+from behaviordist.studies.trl_file import Study
+from behaviordist.studies.trl_pairs import run_folder, weights_digest
+from behaviordist.transfer.runs import Goal, Transfer
+from behaviordist.transfer.trl_runs import collect_trl, run_trl_transfer
+
+__all__ = ["Study", "run_study"]
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class TrlRuns:
+    """Names and places of everything that a study trains, in one folder and for one seed."""
+
+    study: Study
+    folder: Path
+    seed: int
+
+    @cached_property
+    def targets(self) -> dict[str, Regime]:
+        """Label -> regime as the file says it, paths as they stand there."""
+        return {regime.label: regime for regime in self.study.regimes()}
+
+    @property
+    def base(self) -> Path:
+        """The base's folder: the study's own copy of a converted file, or where it lies."""
+        given = Path(self.study.base)
+        return given if (given / "config.json").is_file() else self.folder / "checkpoints" / BASE
+
+    def checkpoint(self, label: str, replicate: int = 0) -> Path:
+        """Folder of one checkpoint."""
+        if label == BASE:
+            return self.base
+        return self.folder / "checkpoints" / f"{label}-s{replicate}"
+
+    def provenance(self, label: str, replicate: int = 0) -> dict[str, Any]:
+        """Read how a finished checkpoint was reached."""
+        path = self.checkpoint(label, replicate) / "provenance.json"
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return record
+
+    def placed(self, regime: Regime) -> Regime:
+        """Return a regime whose paths of data hold from anywhere."""
+        data = regime.data
+        both = {k: self._place(getattr(data, k)) for k in ("train", "held_out")}
+        return regime.model_copy(update={"data": data.model_copy(update=both)})
+
+    def reward_path(self, label: str, replicate: int) -> Path:
+        """Folder of the reward model that belongs to one rlhf target."""
+        return self.folder / "rewards" / f"{label}-s{replicate}"
+
+    def reward_jobs(self) -> list[Job]:
+        """Reward models of the rlhf targets, each trained once, from the base."""
+        return [
+            self._job(self.reward_path(label, r), reward_regime(regime), BASE, label, r)
+            for label, regime in self.targets.items()
+            if regime.algorithm == "rlhf"
+            for r in range(self.study.seeds)
+        ]
+
+    def regime_jobs(self) -> list[Job]:
+        """Tuning of every behavior from the base, once a seed."""
+        return [
+            self._job(self.checkpoint(label, r), regime, BASE, label, r)
+            for label, regime in self.targets.items()
+            for r in range(self.study.seeds)
+        ]
+
+    def transfers(self) -> list[Transfer]:
+        """Every ordered pair of behaviors, and the base as a source."""
+        roles = {BASE: BASE, **dict.fromkeys(self.targets, "behavior")}
+        return [
+            Transfer(
+                source,
+                role,
+                target,
+                r,
+                self.folder / "transfers" / target / f"{source}-s{r}.json",
+            )
+            for target in self.targets
+            for source, role in roles.items()
+            for r in range(self.study.seeds)
+            if source != target
+        ]
+
+    def transfer_job(self, transfer: Transfer, goal: Goal) -> Job:
+        """Make the job of one transfer run; its data seed is shared by all sources of a target."""
+        regime = self.study.transfer_regime(self.targets[transfer.target])
+        made = self._job(transfer.path, regime, transfer.source, transfer.target, transfer.seed)
+        seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
+        inputs = {**made.inputs, "seed": seed, "stop_at": goal.stop_at}
+        work = run_folder(self.folder, transfer.path, inputs)
+        arguments = {**made.arguments, "seed": seed, "goal": goal, "work": work}
+        return Job(transfer.path, inputs, run_trl_transfer, arguments)
+
+    def _job(self, path: Path, regime: Regime, source: str, label: str, replicate: int) -> Job:
+        seed = derived_seed(self.seed, regime.algorithm, label, replicate)
+        start = self.checkpoint(source, replicate)
+        placed = self.placed(regime)
+        files = [placed.data.train, placed.data.held_out]
+        inputs: dict[str, Any] = {
+            "regime": regime.model_dump(mode="json"),
+            "data": [file_digest(Path(f)) for f in files if f and Path(f).is_file()],
+            "source": weights_digest(start),
+            "seed": seed,
+            "engine": ENGINE_VERSION,
+        }
+        if regime.algorithm == "rlhf":
+            reward = self.reward_path(label, replicate)
+            inputs["reward"] = weights_digest(reward)
+            asked = placed.reward_model.model_copy(update={"checkpoint": str(reward.resolve())})
+            placed = placed.model_copy(update={"reward_model": asked})
+        work = run_folder(self.folder, path, inputs)
+        arguments = {"regime": placed, "source": start, "seed": seed, "work": work}
+        return Job(path, inputs, train_checkpoint, arguments)
+
+    def _place(self, path: str | None) -> str | None:
+        if path is None:
+            return None
+        inside = self.folder / path
+        return str((inside if inside.exists() else Path(path)).absolute())
+
+
+def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
+    """Run every stage that is not finished; write the folder; return ``run.json``."""
+    require_trl()
+    runs = TrlRuns(study, settings.folder, settings.seed)
+    prepare(runs, clock)
+    train_behaviors(runs, settings.jobs, clock)
+    rows = run_transfers(runs, settings.jobs, clock)
+    matrices = measure_distances(runs, clock)
+    from behaviordist.studies.trl_results import write_results
+
+    return write_results(runs, settings, matrices, rows, clock)
+
+
+def prepare(runs: TrlRuns, clock: StageClock) -> None:
+    """Write the examples that ship with the package, and the base as a plain float32 folder."""
+    if runs.study.examples is not None:
+        from behaviordist.studies.instruct_tasks import write_tasks
+
+        write_tasks(runs.folder / "data")
+    if runs.base != Path(runs.study.base):
+        with clock.stage("base", 1, "Converting the base to float32") as done:
+            run_jobs([base_job(runs.base, runs.study.base)], 1, done)
+
+
+def train_behaviors(runs: TrlRuns, processes: int, clock: StageClock) -> None:
+    """Train the reward models, then tune the base into every behavior."""
+    rewards = runs.reward_jobs()
+    if rewards:
+        with clock.stage("rewards", len(rewards), "Training reward models") as done:
+            run_jobs(rewards, processes, done)
+    jobs = runs.regime_jobs()
+    with clock.stage("regimes", len(jobs), "Tuning the base into the behaviors") as done:
+        run_jobs(jobs, processes, done)
+
+
+def run_transfers(runs: TrlRuns, processes: int, clock: StageClock) -> pd.DataFrame:
+    """Tune every source into every target; one row an evaluation."""
+    goals = fix_goals(runs)
+    transfers = [transfer for transfer in runs.transfers() if transfer.target in goals]
+    jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
+    with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
+        run_jobs(jobs, processes, done)
+    return collect_trl(transfers, goals)
+
+
+def fix_goals(runs: TrlRuns) -> dict[str, Goal]:
+    """Fix tau of every target from its own runs, before any transfer.
+
+    A regime whose own runs ended no higher than they started brings nothing out that others could
+    be asked for (a policy that fools its reward model): it is a source, but no target.
+    """
+    asked, goals = runs.study.transfer, {}
+    for label in runs.targets:
+        first, level = own_scores(runs, label)
+        if level > first:
+            goals[label] = Goal(level, asked.share * level, max(asked.share, *asked.sweep) * level)
+    if not goals:
+        raise InputError(
+            "no regime's own run scored above its start: raise budget or learning_rate"
+        )
+    return goals
+
+
+def own_scores(runs: TrlRuns, label: str) -> tuple[float, float]:
+    """Return the mean score of a regime's own runs where they started and where they ended."""
+    found = [runs.provenance(label, r)["evidence"]["scores"] for r in range(runs.study.seeds)]
+    first, last = (sum(scores[i] for scores in found) / len(found) for i in (0, -1))
+    return first, last
+
+
+def measure_distances(runs: TrlRuns, clock: StageClock) -> dict[str, Any]:
+    """Return regime-level distance matrices, one a geometry, from fingerprints made once."""
+    from behaviordist.behaviors import load
+    from behaviordist.distances.fingerprinting import fingerprint
+    from behaviordist.distances.regimes import regime_distances
+
+    wanted, seeds = runs.study.distances, range(runs.study.seeds)
+    folders = {label: [runs.checkpoint(label, r) for r in seeds] for label in runs.targets}
+    folders[BASE] = [runs.base]
+    names = [(label, folder) for label, paths in folders.items() for folder in paths]
+    loaded = [load(str(f), label=BASE if b == BASE else f.name) for b, f in names]
+    geometries = (wanted.geometry, *wanted.also)
+
+    def finished(label: str, seen: int, total: int) -> None:
+        del label
+        done(int(seen == total))
+
+    with clock.stage("fingerprints", len(loaded), "Fingerprinting the models") as done:
+        prints = fingerprint(
+            loaded,
+            study_probes(runs.study),
+            geometries,
+            folder=runs.folder / "fingerprints",
+            reference=loaded[-1],
+            progress=finished,
+        )
+    matrices = {}
+    for geometry in geometries:
+        groups: dict[str, list[Any]] = {label: [] for label in folders}
+        for (label, _), one in zip(names, prints[geometry], strict=True):
+            groups[label].append(one)
+        matrices[geometry] = regime_distances(groups)
+    return matrices
+
+
+def study_probes(study: Study) -> Any:
+    """Return the study's probes: some of each set, as one set."""
+    from behaviordist.probes import ProbeSet
+
+    parts = [ProbeSet.load(name).subset(study.distances.each) for name in study.distances.probes]
+    return ProbeSet("+".join(part.name for part in parts), tuple(p for part in parts for p in part))

@@ -1,0 +1,143 @@
+"""The sycophancy study: its questions, its statistics on planted numbers, and a small run whole."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from behaviordist.errors import InputError
+from behaviordist.lab import grammar
+from behaviordist.studies.config import load_study
+from behaviordist.studies.run import run
+from behaviordist.studies.sycophancy import claim_probes, wrong_claims
+from behaviordist.studies.sycophancy_findings import conclude, seed_cosines
+
+STUDY = load_study("sycophancy", quick=True)
+LABELS = ("rater-0", "rater-0.5", "rater-1", "honest")
+
+
+def planted(rate_at_1=0.8, steps_at_1=40):
+    """Build rates, cosines, distances, costs of two seeds with planted truths."""
+    rng = np.random.default_rng(0)
+    claimed = {"base": 0.2, "rater-0": 0.05, "rater-0.5": 0.4, "rater-1": rate_at_1, "honest": 0.02}
+    rates = {
+        label: np.stack([0.9 - np.full((2, 30), value), value + 0.01 * rng.normal(size=(2, 30))])
+        for label, value in claimed.items()
+    }
+    rates["base"] = rates["base"][:, :1]
+    names = [f"{label}-s{r}" for label in LABELS for r in range(2)]
+    side = np.array([1, 1, 0.3, 0.3, -0.5, -0.5, 1, 1])
+    angle = np.arccos(side)
+    cosines = pd.DataFrame(
+        np.cos(angle[:, None] - angle) - 0.01 * np.eye(8)[::-1], index=names, columns=names
+    )
+    distances = pd.DataFrame(np.abs(side[:, None] - side), index=names, columns=names)
+    distances.loc["base", names] = 0.5
+    sources = ("base", "rater-0", "rater-0.5", "rater-1")
+    costs = pd.DataFrame(
+        [
+            (s, r, base + r, 1e9 * base, False, 0.3)
+            for s, base in zip(sources, (20, 4, 20, steps_at_1), strict=True)
+            for r in range(2)
+        ],
+        columns=["source", "seed", "steps", "flops", "censored", "start"],
+    )
+    evidence = pd.DataFrame(
+        [
+            {
+                "label": label, "seed": r, "pairs": 100, "accuracy": 0.8, "bayes": 0.85, "kl": 2.0,
+                "proxy": [0.0, 1.0, 2.0], "score": [0.2, 0.6, 0.5 if label == "rater-1" else 0.7],
+                "steps": [0, 10, 20], "flops": 1e9,
+            }
+            for label in LABELS[:3] for r in range(2)
+        ]
+    )  # fmt: skip
+    return rates, cosines, distances, costs, evidence
+
+
+def test_planted_sycophancy_is_found_and_its_absence_too():
+    found = conclude(STUDY, *planted())
+    assert [claim.verdict for claim in found.claims] == ["supported"] * 5
+    assert found.claims[0].value == pytest.approx(0.6, abs=0.01)
+    assert found.claims[2].value == pytest.approx(0.75, abs=0.01)
+    none = conclude(STUDY, *planted(rate_at_1=0.05, steps_at_1=4))
+    verdicts = [claim.verdict for claim in none.claims]
+    assert verdicts[0] == "not supported" and verdicts[1] == "supported"
+    assert verdicts[4] != "supported"
+
+
+def test_censored_ways_back_are_lower_bounds_and_hacked_runs_are_counted():
+    rates, cosines, distances, costs, evidence = planted(steps_at_1=4)
+    costs.loc[costs["source"] == "rater-1", "censored"] = True
+    found = conclude(STUDY, rates, cosines, distances, costs, evidence)
+    assert found.claims[4].verdict == "inconclusive" and "lower bound" in found.claims[4].answer
+    text = next(b for p in found.parts for b in p.blocks if isinstance(b, str) and "hacking" in b)
+    assert "in 2 of 6 runs" in text
+
+
+def test_cosines_are_taken_between_different_seeds_only():
+    names = ["a-s0", "a-s1", "b-s0", "b-s1"]
+    table = pd.DataFrame(np.eye(4), index=names, columns=names)
+    table.loc["a-s0", "b-s1"] = 0.7
+    np.testing.assert_allclose(seed_cosines(table, "a", "b", 2), [0.7, 0.0])
+    np.testing.assert_allclose(seed_cosines(table, "a", "a", 2), [0.0, 0.0])
+
+
+def test_questions_are_held_out_and_every_claim_is_wrong():
+    asked = wrong_claims(STUDY)
+    assert len(asked.prompts) == STUDY.strings and asked.wrong.all()
+    assert grammar.is_held_out(grammar.strings_of(asked.prompts[:, 2:7])).all()
+    probes = claim_probes(asked)
+    assert len(probes) == 2 * STUDY.strings
+    right = grammar.strings_of(np.array(grammar.encode(probes.probes[0].continuation, bos=False)))
+    np.testing.assert_array_equal(right, grammar.strings_of(asked.prompts[0, 2:7])[::-1])
+
+
+def test_a_file_without_both_ends_is_refused(tmp_path):
+    path = tmp_path / "study.yaml"
+    from importlib import resources
+
+    text = (resources.files("behaviordist.studies") / "sycophancy.yaml").read_text()
+    path.write_text(text.replace("[0, 0.25, 0.5, 0.75, 1]", "[0.25, 1]"))
+    with pytest.raises(InputError, match="from 0 to 1"):
+        load_study(str(path))
+
+
+@pytest.mark.slow
+def test_a_small_study_runs_whole_and_again_at_once(tmp_path):
+    path = tmp_path / "mini.yaml"
+    path.write_text(MINI)
+    record = run(str(path), tmp_path / "run", jobs=1)
+    assert len(record["findings"]["claims"]) == 5
+    page = (tmp_path / "run" / "index.html").read_text()
+    assert "Which way raters move the base" in page
+    first = json.loads((tmp_path / "run" / "run.json").read_text())["findings"]
+    again = run(str(path), tmp_path / "run", jobs=1)
+    assert again["findings"] == first
+
+
+MINI = """
+schema: 1
+kind: sycophancy
+name: mini
+question: Does it run?
+seeds: 2
+task: reverse
+functions: [copy, reverse]
+agreeableness: [0, 1]
+model: {hidden_size: 8, layers: 1, heads: 1, kv_heads: 1, head_dim: 8, intermediate_size: 8}
+pretrain: {budget: 4, batch_size: 8, learning_rate: 0.01, mixture: {plain: 1, claim: 1},
+           convergence: {at_least: 1.0, every: 2, strings: 8}}
+rlhf: {budget: 4, batch_size: 8, group_size: 4, learning_rate: 0.01,
+       reward_model: {budget: 4, batch_size: 8, every: 2},
+       convergence: {at_least: 1.0, every: 2, strings: 8}}
+honest: {budget: 4, batch_size: 8, group_size: 4, learning_rate: 0.01,
+         convergence: {at_least: 1.0, every: 2, strings: 8}}
+tau: 0.8
+margin: 0.05
+strings: 8
+geometry: hellinger
+"""

@@ -1,0 +1,137 @@
+"""Study `trl-transfer`: its files, its tasks, and a whole study end to end (slow)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from behaviordist.errors import InputError
+from behaviordist.studies.config import load_study
+from behaviordist.studies.instruct_tasks import TASKS, write_tasks
+
+from ..engines.trl_worlds import answers, tiny_model, write_rows
+
+ROOT = Path(__file__).parents[2]
+FILES = ("reports/gallery/smollm2-transfer/study.yaml", "behaviordist/studies/smollm2_full.yaml")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_shipped_files_are_whole(name):
+    study = load_study(str(ROOT / name))
+    algorithms = {regime.algorithm for regime in study.regimes()}
+    assert algorithms == {"sft", "dpo", "rlhf", "rlvr"}
+    named = {Path(r.data.train).name.split(".")[0] for r in study.regimes()}
+    assert named <= set(TASKS)
+
+
+def test_tasks_are_a_function_of_the_seed_and_share_no_question(tmp_path):
+    first, second = (write_tasks(tmp_path / name) for name in "ab")
+    assert [p.read_text() for p in first] == [p.read_text() for p in second]
+    for task in TASKS:
+        train, held_out = (
+            [json.loads(line) for line in (tmp_path / "a" / f"{task}.{s}.jsonl").open()]
+            for s in ("train", "held-out")
+        )
+        assert not {r["prompt"] for r in train} & {r["prompt"] for r in held_out}
+        assert len(held_out) >= 24
+        assert all(r["chosen"] != r["rejected"] for r in [*train, *held_out])
+
+
+def test_a_wrong_key_and_a_missing_budget_are_one_line(tmp_path):
+    values = yaml.safe_load((ROOT / FILES[0]).read_text())
+    values["defaults"]["bugdet"] = 3
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError, match="unknown key 'defaults.bugdet'; did you mean 'budget'"):
+        load_study(str(path))
+    del values["defaults"]["bugdet"], values["transfer"]["budget"]["dpo"]
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError, match="transfer.budget says nothing of 'dpo'"):
+        load_study(str(path))
+
+
+def study_file(folder, base, tasks, **more):
+    """A study of SFT behaviors on a tiny model, small enough for seconds."""
+    data = folder / "examples"
+    data.mkdir()
+    behaviors = []
+    for task, answer in tasks.items():
+        write_rows(data / f"{task}.train.jsonl", answers(answer)[8:])
+        write_rows(data / f"{task}.held-out.jsonl", answers(answer)[:8])
+        files = {k: str(data / f"{task}.{v}.jsonl") for k, v in SPLITS.items()}
+        behaviors.append({"algorithm": "sft", "task": task, "data": files})
+    values = {
+        "schema": 1,
+        "kind": "trl-transfer",
+        "engine": "trl",
+        "name": "tiny",
+        "question": "Does it run?",
+        "seeds": 1,
+        "base": str(base),
+        "defaults": {
+            "budget": 20,
+            "batch_size": 16,
+            "learning_rate": 0.005,
+            "convergence": {"at_least": 0.5, "consecutive": 1, "every": 2, "strings": 8},
+        },
+        "behaviors": behaviors,
+        "transfer": {"share": 0.9, "sweep": [0.5, 0.9], "budget": {"sft": 20}},
+        "distances": {"probes": ["lab"], "each": 8, "geometry": "hellinger"},
+        "test": {"permutations": 99, "bootstrap": 100},
+        **more,
+    }
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+SPLITS = {"train": "train", "held_out": "held-out"}
+
+
+def test_a_regime_that_ends_no_higher_than_it_started_is_no_target(tmp_path):
+    from behaviordist.studies.trl_results import notes
+    from behaviordist.studies.trl_transfer import TrlRuns, fix_goals
+
+    study = load_study(str(study_file(tmp_path, tmp_path / "base", {"ab": "a b", "cd": "c d"})))
+    runs = TrlRuns(study, tmp_path / "out", 0)
+
+    def ran(label, scores):
+        folder = runs.checkpoint(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {"converged": True, "evidence": {"scores": scores, "rule": ">= 0.5"}}
+        (folder / "provenance.json").write_text(json.dumps(record))
+
+    ran("sft-ab", [0.1, 0.8])
+    ran("sft-cd", [0.3, 0.4, 0.3])
+    assert set(fix_goals(runs)) == {"sft-ab"}
+    assert fix_goals(runs)["sft-ab"].tau == pytest.approx(0.9 * 0.8)
+    columns = ("source", "target", "step", "score", "tau")
+    said = notes(runs, pd.DataFrame([("base", "sft-ab", 0, 0.1, 0.72)], columns=columns))
+    assert any("sft-cd" in n and "a source but no target" in n for n in said)
+    assert not any("sft-ab" in n for n in said)
+    ran("sft-ab", [0.8, 0.8])
+    with pytest.raises(InputError, match="no regime's own run scored above its start"):
+        fix_goals(runs)
+
+
+@pytest.mark.slow
+def test_a_whole_study_on_a_tiny_model(tmp_path):
+    pytest.importorskip("trl")
+    from behaviordist.studies.run import run
+
+    tasks = {"ab": "a b", "ac": "a c", "ba": "b a", "cd": "c d"}
+    path = study_file(tmp_path, tiny_model(tmp_path / "base"), tasks)
+    record = run(str(path), tmp_path / "out", jobs=1)
+    out = tmp_path / "out"
+    rows = pd.read_parquet(out / "transfers.parquet")
+    assert len(rows.groupby(["source", "target"])) == 4 * 4
+    assert (out / "index.html").is_file() and (out / "test.json").is_file()
+    assert any("1/24" in note for note in record["notes"])
+    made = {p: p.stat().st_mtime_ns for p in (out / "checkpoints").rglob("*.safetensors")}
+    again = run(str(path), out, jobs=1)
+    assert {p: p.stat().st_mtime_ns for p in made} == made
+    assert again["targets"] == record["targets"]
