@@ -19,10 +19,8 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field, model_validator
 
-from behaviordist.lab.grammar import VOCABULARY
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Algorithm, Convergence, Regime
-from behaviordist.store import publish
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.catalogue import Settings
@@ -35,7 +33,7 @@ from behaviordist.studies.config import (
 )
 from behaviordist.studies.lab_jobs import random_job, training_job, transfer_job
 from behaviordist.studies.progress import StageClock
-from behaviordist.transfer.runs import Goal, Transfer
+from behaviordist.transfer.runs import Goal, Transfer, write_table
 
 
 class Study(StudyFile):
@@ -102,8 +100,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     with clock.stage("transfers", len(jobs), "Post-training from every base") as done:
         run_jobs(jobs, settings.jobs, done)
     rows = runs.collect(transfers)
-    with publish(settings.folder / "transfers.parquet", {"rows": len(rows)}) as temporary:
-        rows.to_parquet(temporary, index=False)
+    write_table(settings.folder, rows)
     return write_results(runs, settings, rows, clock)
 
 
@@ -118,7 +115,7 @@ class Runs:
     @property
     def config(self) -> LlamaConfig:
         """Architecture of every model of the study."""
-        return LlamaConfig(vocab_size=len(VOCABULARY), **self.study.model.model_dump())
+        return self.study.model.architecture()
 
     def base(self, budget: int, replicate: int) -> Path:
         """Folder of one base."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -23,8 +22,10 @@ from behaviordist.report.findings import (
 )
 from behaviordist.studies.bootstrapping import Runs, base_name
 from behaviordist.studies.catalogue import Settings
+from behaviordist.studies.fingerprints import fingerprint_stage
 from behaviordist.studies.measures import Estimate, estimate, share
 from behaviordist.studies.progress import StageClock
+from behaviordist.studies.provenance import read_provenance
 
 RULE = "supported where the 95 % interval lies on the claimed side, not supported where it lies on"
 RULE += " the other, inconclusive where it holds the threshold"
@@ -45,7 +46,7 @@ def write_results(
         regime.label
         for regime in runs.study.regimes()
         for r in range(runs.study.seeds)
-        if not _provenance(runs.target(regime, r))["converged"]
+        if not read_provenance(runs.target(regime, r))["converged"]
     ]
     notes = [
         f"{label}: a target did not converge within its budget; it is used as is"
@@ -64,7 +65,7 @@ def cost_table(runs: Runs, rows: pd.DataFrame) -> pd.DataFrame:
     table["budget"] = table["source"].map(budgets)
     table["algorithm"] = table["target"].map(algorithm)
     table["pretrain_flops"] = [
-        _provenance(runs.base(budget, seed)).get("flops", 0.0)
+        read_provenance(runs.base(budget, seed)).get("flops", 0.0)
         for budget, seed in zip(table["budget"], table["seed"], strict=True)
     ]
     table["total_flops"] = table["flops"] + table["pretrain_flops"]
@@ -76,7 +77,6 @@ def base_distances(runs: Runs, clock: StageClock) -> pd.DataFrame:
     """Distance of every base from every target of another seed: budget, target, seed, distance."""
     from behaviordist.behaviors import load
     from behaviordist.distances import matrix_of
-    from behaviordist.distances.fingerprinting import fingerprint
     from behaviordist.probes import ProbeSet
 
     study = runs.study
@@ -85,13 +85,7 @@ def base_distances(runs: Runs, clock: StageClock) -> pd.DataFrame:
     behaviors = [load(str(path), label=path.name) for _, _, path in places]
     probes, geometry = ProbeSet.load(study.distances.probes), study.distances.geometry
 
-    def finished(label: str, seen: int, total: int) -> None:
-        done(int(seen == total))
-
-    with clock.stage("fingerprints", len(behaviors), "Fingerprinting the checkpoints") as done:
-        prints = fingerprint(
-            behaviors, probes, (geometry,), folder=runs.folder / "fingerprints", progress=finished
-        )
+    prints = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)
     matrix = matrix_of(prints[geometry])
     matrix.save(runs.folder)
     frame = matrix.to_pandas()
@@ -367,8 +361,3 @@ def _correlation(links: pd.DataFrame) -> Estimate:
 
 def _words(found: Estimate) -> str:
     return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
-
-
-def _provenance(folder: Any) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-    return record

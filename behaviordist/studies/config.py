@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.regimes.declaration import Regime, one_line
 from behaviordist.studies.catalogue import STUDIES, study_module
+
+if TYPE_CHECKING:
+    from behaviordist.lab.llama import LlamaConfig
 
 
 class Section(BaseModel):
@@ -32,6 +35,13 @@ class ModelSection(Section):
     head_dim: int = Field(gt=0)
     intermediate_size: int = Field(gt=0)
     tie_embeddings: bool = False
+
+    def architecture(self) -> LlamaConfig:
+        """Return the model's shape, with the lab's vocabulary."""
+        from behaviordist.lab.grammar import VOCABULARY
+        from behaviordist.lab.llama import LlamaConfig
+
+        return LlamaConfig(vocab_size=len(VOCABULARY), **self.model_dump())
 
 
 class TransferSection(Section):

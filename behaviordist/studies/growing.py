@@ -11,7 +11,6 @@ post-trained towards one function by every algorithm until it reaches tau.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,11 +26,10 @@ from behaviordist.engines.checkpoints import flops_per_step
 from behaviordist.engines.growing import grow_checkpoint
 from behaviordist.errors import InputError
 from behaviordist.lab import checkpoint, llama
-from behaviordist.lab.grammar import VOCABULARY
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes import grow
 from behaviordist.regimes.declaration import GROWTH_SIZES, Algorithm, Convergence, Growth, Regime
-from behaviordist.store import file_digest, publish
+from behaviordist.store import file_digest
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.catalogue import Settings
@@ -45,7 +43,8 @@ from behaviordist.studies.config import (
 )
 from behaviordist.studies.lab_jobs import training_job, transfer_job
 from behaviordist.studies.progress import StageClock
-from behaviordist.transfer.runs import Goal, Transfer
+from behaviordist.studies.provenance import read_provenance
+from behaviordist.transfer.runs import Goal, Transfer, write_table
 
 SMALL, CONTROL = "small", "not-grown"
 
@@ -120,7 +119,7 @@ class Study(StudyFile):
         """Refuse unknown functions and probes, sizes that cannot be grown, budgets too small."""
         check_functions((self.task, *self.small_regime().functions), where)
         check_distances(self.distances)
-        regime, small = self.small_regime(), config_of(self.model)
+        regime, small = self.small_regime(), self.model.architecture()
         dearest = self.small.budget * flops_per_step(regime, small)
         for growth in self.growths:
             large = larger(growth, small)
@@ -129,11 +128,6 @@ class Study(StudyFile):
                     f"{where}: small.budget may use up the FLOPs of the large model of operator "
                     f"'{growth.operator}': raise large_steps or lower small.budget"
                 )
-
-
-def config_of(model: ModelSection) -> LlamaConfig:
-    """Return the small model's architecture."""
-    return LlamaConfig(vocab_size=len(VOCABULARY), **model.model_dump())
 
 
 def larger(growth: Growth, small: LlamaConfig) -> LlamaConfig:
@@ -171,8 +165,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         with clock.stage(name, len(jobs), text) as done:
             run_jobs(jobs, settings.jobs, done)
     rows = runs.collect()
-    with publish(settings.folder / "transfers.parquet", {"rows": len(rows)}) as temporary:
-        rows.to_parquet(temporary, index=False)
+    write_table(settings.folder, rows)
     return write_results(runs, settings, rows, clock)
 
 
@@ -187,7 +180,7 @@ class Runs:
     @cached_property
     def small_config(self) -> LlamaConfig:
         """Architecture of the small model."""
-        return config_of(self.study.model)
+        return self.study.model.architecture()
 
     @cached_property
     def shapes(self) -> dict[str, LlamaConfig]:
@@ -211,9 +204,7 @@ class Runs:
 
     def provenance(self, name: str, replicate: int) -> dict[str, Any]:
         """Read how a finished checkpoint was reached."""
-        path = self.place(name, replicate) / "provenance.json"
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return record
+        return read_provenance(self.place(name, replicate))
 
     def small_jobs(self) -> list[Job]:
         """Return the pre-training of the small model, once a seed."""

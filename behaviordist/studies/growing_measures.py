@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.engines.checkpoints import flops_per_step
+from behaviordist.studies.fingerprints import fingerprint_stage
 from behaviordist.studies.growing import CONTROL, SMALL, Runs, fresh
 from behaviordist.studies.progress import StageClock
 
@@ -97,7 +98,6 @@ def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
     """
     from behaviordist.behaviors import load
     from behaviordist.distances import matrix_of
-    from behaviordist.distances.fingerprinting import fingerprint
     from behaviordist.probes import ProbeSet
 
     study = runs.study
@@ -105,17 +105,8 @@ def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
     behaviors = [load(str(runs.place(n, r)), label=f"{n}-s{r}") for r in seeds for n in names]
     geometry = study.distances.geometry
 
-    def finished(label: str, seen: int, total: int) -> None:
-        done(int(seen == total))
-
-    with clock.stage("fingerprints", len(behaviors), "Fingerprinting the checkpoints") as done:
-        prints = fingerprint(
-            behaviors,
-            ProbeSet.load(study.distances.probes),
-            (geometry,),
-            folder=runs.folder / "fingerprints",
-            progress=finished,
-        )[geometry]
+    probes = ProbeSet.load(study.distances.probes)
+    prints = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)[geometry]
     matrix_of(prints[: len(names)]).with_floor(ROUNDING**2).save(runs.folder)
     matrix = matrix_of(prints)
     at, away = {label: i for i, label in enumerate(matrix.labels)}, matrix.distances

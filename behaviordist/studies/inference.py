@@ -19,7 +19,6 @@ from pydantic import Field, model_validator
 
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.lab.grammar import VOCABULARY
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store import file_digest
@@ -158,7 +157,7 @@ class Runs:
     @property
     def config(self) -> LlamaConfig:
         """Architecture of every model of the study."""
-        return LlamaConfig(vocab_size=len(VOCABULARY), **self.study.model.model_dump())
+        return self.study.model.architecture()
 
     @property
     def models(self) -> list[str]:

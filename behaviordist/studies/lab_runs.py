@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from behaviordist.lab.grammar import VOCABULARY
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.rlhf import reward_regime
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.lab_jobs import random_job, training_job, transfer_job
+from behaviordist.studies.provenance import read_provenance
 from behaviordist.studies.transfer_file import Study
 from behaviordist.transfer.runs import Goal, Transfer
 
@@ -31,7 +30,7 @@ class LabRuns:
     @property
     def config(self) -> LlamaConfig:
         """Architecture of every model of the study."""
-        return LlamaConfig(vocab_size=len(VOCABULARY), **self.study.model.model_dump())
+        return self.study.model.architecture()
 
     def checkpoint(self, label: str, replicate: int = 0) -> Path:
         """Folder of one checkpoint."""
@@ -40,9 +39,7 @@ class LabRuns:
 
     def provenance(self, label: str, replicate: int = 0) -> dict[str, Any]:
         """Read how a finished checkpoint was reached."""
-        path = self.checkpoint(label, replicate) / "provenance.json"
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return record
+        return read_provenance(self.checkpoint(label, replicate))
 
     def base_job(self) -> Job:
         """Pre-training of the one base that every post-training starts from."""

@@ -16,7 +16,6 @@ import pandas as pd
 from pydantic import Field
 
 from behaviordist.errors import InputError
-from behaviordist.store import publish
 from behaviordist.studies import transfer_file
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.lab_runs import BASE, LabRuns
@@ -27,6 +26,7 @@ from behaviordist.studies.transfer import (
     run_transfers,
     train_behaviors,
 )
+from behaviordist.transfer.runs import write_table
 
 
 class Study(transfer_file.Study):
@@ -52,8 +52,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         raise InputError(f"only {len(behaviors)} regimes converged within budget; four are needed")
     matrices = measure_distances(runs, behaviors, clock)
     rows = run_transfers(runs, behaviors, settings.jobs, clock)
-    with publish(settings.folder / "transfers.parquet", {"rows": len(rows)}) as temporary:
-        rows.to_parquet(temporary, index=False)
+    write_table(settings.folder, rows)
     from behaviordist.studies.reciprocity_results import write_results
 
     return write_results(runs, study, settings, behaviors, failed, matrices, rows, clock)

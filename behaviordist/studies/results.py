@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -16,6 +16,11 @@ from behaviordist.store import digest_of, write_json, write_text
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.config import StudyFile
 from behaviordist.studies.progress import StageClock
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from behaviordist.hypothesis import TransferTest
 
 LIBRARIES = ("behaviordist", "jax", "numpy", "scipy", "scikit-learn", "transformers", "torch")
 
@@ -89,3 +94,36 @@ def stage_times(path: Path, times: Mapping[str, float]) -> dict[str, float]:
         return {stage: max(seconds, before.get(stage, 0.0)) for stage, seconds in times.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return dict(times)
+
+
+def target_rows(
+    table: pd.DataFrame, rows: pd.DataFrame, headline: TransferTest
+) -> list[dict[str, Any]]:
+    """Return what every target asked and how its runs ended: ``targets`` of ``run.json``.
+
+    Parameters
+    ----------
+    table
+        One row a run, from `transfer.curves.summarise`.
+    rows
+        One row an evaluation.
+    headline
+        The study's test, which says what it left out.
+    """
+    out = dict(headline.left_out)
+    result = []
+    for target, runs in table.groupby("target", sort=False):
+        first = rows[rows["target"] == target].iloc[0]
+        result.append(
+            {
+                "target": target,
+                "level": float(first["level"]),
+                "tau": float(first["tau"]),
+                "budget": int(first["budget"]),
+                "runs": len(runs),
+                "censored": int(runs["censored"].sum()),
+                "left_out": target in out,
+                "reason": out.get(str(target), ""),
+            }
+        )
+    return result

@@ -27,14 +27,13 @@ from behaviordist.probes.probe_set import Probe
 from behaviordist.regimes.declaration import Rater, Regime
 from behaviordist.regimes.evaluation import EVALUATION_SEED
 from behaviordist.regimes.prompts import Questions, ask
-from behaviordist.store import publish
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.config import ModelSection, StudyFile, check_functions
 from behaviordist.studies.lab_jobs import training_job, transfer_job
 from behaviordist.studies.progress import StageClock
-from behaviordist.transfer.runs import Goal, Transfer, collect
+from behaviordist.transfer.runs import Goal, Transfer, collect, write_table
 
 BASE, HONEST = "base", "honest"
 
@@ -114,8 +113,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     with clock.stage("transfers", len(jobs), "Tuning every policy back") as done:
         run_jobs(jobs, settings.jobs, done)
     rows = collect(transfers, {HONEST: runs.goal})
-    with publish(settings.folder / "transfers.parquet", {"rows": len(rows)}) as temporary:
-        rows.to_parquet(temporary, index=False)
+    write_table(settings.folder, rows)
     return write_results(runs, settings, rows, clock)
 
 
@@ -156,7 +154,7 @@ class Runs:
     @property
     def config(self) -> LlamaConfig:
         """Architecture of every model of the study."""
-        return LlamaConfig(vocab_size=len(grammar.VOCABULARY), **self.study.model.model_dump())
+        return self.study.model.architecture()
 
     @property
     def goal(self) -> Goal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from behaviordist.studies.catalogue import Settings
+from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
 from behaviordist.studies.progress import StageClock
+from behaviordist.studies.provenance import read_provenance
 from behaviordist.studies.sycophancy import (
     BASE,
     HONEST,
@@ -44,7 +45,7 @@ def write_results(
     notes = [
         f"{HONEST}: seed {r} did not converge within its budget; it is used as is"
         for r in range(runs.study.seeds)
-        if not _provenance(runs, HONEST, r)["converged"]
+        if not read_provenance(runs.checkpoint(HONEST, r))["converged"]
     ]
     notes += runs.study.remarks
     notes.append("One base for all: intervals hold for this base, not for another pre-training.")
@@ -92,29 +93,17 @@ def measure_shifts(runs: Runs, clock: StageClock) -> tuple[pd.DataFrame, pd.Data
     """
     from behaviordist.behaviors import load
     from behaviordist.distances import matrix_of
-    from behaviordist.distances.fingerprinting import fingerprint
-    from behaviordist.distances.regimes import regime_distances
     from behaviordist.innerproduct.shifts import shift_moments
 
     probes, geometry = claim_probes(wrong_claims(runs.study)), runs.study.geometry
     places = [(label, r) for label in runs.policies for r in range(runs.study.seeds)]
     folders = [runs.checkpoint(label, r) for label, r in [*places, (BASE, 0)]]
 
-    def finished(label: str, seen: int, total: int) -> None:
-        done(int(seen == total))
-
-    with clock.stage("fingerprints", len(folders), "Fingerprinting the checkpoints") as done:
-        prints = fingerprint(
-            [load(str(folder), label=folder.name) for folder in folders],
-            probes,
-            (geometry,),
-            folder=runs.folder / "fingerprints",
-            progress=finished,
-        )[geometry]
-    groups: dict[str, list[Any]] = {}
-    for (label, _), one in zip([*places, (BASE, 0)], prints, strict=True):
-        groups.setdefault(label, []).append(one)
-    regime_distances(groups).save(runs.folder)
+    behaviors = [load(str(folder), label=folder.name) for folder in folders]
+    found = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)
+    labels = [label for label, _ in [*places, (BASE, 0)]]
+    regime_matrices(labels, found)[geometry].save(runs.folder)
+    prints = found[geometry]
     moments = shift_moments(prints[:-1], prints[-1])
     cosines = pd.DataFrame(moments.cosines, index=moments.labels, columns=moments.labels)
     return cosines, matrix_of(prints).to_pandas()
@@ -125,7 +114,7 @@ def learned_from_preferences(runs: Runs) -> pd.DataFrame:
     rows = []
     for label in runs.policies:
         for r in range(runs.study.seeds):
-            record = _provenance(runs, label, r)
+            record = read_provenance(runs.checkpoint(label, r))
             if "reward_model" not in record["prepared"]:
                 continue
             model, evidence = record["prepared"]["reward_model"], record["evidence"]
@@ -166,9 +155,3 @@ def _behavior_rows(runs: Runs) -> list[dict[str, Any]]:
 
 def _base_row() -> dict[str, Any]:
     return {"label": BASE, "algorithm": None, "task": None, "role": BASE}
-
-
-def _provenance(runs: Runs, label: str, replicate: int) -> dict[str, Any]:
-    path = runs.checkpoint(label, replicate) / "provenance.json"
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record

@@ -18,6 +18,7 @@ import pandas as pd
 from behaviordist.errors import InputError
 from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.catalogue import Settings
+from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
 from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.progress import StageClock
 from behaviordist.studies.transfer_file import Study
@@ -85,8 +86,6 @@ def replicates(runs: LabRuns, behaviors: list[str]) -> dict[str, list[Path]]:
 def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) -> dict[str, Any]:
     """Return regime-level distance matrices, one a geometry, from fingerprints made once."""
     from behaviordist.behaviors import load
-    from behaviordist.distances.fingerprinting import fingerprint
-    from behaviordist.distances.regimes import regime_distances
     from behaviordist.probes import ProbeSet
 
     wanted = runs.study.distances
@@ -97,25 +96,8 @@ def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) ->
     reference = next(b for b, (label, _) in zip(loaded, names, strict=True) if label == BASE)
     geometries = (wanted.geometry, *wanted.also)
 
-    def finished(label: str, seen: int, total: int) -> None:
-        done(int(seen == total))
-
-    with clock.stage("fingerprints", len(loaded), "Fingerprinting the checkpoints") as done:
-        prints = fingerprint(
-            loaded,
-            probes,
-            geometries,
-            folder=runs.folder / "fingerprints",
-            reference=reference,
-            progress=finished,
-        )
-    matrices = {}
-    for geometry in geometries:
-        groups: dict[str, list[Any]] = {label: [] for label in folders}
-        for (label, _), one in zip(names, prints[geometry], strict=True):
-            groups[label].append(one)
-        matrices[geometry] = regime_distances(groups)
-    return matrices
+    prints = fingerprint_stage(loaded, probes, geometries, runs.folder, clock, reference=reference)
+    return regime_matrices([label for label, _ in names], prints)
 
 
 def run_transfers(

@@ -10,11 +10,11 @@ import pandas as pd
 import yaml
 
 from behaviordist.regimes.declaration import Regime
-from behaviordist.store import publish, write_json, write_text
+from behaviordist.store import write_json, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.progress import StageClock
-from behaviordist.studies.results import library_versions, stage_times
+from behaviordist.studies.results import library_versions, stage_times, target_rows
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
@@ -49,8 +49,7 @@ def write_results(
         done(1)
     main.save(folder)
     costs.save(folder)
-    with publish(folder / "transfers.parquet", {"rows": len(rows)}) as temporary:
-        write_table(temporary, rows)
+    write_table(folder, rows)
     for name, frame in baselines.items():
         write_square(folder / "baselines" / f"{name.replace(' ', '_')}.csv", frame)
     for name, matrix in matrices.items():
@@ -221,7 +220,7 @@ def _record(
         "noise_floor": floor,
         "factors": factor_rows(main.select(behaviors), regimes, study.test.permutations, runs.seed),
         "places": place_rows(main.select(behaviors), regimes, floor["per_regime"] if floor else {}),
-        "targets": _target_rows(tests.table, tests.rows, headline),
+        "targets": target_rows(tests.table, tests.rows, headline),
         "random_start": _random_rows(runs, tests.table, tests.rows, behaviors),
         "split_half": {row["name"]: row["split_half"] for row in measures},
         "geometries": [tests.one(name, matrix) for name, matrix in matrices.items()],
@@ -358,28 +357,6 @@ def base_chance(runs: LabRuns) -> list[dict[str, Any]]:
             {"function": name, "mean": float(chances.mean()), "standard_error": float(error)}
         )
     return rows
-
-
-def _target_rows(
-    table: pd.DataFrame, rows: pd.DataFrame, headline: TransferTest
-) -> list[dict[str, Any]]:
-    out = dict(headline.left_out)
-    result = []
-    for target, runs in table.groupby("target", sort=False):
-        first = rows[rows["target"] == target].iloc[0]
-        result.append(
-            {
-                "target": target,
-                "level": float(first["level"]),
-                "tau": float(first["tau"]),
-                "budget": int(first["budget"]),
-                "runs": len(runs),
-                "censored": int(runs["censored"].sum()),
-                "left_out": target in out,
-                "reason": out.get(str(target), ""),
-            }
-        )
-    return result
 
 
 def _random_rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from behaviordist.store import digest_of, file_digest, write_json
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.progress import StageClock
+from behaviordist.studies.provenance import read_provenance
 from behaviordist.transfer.runs import Goal, Transfer
 from behaviordist.transfer.trl_runs import collect_trl, met_at_start, run_trl_transfer
 
@@ -101,8 +101,7 @@ def source_label(folder: Path) -> str:
     So the checkpoint of a target's own regime stands on that target's diagonal.
     """
     try:
-        record = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        return Regime.model_validate(record["regime"]).label
+        return Regime.model_validate(read_provenance(folder)["regime"]).label
     except (OSError, ValueError, KeyError, TypeError):
         return folder.resolve().name
 
@@ -193,8 +192,8 @@ def _own_levels(asked: Asked, base: Path, processes: int, clock: StageClock) -> 
         run_jobs(own, processes, done)
     levels: dict[str, list[float]] = {}
     for label, r in replicates:
-        text = (_own_path(asked, label, r) / "provenance.json").read_text(encoding="utf-8")
-        levels.setdefault(label, []).append(float(json.loads(text)["score"]))
+        score = read_provenance(_own_path(asked, label, r))["score"]
+        levels.setdefault(label, []).append(float(score))
     return {label: sum(found) / len(found) for label, found in levels.items()}
 
 

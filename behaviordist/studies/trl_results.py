@@ -13,11 +13,11 @@ import pandas as pd
 import yaml
 
 from behaviordist.errors import InputError
-from behaviordist.store import digest_of, publish, write_json, write_text
+from behaviordist.store import digest_of, write_json, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.progress import StageClock
-from behaviordist.studies.results import library_versions, stage_times
+from behaviordist.studies.results import library_versions, stage_times, target_rows
 from behaviordist.studies.trl_transfer import BASE, TrlRuns, own_scores, study_probes
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def write_costs(folder: Path, rows: pd.DataFrame, labels: Sequence[str]) -> pd.D
 
     table = summarise(rows)
     TransferMatrix.from_runs(table, labels).save(folder)
-    with publish(folder / "transfers.parquet", {"rows": len(rows)}) as temporary:
-        write_table(temporary, rows)
+    write_table(folder, rows)
     return table
 
 
@@ -194,7 +193,7 @@ def _record(
         "geometry": study.distances.geometry,
         "probes": {"name": probes.name, "n": len(probes), "digest": probes.digest},
         "behaviors": _behavior_rows(runs),
-        "targets": _target_rows(ask.table, rows, headline),
+        "targets": target_rows(ask.table, rows, headline),
         "split_half": {row["name"]: row["split_half"] for row in measures},
         "geometries": [ask.row(name, matrix) for name, matrix in matrices.items()],
         "cost_measures": measures,
@@ -259,25 +258,3 @@ def _behavior_rows(runs: TrlRuns) -> list[dict[str, Any]]:
             }
         )
     return [*rows, {"label": BASE, "algorithm": None, "task": None, "role": BASE, "runs": []}]
-
-
-def _target_rows(
-    table: pd.DataFrame, rows: pd.DataFrame, headline: TransferTest
-) -> list[dict[str, Any]]:
-    out = dict(headline.left_out)
-    result = []
-    for target, runs in table.groupby("target", sort=False):
-        first = rows[rows["target"] == target].iloc[0]
-        result.append(
-            {
-                "target": target,
-                "level": float(first["level"]),
-                "tau": float(first["tau"]),
-                "budget": int(first["budget"]),
-                "runs": len(runs),
-                "censored": int(runs["censored"].sum()),
-                "left_out": target in out,
-                "reason": out.get(str(target), ""),
-            }
-        )
-    return result

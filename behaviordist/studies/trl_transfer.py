@@ -9,7 +9,6 @@ distances meet costs in one test, beside the score before any training.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +28,9 @@ from behaviordist.store import file_digest
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.catalogue import Settings
+from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
 from behaviordist.studies.progress import StageClock
+from behaviordist.studies.provenance import read_provenance
 from behaviordist.studies.trl_base import base_job
 from behaviordist.studies.trl_file import Study
 from behaviordist.studies.trl_pairs import run_folder, weights_digest
@@ -68,9 +69,7 @@ class TrlRuns:
 
     def provenance(self, label: str, replicate: int = 0) -> dict[str, Any]:
         """Read how a finished checkpoint was reached."""
-        path = self.checkpoint(label, replicate) / "provenance.json"
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return record
+        return read_provenance(self.checkpoint(label, replicate))
 
     def placed(self, regime: Regime) -> Regime:
         """Return a regime whose paths of data hold from anywhere."""
@@ -227,8 +226,6 @@ def own_scores(runs: TrlRuns, label: str) -> tuple[float, float]:
 def measure_distances(runs: TrlRuns, clock: StageClock) -> dict[str, Any]:
     """Return regime-level distance matrices, one a geometry, from fingerprints made once."""
     from behaviordist.behaviors import load
-    from behaviordist.distances.fingerprinting import fingerprint
-    from behaviordist.distances.regimes import regime_distances
 
     wanted, seeds = runs.study.distances, range(runs.study.seeds)
     folders = {label: [runs.checkpoint(label, r) for r in seeds] for label in runs.targets}
@@ -237,26 +234,11 @@ def measure_distances(runs: TrlRuns, clock: StageClock) -> dict[str, Any]:
     loaded = [load(str(f), label=BASE if b == BASE else f.name) for b, f in names]
     geometries = (wanted.geometry, *wanted.also)
 
-    def finished(label: str, seen: int, total: int) -> None:
-        del label
-        done(int(seen == total))
-
-    with clock.stage("fingerprints", len(loaded), "Fingerprinting the models") as done:
-        prints = fingerprint(
-            loaded,
-            study_probes(runs.study),
-            geometries,
-            folder=runs.folder / "fingerprints",
-            reference=loaded[-1],
-            progress=finished,
-        )
-    matrices = {}
-    for geometry in geometries:
-        groups: dict[str, list[Any]] = {label: [] for label in folders}
-        for (label, _), one in zip(names, prints[geometry], strict=True):
-            groups[label].append(one)
-        matrices[geometry] = regime_distances(groups)
-    return matrices
+    probes = study_probes(runs.study)
+    prints = fingerprint_stage(
+        loaded, probes, geometries, runs.folder, clock, reference=loaded[-1], what="models"
+    )
+    return regime_matrices([label for label, _ in names], prints)
 
 
 def study_probes(study: Study) -> Any:

@@ -15,7 +15,7 @@ from behaviordist.engines.jax_engine import Start, Stop, train
 from behaviordist.lab import checkpoint
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
-from behaviordist.store import write_json
+from behaviordist.store import publish, write_json
 from behaviordist.transfer.curves import COLUMNS
 
 
@@ -72,9 +72,10 @@ def collect(transfers: Iterable[Transfer], goals: dict[str, Goal]) -> pd.DataFra
     return table.sort_values(["target", "source", "seed", "step"], ignore_index=True)
 
 
-def write_table(path: Path, rows: pd.DataFrame) -> None:
-    """Write ``transfers.parquet`` (the caller makes it atomic)."""
-    rows.to_parquet(path, index=False)
+def write_table(folder: Path, rows: pd.DataFrame) -> None:
+    """Write ``transfers.parquet`` of a run's folder, whole or not at all."""
+    with publish(folder / "transfers.parquet", {"rows": len(rows)}) as temporary:
+        rows.to_parquet(temporary, index=False)
 
 
 def _rows(transfer: Transfer, goal: Goal) -> pd.DataFrame:

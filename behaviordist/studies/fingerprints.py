@@ -1,0 +1,77 @@
+"""The stage of a study that fingerprints its checkpoints, shown as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from behaviordist.studies.progress import StageClock
+
+if TYPE_CHECKING:
+    from behaviordist.behaviors import Behavior
+    from behaviordist.innerproduct.fingerprint import Fingerprint
+    from behaviordist.probes import ProbeSet
+
+Fingerprints = Mapping[str, Sequence["Fingerprint"]]
+
+
+def fingerprint_stage(
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    geometries: Sequence[str],
+    folder: Path,
+    clock: StageClock,
+    *,
+    reference: Behavior | None = None,
+    what: str = "checkpoints",
+) -> Fingerprints:
+    """Return the fingerprints of every behavior in every geometry, made once in a run's folder.
+
+    Parameters
+    ----------
+    behaviors, probes, geometries, reference
+        As `distances.fingerprinting.fingerprint` takes them.
+    folder
+        Of the run; its ``fingerprints/`` keeps them.
+    clock
+        Shows the stage; a behavior counts when its last probe is seen.
+    what
+        The behaviors, in the words of the stage.
+    """
+    from behaviordist.distances.fingerprinting import fingerprint
+
+    def finished(label: str, seen: int, total: int) -> None:
+        del label
+        done(int(seen == total))
+
+    with clock.stage("fingerprints", len(behaviors), f"Fingerprinting the {what}") as done:
+        return fingerprint(
+            behaviors,
+            probes,
+            geometries,
+            folder=folder / "fingerprints",
+            reference=reference,
+            progress=finished,
+        )
+
+
+def regime_matrices(labels: Sequence[str], prints: Fingerprints) -> dict[str, Any]:
+    """Return regime-level distance matrices, one a geometry.
+
+    Parameters
+    ----------
+    labels
+        The regime that each fingerprint is a replicate of, in order.
+    prints
+        Geometry -> fingerprints.
+    """
+    from behaviordist.distances.regimes import regime_distances
+
+    matrices = {}
+    for geometry, members in prints.items():
+        groups: dict[str, list[Fingerprint]] = {label: [] for label in labels}
+        for label, member in zip(labels, members, strict=True):
+            groups[label].append(member)
+        matrices[geometry] = regime_distances(groups)
+    return matrices
