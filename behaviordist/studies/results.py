@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from behaviordist.hypothesis import TransferTest
+    from behaviordist.regimes.declaration import Regime
 
 LIBRARIES = ("behaviordist", "jax", "numpy", "scipy", "scikit-learn", "transformers", "torch")
 
@@ -94,6 +95,27 @@ def stage_times(path: Path, times: Mapping[str, float]) -> dict[str, float]:
         return {stage: max(seconds, before.get(stage, 0.0)) for stage, seconds in times.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return dict(times)
+
+
+def behavior_row(regime: Regime, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what ``run.json`` says of a regime's behavior and of its runs."""
+    return {
+        "label": regime.label,
+        "algorithm": regime.algorithm,
+        "task": regime.task,
+        "role": "behavior",
+        "runs": runs,
+    }
+
+
+def run_row(folder: Path, provenance: Mapping[str, Any], replicate: int) -> dict[str, Any]:
+    """Return what ``run.json`` says of one finished checkpoint."""
+    keys = ("seed", "converged", "steps", "tokens", "flops", "score")
+    return {
+        "checkpoint": f"checkpoints/{folder.name}",
+        **{key: provenance[key] for key in keys},
+        "replicate": replicate,
+    }
 
 
 def target_rows(

@@ -14,7 +14,13 @@ from behaviordist.store import write_json, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.lab_runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.progress import StageClock
-from behaviordist.studies.results import library_versions, stage_times, target_rows
+from behaviordist.studies.results import (
+    behavior_row,
+    library_versions,
+    run_row,
+    stage_times,
+    target_rows,
+)
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
@@ -271,30 +277,15 @@ def _base_note(runs: LabRuns) -> list[str]:
 
 def _behavior_rows(runs: LabRuns, labels: list[str]) -> list[dict[str, Any]]:
     regimes = {regime.label: regime for regime in runs.study.regimes()}
-    keys = ("seed", "converged", "steps", "tokens", "flops", "score")
     rows = []
     for label in labels:
-        records = [
-            {
-                "checkpoint": f"checkpoints/{runs.checkpoint(label, r).name}",
-                **{key: runs.provenance(label, r)[key] for key in keys},
-                **preference_evidence(runs.provenance(label, r), _judge(runs, regimes[label], r)),
-                "replicate": r,
-            }
-            for r in range(runs.study.seeds)
-        ]
-        regime = regimes[label]
-        rows.append(
-            {
-                "label": label,
-                "algorithm": regime.algorithm,
-                "task": regime.task,
-                "role": "behavior",
-                "runs": records,
-            }
-        )
-    base = runs.provenance(BASE)
-    origin = {"checkpoint": "checkpoints/base", **{key: base[key] for key in keys}, "replicate": 0}
+        regime, records = regimes[label], []
+        for r in range(runs.study.seeds):
+            found = runs.provenance(label, r)
+            evidence = preference_evidence(found, _judge(runs, regime, r))
+            records.append(run_row(runs.checkpoint(label, r), found, r) | evidence)
+        rows.append(behavior_row(regime, records))
+    origin = run_row(runs.checkpoint(BASE), runs.provenance(BASE), 0)
     rows.append(
         {"label": BASE, "algorithm": "pretrain", "task": None, "role": BASE, "runs": [origin]}
     )

@@ -17,7 +17,13 @@ from behaviordist.store import digest_of, write_json, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.progress import StageClock
-from behaviordist.studies.results import library_versions, stage_times, target_rows
+from behaviordist.studies.results import (
+    behavior_row,
+    library_versions,
+    run_row,
+    stage_times,
+    target_rows,
+)
 from behaviordist.studies.trl_transfer import BASE, TrlRuns, own_scores, study_probes
 
 if TYPE_CHECKING:
@@ -237,24 +243,14 @@ def notes(runs: TrlRuns, rows: pd.DataFrame) -> list[str]:
 
 
 def _behavior_rows(runs: TrlRuns) -> list[dict[str, Any]]:
-    keys = ("seed", "converged", "steps", "tokens", "flops", "score")
-    rows: list[dict[str, Any]] = []
-    for label, regime in runs.targets.items():
-        records = [
-            {
-                "checkpoint": f"checkpoints/{runs.checkpoint(label, r).name}",
-                **{key: runs.provenance(label, r)[key] for key in keys},
-                "replicate": r,
-            }
-            for r in range(runs.study.seeds)
-        ]
-        rows.append(
-            {
-                "label": label,
-                "algorithm": regime.algorithm,
-                "task": regime.task,
-                "role": "behavior",
-                "runs": records,
-            }
+    rows = [
+        behavior_row(
+            regime,
+            [
+                run_row(runs.checkpoint(label, r), runs.provenance(label, r), r)
+                for r in range(runs.study.seeds)
+            ],
         )
+        for label, regime in runs.targets.items()
+    ]
     return [*rows, {"label": BASE, "algorithm": None, "task": None, "role": BASE, "runs": []}]
