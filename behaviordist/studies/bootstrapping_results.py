@@ -106,7 +106,7 @@ def conclude(runs: Runs, table: pd.DataFrame) -> Findings:
     claims = (
         _nearer_claim(nearer),
         *[_random_claim(table, algorithm) for algorithm in runs.study.post_training],
-        *[_saving_claim(runs, table, algorithm) for algorithm in runs.study.post_training],
+        *[saving_claim(table, algorithm) for algorithm in runs.study.post_training],
     )
     thresholds = threshold_table(runs, table)
     return Findings(
@@ -167,57 +167,57 @@ def _random_claim(table: pd.DataFrame, algorithm: str) -> Claim:
     )  # fmt: skip
 
 
-def _saving_claim(runs: Runs, table: pd.DataFrame, algorithm: str) -> Claim:
+def saving_claim(table: pd.DataFrame, algorithm: str) -> Claim:
     """Claim that some pre-training lowers the total; log ratio of totals, paired by seed and task.
 
-    The budget is chosen on the other seeds, so that the best of several is not its own judge.
+    The budget is chosen on the other seeds, so that the best of several is not its own judge. Runs
+    that never arrived count as their budgets: of random weights they leave an upper bound of the
+    ratio, which can only show that pre-training pays; of the chosen budget a lower bound, which
+    can only show that it does not.
     """
     part = table[table["algorithm"] == algorithm]
-    claim = f"Pre-training for one behavior pays within that behavior, by {algorithm}."
-    unit = "log2 of total FLOPs over those from random weights (below 0: pays)"
-    ratios = [_saving(part, seed) for seed in range(runs.study.seeds)]
-    found = estimate(ratios)
-    if found.n < runs.study.seeds:
-        return Claim(
-            claim=claim, verdict="inconclusive", unit=unit, rule=RULE,
-            answer=f"for {runs.study.seeds - found.n} of {runs.study.seeds} seeds no budget of"
-            " pre-training let every run arrive, so there is no total to compare.",
-        )  # fmt: skip
+    found = estimate(_saving(part, seed)[0] for seed in part["seed"].unique())
+    late = sum(_saving(part, seed)[1] for seed in part["seed"].unique())
     start = part[part["budget"] == 0]
-    censored = int(start["censored"].sum())
+    never = int(start["censored"].sum())
     verdict = decide(number(found.low), number(found.high), above=False)
-    bound = ""
-    if censored:
-        bound = f"; {censored} of {len(start)} runs from random weights never arrived, so this is"
-        bound += " an upper bound"
-        # A bound can show that pre-training pays, never that it does not.
-        verdict = "inconclusive" if verdict == "not supported" else verdict
+    bounds = []
+    if never:
+        bounds.append(
+            f"{never} of {len(start)} runs from random weights never arrived, so the truth is lower"
+        )
+    if late:
+        bounds.append(f"{late} of those from the chosen budget never arrived, so it is higher")
+    refuted = {"not supported": never, "supported": late}
+    if refuted.get(verdict):
+        verdict = "inconclusive"
+    said = "".join(f"; {bound}" for bound in bounds)
     return Claim(
-        claim=claim,
+        claim=f"Pre-training for one behavior pays within that behavior, by {algorithm}.",
         verdict=verdict,
-        answer=f"the total with the best budget is {2**found.value:.2g} times the total from random"
-        f" weights{bound}.",
-        value=number(found.value), low=number(found.low), high=number(found.high), unit=unit,
+        answer=f"the total with the budget chosen on the other seeds is {2**found.value:.2g} times"
+        f" the total from random weights{said}.",
+        value=number(found.value), low=number(found.low), high=number(found.high),
+        unit="log2 of total FLOPs over those from random weights (below 0: pays)",
         smallest_effect=number(found.smallest_effect), rule=RULE,
     )  # fmt: skip
 
 
-def _saving(part: pd.DataFrame, seed: int) -> float:
-    """Log2 ratio of one seed's totals, mean over targets; NaN where the chosen budget fails.
+def _saving(part: pd.DataFrame, seed: Any) -> tuple[float, int]:
+    """Log2 ratio of one seed's totals, mean over targets, and how many of its runs never arrived.
 
-    The budget is the cheapest of those from which all runs of the *other* seeds arrive.
+    The totals are those of one budget and of random weights; the runs counted are the budget's. It
+    is the budget with the cheapest mean total among the *other* seeds, of those from which all
+    their runs arrive; of all budgets, where there is none.
     """
     others, own = part[part["seed"] != seed], part[part["seed"] == seed]
+    others = others[others["budget"] > 0]
+    totals = others.groupby("budget")["total_flops"].mean()
     arrived = ~others.groupby("budget")["censored"].any()
-    totals = others.groupby("budget")["total_flops"].mean()[arrived].drop(0, errors="ignore")
-    if totals.empty:
-        return math.nan
-    chosen, start = (
-        own[own["budget"] == budget].set_index("target") for budget in (totals.idxmin(), 0)
-    )
-    if chosen["censored"].any():
-        return math.nan
-    return float(np.log2(chosen["total_flops"] / start["total_flops"]).mean())
+    budget = (totals[arrived] if arrived.any() else totals).idxmin()
+    chosen, start = (own[own["budget"] == b].set_index("target") for b in (budget, 0))
+    ratio = float(np.log2(chosen["total_flops"] / start["total_flops"]).mean())
+    return ratio, int(chosen["censored"].sum())
 
 
 def threshold_table(runs: Runs, table: pd.DataFrame) -> TableOf:
@@ -253,8 +253,8 @@ def threshold_table(runs: Runs, table: pd.DataFrame) -> TableOf:
 def _steps_left(runs: Runs, table: pd.DataFrame) -> Lines:
     return Lines(
         name="steps-left", title="Steps of post-training left, against pre-training",
-        caption="Mean over seeds and functions of the steps to tau, with 95 % intervals over seeds;"
-        " a censored run counts as its budget, so points there are lower bounds.",
+        caption="Mean over seeds and functions of the steps to tau, with 95 % intervals over seeds,"
+        " cut at 0; a censored run counts as its budget, so points there are lower bounds.",
         x="pre-training steps", y="post-training steps to tau", x_scale="symlog",
         series=tuple(_series(table, a, "steps") for a in runs.study.post_training),
     )  # fmt: skip
@@ -331,7 +331,8 @@ def _series(table: pd.DataFrame, algorithm: str, column: str) -> Series:
         label=algorithm,
         x=tuple(float(str(budget)) for budget in found),
         y=numbers([e.value for e in found.values()]),
-        low=numbers([e.low for e in found.values()]),
+        # None of the columns drawn can be below 0, Student's interval of a few seeds can.
+        low=numbers(np.maximum(0.0, [e.low for e in found.values()]).tolist()),
         high=numbers([e.high for e in found.values()]),
     )
 

@@ -1,0 +1,140 @@
+"""Study `bootstrapping`: planted costs give the verdicts that were planted; a small study runs."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from behaviordist.studies.bootstrapping import Runs
+from behaviordist.studies.bootstrapping_results import (
+    conclude,
+    saving_claim,
+    threshold_table,
+    within_target_links,
+)
+from behaviordist.studies.config import load_study
+
+BUDGETS = (0, 100, 400)
+
+
+def planted(steps, *, censored=(), seeds=4, step_flops=10.0, pretrain_flops=1.0):
+    """Costs of one regime: `steps` maps a budget to the mean steps left, jittered by seed."""
+    rows = [
+        {
+            "budget": budget,
+            "algorithm": "sft",
+            "target": "sft-reverse",
+            "seed": seed,
+            "steps": steps[budget] + seed,
+            "flops": step_flops * (steps[budget] + seed),
+            "pretrain_flops": pretrain_flops * budget,
+            "censored": (budget, seed) in censored,
+            "start": 0.0,
+            "distance": 1.0 - budget / 1000 + 0.01 * seed,
+        }
+        for budget in BUDGETS
+        for seed in range(seeds)
+    ]
+    table = pd.DataFrame(rows)
+    table["total_flops"] = table["flops"] + table["pretrain_flops"]
+    return table
+
+
+def test_cheap_pretraining_pays_and_dear_pretraining_does_not():
+    steps = {0: 200, 100: 40, 400: 30}
+    pays = saving_claim(planted(steps), "sft")
+    assert pays.verdict == "supported" and "never" not in pays.answer
+    # 100 steps of pre-training and 40 + r left, against 200 + r: by hand.
+    wanted = np.mean([math.log2((100 + 10 * (40 + r)) / (10 * (200 + r))) for r in range(4)])
+    assert pays.value == pytest.approx(wanted)
+    assert saving_claim(planted(steps, pretrain_flops=100.0), "sft").verdict == "not supported"
+
+
+def test_a_bound_never_carries_a_verdict_against_its_direction():
+    steps = {0: 200, 100: 40, 400: 30}
+    never = {(0, 1)}
+    assert saving_claim(planted(steps, censored=never), "sft").verdict == "supported"
+    dear = saving_claim(planted(steps, censored=never, pretrain_flops=100.0), "sft")
+    assert dear.verdict == "inconclusive" and "the truth is lower" in dear.answer
+    # No budget lets every run arrive: the ratio is a lower bound.
+    late = {(b, s) for b in (100, 400) for s in (0, 1)}
+    cheap = saving_claim(planted(steps, censored=late), "sft")
+    assert cheap.verdict == "inconclusive" and "it is higher" in cheap.answer
+    dear = saving_claim(planted(steps, censored=late, pretrain_flops=100.0), "sft")
+    assert dear.verdict == "not supported"
+
+
+def test_the_budget_is_chosen_on_the_other_seeds():
+    table = planted({0: 200, 100: 40, 400: 35}, seeds=3)
+    # Seed 0 alone would have chosen 400; the others choose 100 for it.
+    own = (table["seed"] == 0) & (table["budget"] == 400)
+    table.loc[own, "total_flops"] = 470.0
+    found = saving_claim(table, "sft")
+    assert found.value == pytest.approx(
+        np.mean([math.log2((100 + 10 * (40 + r)) / (10 * (200 + r))) for r in range(3)])
+    )
+
+
+def test_thresholds_and_links_are_read_off_the_runs(tmp_path):
+    runs = Runs(load_study("bootstrapping"), tmp_path, 0)
+    censored = {(0, s) for s in range(4)} | {(100, 2)}
+    table = planted({0: 200, 100: 40, 400: 30}, censored=censored)
+    assert threshold_table(runs, table).rows == (("sft-reverse", "100", "400", "0%", "100%"),)
+    links = within_target_links(table)
+    assert links["rho"].to_numpy() == pytest.approx(1.0), "farther bases have more left to pay"
+    flat = table.assign(steps=5)
+    assert within_target_links(flat)["rho"].isna().all()
+
+
+def test_no_interval_is_drawn_below_zero(tmp_path):
+    runs = Runs(load_study("bootstrapping"), tmp_path, 0)
+    table = planted({0: 200, 100: 40, 400: 1}, seeds=4)
+    table.loc[(table["seed"] == 0) & (table["budget"] == 400), "steps"] = 90
+    post = {"sft": runs.study.post_training["sft"]}
+    runs = Runs(runs.study.model_copy(update={"post_training": post}), tmp_path, 0)
+    findings = conclude(runs, table)
+    lines = findings.parts[0].blocks[0]
+    assert all(low >= 0 for series in lines.series for low in series.low)
+    assert findings.claims[0].verdict == "supported"
+
+
+@pytest.mark.slow
+def test_a_small_study_from_nothing_to_its_report(tmp_path):
+    from behaviordist.studies.run import run
+
+    study = load_study("bootstrapping")
+    values = yaml.safe_load(study.model_dump_json())
+    values["model"] |= {"hidden_size": 32, "layers": 1, "intermediate_size": 64}
+    values |= {"seeds": 2, "budgets": [0, 20, 60], "tau": 0.02, "quick": {}}
+    values["pretrain"] |= {"functions": ["copy", "reverse"], "batch_size": 32}
+    for settings in values["post_training"].values():
+        settings |= {"budget": 20, "batch_size": 32}
+        settings["convergence"] |= {"at_least": 0.05, "strings": 32}
+    values["post_training"]["rlhf"]["reward_model"] |= {"budget": 40}
+    values["budget_from_random"] = {"sft": 40}
+    path = tmp_path / "mini.yaml"
+    path.write_text(yaml.safe_dump(values))
+    out = tmp_path / "out"
+    record = run(str(path), out, jobs=2)
+    table = pd.read_csv(out / "costs_by_budget.csv")
+    assert len(table) == 3 * 4 * 2
+    assert table["total_flops"].to_numpy() == pytest.approx(
+        (table["flops"] + table["pretrain_flops"]).to_numpy()
+    )
+    assert (table.loc[table["budget"] == 0, "pretrain_flops"] == 0).all()
+    assert (table["steps"] <= table["budget"].eq(0) * 20 + 20).all()
+    assert (out / "index.html").is_file() and len(record["findings"]["claims"]) == 9
+    # One run is lost: it alone is made again, and says the same.
+    lost = out / "transfers" / "sft-reverse" / "base-00020-s1.json"
+    before, others = lost.read_text(), out / "transfers" / "rlvr-reverse" / "base-00020-s1.json"
+    stamp = others.stat().st_mtime_ns
+    lost.unlink()
+    again = run(str(path), out, jobs=2)
+    assert json.loads(lost.read_text()) == json.loads(before)
+    assert others.stat().st_mtime_ns == stamp
+    assert again["findings"] == record["findings"]
