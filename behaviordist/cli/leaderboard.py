@@ -24,6 +24,7 @@ from behaviordist.cli.tables import (
     Strata,
     named_paths,
     read_tables,
+    span,
 )
 from behaviordist.errors import InputError
 
@@ -116,12 +117,12 @@ def _show(result: Leaderboard, console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "predictor" else "right")
     for row in result.rows:
         versus = "" if row.baseline else (
-            f"{row.difference:+.2f} ({row.difference_low:+.2f} to {row.difference_high:+.2f})"
+            f"{row.difference:+.2f} ({span(row.difference_low, row.difference_high)})"
         )  # fmt: skip
         table.add_row(
             escape(f"{row.name} (baseline)" if row.baseline else row.name),
             f"{row.value:+.3f}",
-            f"{row.ci_low:+.2f} to {row.ci_high:+.2f}",
+            span(row.ci_low, row.ci_high),
             f"{row.p_value:.2g}",
             f"{row.p_adjusted:.2g}",
             versus,

@@ -17,19 +17,24 @@ def run(
     jobs: Annotated[int | None, typer.Option(help="Processes; default one a core.")] = None,
 ) -> None:
     """Run a study from nothing to its report; run the same command again to continue it."""
+    from behaviordist.store import ranks
     from behaviordist.studies.run import run as run_study
 
     record = run_study(study, out, quick=quick, seed=seed, jobs=jobs)
+    if not ranks.is_first():
+        return
     folder = Path(record["folder"])
     typer.echo(_sentence(record, folder))
     typer.echo(f"Report: {folder / 'index.html'}")
 
 
 def _sentence(record: dict[str, Any], folder: Path) -> str:
-    """Return the study's answer: its headline, or its test's sentence."""
+    """Return the study's answer: its headline, its test's sentence, or why there is none."""
     findings = record.get("findings")
     if findings is not None:
         return f"{findings['claims'][0]['verdict']}: {findings['headline']}"
+    if "untested" in record:
+        return f"no test: {record['untested']}"
     test = json.loads((folder / "test.json").read_text(encoding="utf-8"))
     return str(test["sentence"])
 

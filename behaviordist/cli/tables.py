@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,3 +138,10 @@ def _labels_of(columns: Iterable[CostData]) -> list[str]:
     """Return every source and target of any of the cost columns, once."""
     tables = [data.costs for data in columns]
     return list(dict.fromkeys(label for t in tables for label in [*t.index, *t.columns]))
+
+
+def span(low: float, high: float, digits: int = 2) -> str:
+    """Return an interval as a cell of a terminal table; a dash where it is not known."""
+    if math.isnan(low) or math.isnan(high):
+        return "–"
+    return f"{low:+.{digits}f} to {high:+.{digits}f}"

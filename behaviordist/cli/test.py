@@ -23,6 +23,7 @@ from behaviordist.cli.tables import (
     StatisticName,
     Strata,
     read_tables,
+    span,
 )
 
 if TYPE_CHECKING:
@@ -140,4 +141,4 @@ def _column(name: str, result: TransferTest) -> dict[str, Any]:
 
 
 def _cells(value: float, low: float, high: float, p_value: float) -> tuple[str, str, str]:
-    return f"{value:+.3f}", f"{low:+.3f} to {high:+.3f}", f"{p_value:.2g}"
+    return f"{value:+.3f}", span(low, high, 3), f"{p_value:.2g}"

@@ -58,19 +58,22 @@ def transfer(
     Writes transfers.parquet, costs.csv and censored.csv; `behaviordist distance` on the same
     checkpoints and `behaviordist test` make it a study.
     """
-    from rich.console import Console
-
     from behaviordist.cli.inputs import check_folder
     from behaviordist.engines.threads import one_thread_per_process
+    from behaviordist.store import ranks
     from behaviordist.store.jobs import exclusive
     from behaviordist.studies.progress import StageClock
-    from behaviordist.studies.trl_pairs import Asked, measure_transfers
+    from behaviordist.studies.trl_pairs import Asked, run_transfers, write_transfers
 
     check_folder(out)
     asked = Asked.of(sources, targets, base, seeds=seeds, share=share, seed=seed, out=out)
     one_thread_per_process()
+    clock = StageClock.on_stderr()
     with exclusive(out):
-        costs, censored, notes = measure_transfers(asked, jobs, StageClock(Console(stderr=True)))
+        goals = run_transfers(asked, jobs, clock)
+        if not ranks.is_first():
+            return
+        costs, censored, notes = write_transfers(asked, goals, clock)
     for note in notes:
         typer.echo(f"note: {note}")
     numbers = costs.round(1).astype(str)

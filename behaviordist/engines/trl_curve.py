@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.trl_score import Score
-from behaviordist.store import write_text
+from behaviordist.store import ranks, write_text
 
 MARKER = "complete"
 CURVE = "curve.jsonl"
@@ -48,25 +48,35 @@ class CurveFile:
 
     @classmethod
     def resume(cls, folder: Path) -> tuple[CurveFile, Path | None]:
-        """Open a run's folder: the curve up to the last whole checkpoint, and that checkpoint."""
-        folder.mkdir(parents=True, exist_ok=True)
-        last = last_checkpoint(folder)
-        step = 0 if last is None else step_of(last)
-        rows = [row for row in read_curve(folder / CURVE) if row.step <= step]
-        if last is not None and (not rows or rows[-1].step < step):
-            # A checkpoint is saved after its row; without it, the folder was tampered with.
-            rows, last = [], None
-        text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
-        write_text(folder / CURVE, text)
+        """Open a run's folder: the curve up to the last whole checkpoint, and that checkpoint.
+
+        Of a launcher's processes the first reads, and tells the others.
+        """
+        rows, last = ranks.agreed(_resumed(folder) if ranks.is_first() else ([], None))
         return cls(folder, rows), last
 
     def append(self, row: CurveRow) -> None:
-        """Add one row, durably."""
+        """Add one row, durably; of a launcher's processes the first writes."""
         self.rows.append(row)
+        if not ranks.is_first():
+            return
         with open(self.folder / CURVE, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(asdict(row)) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
+
+
+def _resumed(folder: Path) -> tuple[list[CurveRow], Path | None]:
+    """Drop from a run's folder what lies beyond its last whole checkpoint; return what is left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    last = last_checkpoint(folder)
+    step = 0 if last is None else step_of(last)
+    rows = [row for row in read_curve(folder / CURVE) if row.step <= step]
+    if last is not None and (not rows or rows[-1].step < step):
+        # A checkpoint is saved after its row; without it, the folder was tampered with.
+        rows, last = [], None
+    write_text(folder / CURVE, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    return rows, last
 
 
 def read_curve(path: Path) -> list[CurveRow]:
@@ -164,18 +174,18 @@ def curve_callback(
             # The trainer's own log has it too: trainer_state.json reads as a cost curve.
             entry = {"eval_score": row.score, "eval_greedy": row.greedy, "step": row.step}
             state.log_history.append(entry)
-            if state.is_world_process_zero:
-                curve.append(row)
-            else:
-                curve.rows.append(row)
+            # Clocks differ between processes, and scores may in their last digits: one decides.
+            row, save = ranks.agreed((row, time.monotonic() - last_saved >= save_seconds))
+            curve.append(row)
             if stop.met(curve.rows):
                 control.should_training_stop = True
-            elif time.monotonic() - last_saved >= save_seconds:
+            elif save:
                 control.should_save = True
                 last_saved = time.monotonic()
 
         def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-            if state.is_world_process_zero:
+            ranks.wait()  # every process saves a state of its own
+            if ranks.is_first():
                 mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
     return CostCurve()

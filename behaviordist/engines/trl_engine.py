@@ -1,7 +1,8 @@
 """Engine `trl`: executes a declared regime on a Hugging Face causal language model.
 
 The same regime file runs in the lab's engine; `docs/engines.md` says where the two define a loss or
-an advantage differently. Several processes are started by ``accelerate launch``, not by this code.
+an advantage differently. Several processes are started by ``accelerate launch`` or ``torchrun``,
+not by this code.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from behaviordist.engines.trl_score import MEANING, Scorer
 from behaviordist.errors import InputError
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.rows import Row
-from behaviordist.store import write_json
+from behaviordist.store import ranks, write_json
+from behaviordist.store.jobs import make_once
 
 ENGINE_VERSION = 1
 """Part of every artifact's inputs: raise it when the engine's numbers change."""
@@ -200,7 +202,7 @@ def _run(
     cost = _cost(trainer, regime, rows)
     if not curve.rows:
         found = scorer(trainer.model)
-        curve.append(CurveRow(0, 0, 0.0, 0.0, found.score, found.greedy))
+        curve.append(ranks.agreed(CurveRow(0, 0, 0.0, 0.0, found.score, found.greedy)))
     if stop.met(curve.rows) or curve.rows[-1].step >= regime.budget:
         if last is not None:
             _restore(trainer, last)
@@ -285,36 +287,34 @@ def _whole_folder(source: Path, work: Path, seed: int) -> Path:
     if not is_adapter(source):
         return source
     folder = work / "start"
-    if not (folder / "provenance.json").is_file():
-        save(folder, load_policy(source, None, seed), load_tokenizer(source), source)
-        write_json(folder / "provenance.json", {"schema": 1, "source": source.name})
+    inputs = {"source": source.name, "seed": seed}
+    make_once(
+        folder,
+        inputs,
+        lambda path: save(path, load_policy(source, None, seed), load_tokenizer(source), source),
+    )
     return folder
 
 
 def _grown(regime: Regime, source: Path, work: Path, seed: int) -> Path:
     """Return the folder of the larger model that a `grow` regime trains on, made once."""
     from behaviordist.engines.growing import grow_checkpoint
-    from behaviordist.store import is_finished, publish
 
-    assert regime.growth is not None
-    folder = work / "grown"
-    inputs = {"growth": regime.growth.model_dump(mode="json"), "seed": seed}
-    if not is_finished(folder, inputs):
-        with publish(folder, inputs) as temporary:
-            grow_checkpoint(temporary, _whole_folder(source, work, seed), regime.growth, seed)
+    growth, folder = regime.growth, work / "grown"
+    assert growth is not None
+    inputs = {"growth": growth.model_dump(mode="json"), "seed": seed}
+    whole = _whole_folder(source, work, seed)
+    make_once(folder, inputs, lambda path: grow_checkpoint(path, whole, growth, seed))
     return folder
 
 
 def _train_reward(regime: Regime, source: Path, work: Path, seed: int) -> Path:
     """Train the reward model of `rlhf` from the run's start, once; return its folder."""
-    from behaviordist.store import is_finished, publish
-
     wanted = reward_regime(regime)
     folder = work / "reward"
     inputs = {"regime": wanted.model_dump(mode="json"), "seed": seed, "engine": ENGINE_VERSION}
-    if not is_finished(folder, inputs):
-        with publish(folder, inputs) as temporary:
-            train_checkpoint(temporary, wanted, source, seed, work / "reward-run")
+    run = work / "reward-run"
+    make_once(folder, inputs, lambda path: train_checkpoint(path, wanted, source, seed, run))
     return folder
 
 

@@ -191,7 +191,9 @@ def quiet() -> Iterator[None]:
     import datasets
     from transformers.utils import logging
 
-    level = logging.get_verbosity()
+    # What stood before comes back, not what is usual: one use may lie within another.
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    more_bars = not datasets.are_progress_bars_disabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     datasets.disable_progress_bars()
@@ -202,5 +204,7 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.set_verbosity(level)
-        logging.enable_progress_bar()
-        datasets.enable_progress_bars()
+        if bars:
+            logging.enable_progress_bar()
+        if more_bars:
+            datasets.enable_progress_bars()

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from behaviordist.errors import InputError
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.rows import Row
+from behaviordist.store import ranks
 
 Rewards = Callable[..., list[float]]
 
@@ -70,13 +72,17 @@ def build_trainer(
 def arguments(regime: Regime, work: Path, seed: int) -> dict[str, Any]:
     """Return what all trainers are told; on a CPU float32, and nothing left to defaults."""
     import torch
-    from accelerate import PartialState
 
-    processes = PartialState().num_processes
+    processes = ranks.count()
+    if regime.batch_size % processes:
+        raise InputError(
+            f"{regime.label}: batch_size {regime.batch_size} is the total, and does not divide"
+            f" among {processes} processes: give a multiple of {processes}"
+        )
     return {
         "output_dir": str(work),
         "max_steps": regime.budget,
-        "per_device_train_batch_size": max(1, regime.batch_size // processes),
+        "per_device_train_batch_size": regime.batch_size // processes,
         "gradient_accumulation_steps": 1,
         "learning_rate": regime.learning_rate,
         "max_grad_norm": regime.clip_norm,

@@ -114,9 +114,11 @@ class TransferTest:
         seen = f"sees effects from {self.minimum_detectable:.2f}"
         if self.minimum_detectable >= 1:
             seen = "is too small to see any effect"
+        known = math.isfinite(self.ci_low) and math.isfinite(self.ci_high)
+        interval = f"95 % interval {self.ci_low:+.2f} to {self.ci_high:+.2f}"
         return (
-            f"{claim} ({self.statistic} {self.value:+.2f}, 95 % interval {self.ci_low:+.2f} to"
-            f" {self.ci_high:+.2f}, p = {self.p_value:.2g}{beside}; this design {seen})."
+            f"{claim} ({self.statistic} {self.value:+.2f}, {interval if known else 'no interval'},"
+            f" p = {self.p_value:.2g}{beside}; this design {seen})."
         )
 
     def to_json(self) -> dict[str, Any]:

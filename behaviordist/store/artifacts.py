@@ -83,6 +83,17 @@ def publish(path: Path, inputs: Any) -> Iterator[Path]:
         _remove(temporary)
 
 
+@contextmanager
+def discarded(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` as `publish` does, and remove what is written there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_name(path)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+
+
 def is_finished(path: Path, inputs: Any) -> bool:
     """Whether `path` holds a whole artifact that was made from exactly these inputs."""
     try:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError
-from behaviordist.store.artifacts import is_finished, publish
+from behaviordist.store import ranks
+from behaviordist.store.artifacts import discarded, is_finished, publish
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     jobs
         Independent of one another.
     processes
-        How many run at a time.
+        How many run at a time; one after another, all of a launcher's processes on each, where
+        there is a launcher (see `ranks`).
     done
         Called with the number of artifacts that have become finished, as they do.
 
@@ -60,6 +62,12 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     """
     from joblib import Parallel, delayed
 
+    if ranks.count() > 1:
+        made = 0
+        for job in jobs:
+            made += make_once(job.path, job.inputs, functools.partial(job.work, **job.arguments))
+            done(1)
+        return made
     waiting = [job for job in jobs if not is_finished(job.path, dict(job.inputs))]
     done(len(jobs) - len(waiting))
     if not waiting:
@@ -79,6 +87,20 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
         for _ in pool(tasks):
             done(1)
     return len(waiting)
+
+
+def make_once(path: Path, inputs: Mapping[str, Any], work: Callable[[Path], Any]) -> bool:
+    """Make one artifact unless it is finished; return whether it was made now.
+
+    A launcher's processes all do the work, each at a temporary path, and the first publishes.
+    """
+    if ranks.agreed(is_finished(path, dict(inputs))):
+        return False
+    place = publish(path, dict(inputs)) if ranks.is_first() else discarded(path)
+    with place as temporary:
+        work(temporary)
+    ranks.wait()
+    return True
 
 
 def _make(job: Job, parent: int) -> None:
@@ -104,12 +126,18 @@ def _end_with(parent: int) -> None:
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold a run's folder; clear what a killed run left half-written in it.
 
+    Of a launcher's processes the first holds it for all.
+
     Raises
     ------
     InputError
         If another process holds the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if not ranks.is_first():
+        ranks.wait()
+        yield
+        return
     with open(folder / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -118,6 +146,7 @@ def exclusive(folder: Path) -> Iterator[None]:
                 f"another run is writing to {folder}: wait for it, or give another --out"
             ) from None
         _clear(folder)
+        ranks.wait()
         yield
 
 

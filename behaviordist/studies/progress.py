@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from behaviordist.store import ranks
+
 Advance = Callable[[int], None]
 
 
@@ -27,6 +29,11 @@ class StageClock:
 
     console: Console
     times: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def on_stderr(cls) -> StageClock:
+        """Show stages on the terminal's error stream; of a launcher's processes, the first does."""
+        return cls(Console(stderr=True, quiet=not ranks.is_first()))
 
     @contextmanager
     def stage(self, name: str, total: int, text: str) -> Iterator[Advance]:

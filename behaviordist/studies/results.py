@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,6 @@ from behaviordist.studies.progress import StageClock
 if TYPE_CHECKING:
     import pandas as pd
 
-    from behaviordist.hypothesis import TransferTest
     from behaviordist.regimes.declaration import Regime
 
 LIBRARIES = ("behaviordist", "jax", "numpy", "scipy", "scikit-learn", "transformers", "torch")
@@ -119,7 +118,7 @@ def run_row(folder: Path, provenance: Mapping[str, Any], replicate: int) -> dict
 
 
 def target_rows(
-    table: pd.DataFrame, rows: pd.DataFrame, headline: TransferTest
+    table: pd.DataFrame, rows: pd.DataFrame, left_out: Iterable[tuple[str, str]]
 ) -> list[dict[str, Any]]:
     """Return what every target asked and how its runs ended: ``targets`` of ``run.json``.
 
@@ -129,10 +128,10 @@ def target_rows(
         One row a run, from `transfer.curves.summarise`.
     rows
         One row an evaluation.
-    headline
-        The study's test, which says what it left out.
+    left_out
+        Targets that the study's test left out, and why.
     """
-    out = dict(headline.left_out)
+    out = dict(left_out)
     result = []
     for target, runs in table.groupby("target", sort=False):
         first = rows[rows["target"] == target].iloc[0]

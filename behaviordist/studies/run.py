@@ -8,6 +8,7 @@ from typing import Any
 from behaviordist.engines.compilation import keep_compiled
 from behaviordist.engines.threads import one_thread_per_process
 from behaviordist.errors import InputError
+from behaviordist.store import ranks
 from behaviordist.store.jobs import exclusive
 from behaviordist.studies.catalogue import Settings, study_module
 from behaviordist.studies.config import load_study
@@ -51,7 +52,6 @@ def run(
         Unknown study, bad file, bad settings, or a folder that another run holds.
     """
     from joblib import cpu_count
-    from rich.console import Console
 
     resolved = load_study(study, quick)
     if seed < 0:
@@ -61,13 +61,17 @@ def run(
     folder = Path(out) if out is not None else default_folder(resolved.name, quick)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder} is a file: give a folder")
+    if ranks.count() > 1 and resolved.kind != "trl-transfer":
+        raise InputError(
+            f"study {resolved.name} starts its own processes: run it without a launcher"
+        )
     one_thread_per_process()
     keep_compiled()
     described = command or f"behaviordist run {study}{' --quick' * quick} --seed {seed}"
     settings = Settings(folder, seed, jobs or cpu_count(), quick, described)
     with exclusive(folder):
         module = study_module(resolved.kind, study)
-        record = module.run_study(resolved, settings, StageClock(Console(stderr=True)))
+        record = module.run_study(resolved, settings, StageClock.on_stderr())
     return {**record, "folder": str(folder)}
 
 

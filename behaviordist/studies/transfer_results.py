@@ -226,7 +226,7 @@ def _record(
         "noise_floor": floor,
         "factors": factor_rows(main.select(behaviors), regimes, study.test.permutations, runs.seed),
         "places": place_rows(main.select(behaviors), regimes, floor["per_regime"] if floor else {}),
-        "targets": target_rows(tests.table, tests.rows, headline),
+        "targets": target_rows(tests.table, tests.rows, headline.left_out),
         "random_start": _random_rows(runs, tests.table, tests.rows, behaviors),
         "split_half": {row["name"]: row["split_half"] for row in measures},
         "geometries": [tests.one(name, matrix) for name, matrix in matrices.items()],

@@ -126,19 +126,24 @@ def run_folder(folder: Path, path: Path, inputs: Mapping[str, Any]) -> Path:
     return place.with_name(f"{place.name}-{digest_of(dict(inputs))[:8]}")
 
 
-def measure_transfers(
-    asked: Asked, processes: int, clock: StageClock
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Run every transfer that is not finished; write the folder; return costs, censored, notes."""
-    from behaviordist.studies.trl_results import write_costs
-    from behaviordist.transfer.matrix import TransferMatrix
-
+def run_transfers(asked: Asked, processes: int, clock: StageClock) -> dict[str, Goal]:
+    """Run every transfer that is not finished; return what each target asked for."""
     goals = fix_goals(asked, processes, clock)
     transfers = _transfers(asked)
     jobs = [_transfer_job(asked, transfer, goals[transfer.target]) for transfer in transfers]
     with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
         run_jobs(jobs, processes, done)
-    rows = collect_trl(transfers, goals)
+    return goals
+
+
+def write_transfers(
+    asked: Asked, goals: Mapping[str, Goal], clock: StageClock
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Write the folder of finished transfers; return costs, which are censored, and notes."""
+    from behaviordist.studies.trl_results import write_costs
+    from behaviordist.transfer.matrix import TransferMatrix
+
+    rows = collect_trl(_transfers(asked), goals)
     table = write_costs(asked.out, rows, asked.labels)
     notes = [f"{s} meets {t} before any training: cost 0" for s, t in met_at_start(rows)]
     record = {

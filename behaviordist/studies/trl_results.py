@@ -41,7 +41,11 @@ def write_results(
     rows: pd.DataFrame,
     clock: StageClock,
 ) -> dict[str, Any]:
-    """Test the hypothesis and write every file of the run's folder; return ``run.json``."""
+    """Test the hypothesis and write every file of the run's folder; return ``run.json``.
+
+    Where too few behaviors are left for a test (a pair of them, or targets whose own runs went
+    nowhere), distances and costs are written all the same, and the record says why.
+    """
     from behaviordist.report.write import write_report
     from behaviordist.transfer.matrix import scores_at_start
 
@@ -55,8 +59,11 @@ def write_results(
         if weights is not None:
             baselines["weight-space distance"] = weights
         ask = _Asked(runs, table, labels)
-        headline = ask.test(main, baselines=baselines)
+        headline, untested = ask.headline(main, baselines)
         record = _record(runs, settings, matrices, ask, headline, rows)
+        if headline is None:
+            record["untested"] = untested
+            record["notes"].insert(0, f"no test: {untested}")
         done(1)
     main.save(folder)
     for name, frame in baselines.items():
@@ -64,7 +71,9 @@ def write_results(
     for name, matrix in matrices.items():
         write_square(folder / "geometries" / f"{name}.csv", matrix.to_pandas())
     write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
-    headline.save(folder / "test.json")
+    (folder / "test.json").unlink(missing_ok=True)
+    if headline is not None:
+        headline.save(folder / "test.json")
     record["times_s"] = stage_times(folder / "run.json", clock.times)
     write_json(folder / "run.json", record)
     with clock.stage("report", 1, "Drawing the report") as done:
@@ -157,6 +166,15 @@ class _Asked:
             rule=VerdictRule(**asked.rule.model_dump()),
         )
 
+    def headline(
+        self, distances: Any, baselines: Mapping[str, pd.DataFrame]
+    ) -> tuple[TransferTest | None, str]:
+        """Return the study's test, or None and why too few behaviors are left to ask."""
+        try:
+            return self.test(distances, baselines=baselines), ""
+        except InputError as error:
+            return None, str(error)
+
     def row(self, name: str, *question: Any, **more: Any) -> dict[str, Any]:
         """Return one row of a side table, or a row of nulls with the reason it cannot be had."""
         keys = ("value", "ci_low", "ci_high", "p_value")
@@ -174,7 +192,7 @@ def _record(
     settings: Settings,
     matrices: Mapping[str, Any],
     ask: _Asked,
-    headline: TransferTest,
+    headline: TransferTest | None,
     rows: pd.DataFrame,
 ) -> dict[str, Any]:
     """Collect ``run.json``: what was run, with what, and the tables of the report."""
@@ -199,7 +217,7 @@ def _record(
         "geometry": study.distances.geometry,
         "probes": {"name": probes.name, "n": len(probes), "digest": probes.digest},
         "behaviors": _behavior_rows(runs),
-        "targets": target_rows(ask.table, rows, headline),
+        "targets": target_rows(ask.table, rows, headline.left_out if headline else ()),
         "split_half": {row["name"]: row["split_half"] for row in measures},
         "geometries": [ask.row(name, matrix) for name, matrix in matrices.items()],
         "cost_measures": measures,

@@ -24,7 +24,7 @@ from behaviordist.engines.trl_engine import (
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.errors import InputError
 from behaviordist.regimes.declaration import Regime
-from behaviordist.store import file_digest
+from behaviordist.store import file_digest, ranks
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.catalogue import Settings
@@ -154,12 +154,17 @@ class TrlRuns:
 
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
-    """Run every stage that is not finished; write the folder; return ``run.json``."""
+    """Run every stage that is not finished; write the folder; return ``run.json``.
+
+    A launcher's processes train together; the first of them measures and writes, alone.
+    """
     require_trl()
     runs = TrlRuns(study, settings.folder, settings.seed)
     prepare(runs, clock)
     train_behaviors(runs, settings.jobs, clock)
     rows = run_transfers(runs, settings.jobs, clock)
+    if not ranks.is_first():
+        return {}
     matrices = measure_distances(runs, clock)
     from behaviordist.studies.trl_results import write_results
 
@@ -168,10 +173,11 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
 
 def prepare(runs: TrlRuns, clock: StageClock) -> None:
     """Write the examples that ship with the package, and the base as a plain float32 folder."""
-    if runs.study.examples is not None:
+    if runs.study.examples is not None and ranks.is_first():
         from behaviordist.studies.instruct_tasks import write_tasks
 
         write_tasks(runs.folder / "data")
+    ranks.wait()
     if runs.base != Path(runs.study.base):
         with clock.stage("base", 1, "Converting the base to float32") as done:
             run_jobs([base_job(runs.base, runs.study.base)], 1, done)

