@@ -160,6 +160,23 @@ def measure_jump(
         }
 
 
+def float32_rounding(
+    params: Params, config: LlamaConfig, tokens: NDArray[np.int32]
+) -> tuple[float, float]:
+    """Largest difference of a model's logits in float32 from those in float64; the largest logit.
+
+    What a growth operator moves in float32 is to be read against it: logits of a trained model are
+    tens, so that their own last digits are above 1e-5.
+    """
+    with jax.enable_x64(True):
+        logits = [
+            _forward(jax.tree.map(lambda w, to=dtype: jnp.asarray(w, to), params), config, tokens)
+            for dtype in (jnp.float32, jnp.float64)
+        ]
+        single, double = logits
+        return float(jnp.max(jnp.abs(single - double))), float(jnp.max(jnp.abs(double)))
+
+
 _forward = jax.jit(llama.forward, static_argnames="config")
 
 

@@ -63,7 +63,7 @@ def write_results(
     ratios = ratio_table(runs, costs)
     for name, table in (("savings", savings), ("jumps", jumps), ("ratios", ratios)):
         table.to_csv(runs.folder / f"{name}.csv", index=False)
-    found = Measured(runs, curves, costs, savings, jumps, ratios)
+    found = Measured(runs, curves, costs, savings, jumps, ratios, _own_rounding(runs))
     incoherent = [
         f"small model of seed {r} was not coherent within its budget; it was grown as it was"
         for r in range(runs.study.seeds)
@@ -99,9 +99,11 @@ class Measured:
         savings: pd.DataFrame,
         jumps: pd.DataFrame,
         ratios: pd.DataFrame,
+        rounding: tuple[float, float],
     ) -> None:
         self.runs, self.curves, self.costs = runs, curves, costs
         self.savings, self.jumps, self.ratios = savings, jumps, ratios
+        self.rounding = rounding  # of the small models: float32 against float64, largest logit
         self.exact = [name for name in runs.shapes if name in PRESERVING]
         self.jumping = [name for name in runs.shapes if name not in PRESERVING]
 
@@ -397,13 +399,16 @@ def _jump_blocks(found: Measured) -> tuple[Any, ...]:
             )
         )
     other = found.jump("other seed")
+    rounding, largest = found.rounding
     header = ("operator", "sizes", "parameters", "jump", "largest logit difference",
               "score lost at once", "FLOPs to get it back", "distance, trained on")  # fmt: skip
     table = TableOf(
         title="The jump of every operator", header=header, rows=tuple(rows), align="llrrrrrr",
         note=f"Jump: {found.runs.study.distances.geometry} distance of the freshly grown model from"
         f" the small one, mean over seeds; small models of two seeds lie {_words(other)} apart."
-        " Score lost: right after growth, against the small model's last evaluation.",
+        " Score lost: right after growth, against the small model's last evaluation. Logits are"
+        f" float32 and reach {largest:.0f}: those of the small models themselves differ by up to"
+        f" {_small(rounding)} from what float64 gives.",
     )  # fmt: skip
     return (table,)
 
@@ -469,6 +474,20 @@ def _row(label: str, found: Estimate) -> Row:
 def _largest_logits(runs: Runs, operator: str) -> float:
     records = (runs.provenance(fresh(operator), r) for r in range(runs.study.seeds))
     return max(float(record["jump"]["max_logit_difference"]) for record in records)
+
+
+def _own_rounding(runs: Runs) -> tuple[float, float]:
+    """Return how far float32 moves the small models' own logits, and the largest of these."""
+    from behaviordist.engines.growing import float32_rounding, measured_tokens
+    from behaviordist.lab import checkpoint
+
+    found = []
+    for r in range(runs.study.seeds):
+        small = checkpoint.load(runs.place(SMALL, r))
+        tokens = measured_tokens(small.config, r)
+        found.append(float32_rounding(small.params, small.config, tokens))
+    rounding, largest = zip(*found, strict=True)
+    return max(rounding), max(largest)
 
 
 def _behavior(runs: Runs, name: str) -> Mapping[str, Any]:

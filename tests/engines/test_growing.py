@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from behaviordist.engines.checkpoints import train_checkpoint
-from behaviordist.engines.growing import grow_checkpoint
+from behaviordist.engines.growing import float32_rounding, grow_checkpoint
 from behaviordist.errors import InputError
 from behaviordist.lab import checkpoint, grammar, llama
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Growth, Regime
 from tests.behaviors.conftest import write_llama
+from tests.lab.test_growth import numpy_logits
 
 TINY = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY),
@@ -153,3 +154,17 @@ def test_smollm2_grown_in_depth_and_mlp_has_the_same_logits(tmp_path):
         print(growth.operator, np.abs(after - before).max())
         assert np.abs(after - before).max() <= 1e-4
         assert (folder / "tokenizer.json").read_bytes() == (source / "tokenizer.json").read_bytes()
+
+
+def test_float32_rounding_is_that_of_a_forward_pass_in_both_precisions():
+    """Against a NumPy pass in float64; logits of a few tens are off by more than 1e-6."""
+    config = LlamaConfig()
+    scaled = jax.tree.map(lambda w: 3 * np.asarray(w), llama.init(config, 0))
+    tokens = np.random.default_rng(0).integers(config.vocab_size, size=(4, 12)).astype(np.int32)
+    rounding, largest = float32_rounding(scaled, config, tokens)
+    wanted = numpy_logits(jax.tree.map(np.float64, scaled), config, tokens)
+    single = np.asarray(llama.forward(scaled, config, tokens))
+    assert largest == pytest.approx(np.abs(wanted).max(), rel=1e-5)
+    # The lab's rotary angles are float32 in both, in NumPy they are not.
+    assert rounding == pytest.approx(np.abs(single - wanted).max(), rel=0.9)
+    assert 0 < rounding < 1e-4 * largest

@@ -87,7 +87,7 @@ def measured(runs, factor=1.0, jump=0.0, **planted):
     jumps += [(n, r, 0.3) for n in runs.shapes for r in range(runs.study.seeds)]
     jumps += [("other seed", r, 0.2 + 0.01 * r) for r in range(runs.study.seeds)]
     table = pd.DataFrame(jumps, columns=["name", "seed", "distance"])
-    return Measured(runs, curves, costs, savings, table, ratio_table(runs, costs))
+    return Measured(runs, curves, costs, savings, table, ratio_table(runs, costs), (1e-5, 15.0))
 
 
 def test_savings_are_the_planted_ratio_of_flops(runs):
