@@ -113,20 +113,24 @@ def _run(
 
 
 def _show(found: Comparison, floor: Comparison | None) -> None:
+    from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console()
     title = f"{found.candidate} against {found.reference}: {found.probes}, {found.n_probes} probes"
-    table = Table(title=escape(title), title_justify="left")
-    for heading in ("", "probes", "distance", "KL(ref‖cand)", "KL(cand‖ref)", "same first token"):
-        table.add_column(heading, justify="right" if heading else "left")
-    table.add_row("all", str(found.n_probes), *found.cells(found.overall))
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("", overflow="fold", min_width=len("noise floor"))
+    for heading in ("n", "distance", "KL\nref‖cand", "KL\ncand‖ref", "same\nfirst token"):
+        # Numbers stay whole in a narrow terminal; a long tag goes on in the next line.
+        table.add_column(heading, justify="right", no_wrap=True)
+    rows = [("all", found.n_probes, found.cells(found.overall))]
     if floor is not None:
-        table.add_row("noise floor", str(floor.n_probes), *floor.cells(floor.overall))
-    for tag, estimates in found.by_tag.items():
-        table.add_row(escape(tag), str(found.n_by_tag[tag]), *found.cells(estimates))
+        rows.append(("noise floor", floor.n_probes, floor.cells(floor.overall)))
+    rows += [(tag, found.n_by_tag[tag], found.cells(e)) for tag, e in found.by_tag.items()]
+    for name, count, cells in rows:
+        table.add_row(escape(name), str(count), *(cell.replace(" ", "") for cell in cells))
     console.print(table)
     for difference in found.differences:
         moved = ", ".join(

@@ -246,9 +246,13 @@ def check_gate(margin: float, metric: str, alpha: float) -> None:
 
 
 def _with_error(value: float, error: float) -> str:
+    """Return a value and its error to the two digits that the error is worth."""
     if math.isinf(value):
         return "∞"
-    return f"{value:.4f} ± {error:.4f}" if math.isfinite(error) else f"{value:.4f}"
+    if not math.isfinite(error):
+        return f"{value:.4f}"
+    digits = 4 if error <= 0 else min(8, max(2, 1 - math.floor(math.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def _measure(log_p: FloatArray, log_q: FloatArray) -> Float64Array:

@@ -1,0 +1,52 @@
+"""Every study of the lab, killed on the way: run again, it ends with the same findings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+STUDIES = ("bootstrapping", "growing", "inference", "reciprocity", "sycophancy")
+
+
+def start(name: str, out: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "behaviordist", "run", name, "--quick", "--out", str(out)]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def finished(out: Path) -> int:
+    """Count the artifacts that are whole: each has a manifest."""
+    return len([path for path in out.rglob("*manifest.json") if ".tmp" not in str(path)])
+
+
+def results(out: Path) -> dict[str, object]:
+    """Every table of the folder, and what the study concludes."""
+    tables = {path.name: path.read_bytes() for path in out.glob("*.csv")}
+    record = json.loads((out / "run.json").read_text())
+    return {**tables, **{key: record[key] for key in ("findings", "behaviors", "notes")}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
+def test_killed_at_several_points_it_ends_with_the_same_findings(name, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(name, whole).wait(timeout=900) == 0
+    total = finished(whole)
+    for share in (0.1, 0.4, 0.8):
+        process = start(name, killed)
+        while finished(killed) < share * total and process.poll() is None:
+            time.sleep(0.05)
+        assert process.poll() is None, f"the run ended before {share:.0%} of its artifacts"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=60)
+    assert start(name, killed).wait(timeout=900) == 0
+    assert results(killed) == results(whole)
+    assert not list(killed.rglob(".*.tmp")), "what was half-written is cleared"
