@@ -246,12 +246,14 @@ def check_gate(margin: float, metric: str, alpha: float) -> None:
 
 
 def _with_error(value: float, error: float) -> str:
-    """Return a value and its error to the two digits that the error is worth."""
+    """Return a value and its error to the two digits that the error is worth; short when tiny."""
     if math.isinf(value):
         return "∞"
     if not math.isfinite(error):
         return f"{value:.4f}"
-    digits = 4 if error <= 0 else min(8, max(2, 1 - math.floor(math.log10(error))))
+    if 0 < error < 5e-5:
+        return f"{value:.1e} ± {error:.0e}"
+    digits = 4 if error <= 0 else min(4, max(2, 1 - math.floor(math.log10(error))))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
