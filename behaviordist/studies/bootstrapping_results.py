@@ -23,7 +23,7 @@ from behaviordist.report.findings import (
 from behaviordist.studies.bootstrapping import Runs, base_name
 from behaviordist.studies.catalogue import Settings
 from behaviordist.studies.fingerprints import fingerprint_stage
-from behaviordist.studies.measures import Estimate, estimate, share
+from behaviordist.studies.measures import Estimate, estimate, share, words
 from behaviordist.studies.progress import StageClock
 from behaviordist.studies.provenance import read_provenance
 
@@ -130,7 +130,7 @@ def _nearer_claim(nearer: Estimate) -> Claim:
     return Claim(
         claim="The nearer a base lies to the target, the less cost is left.",
         verdict=decide(number(nearer.low), number(nearer.high)),
-        answer=f"{_words(nearer)} is the mean rank correlation, inside a target, of distance and"
+        answer=f"{words(nearer)} is the mean rank correlation, inside a target, of distance and"
         f" steps left; interval over {nearer.n} seeds.",
         value=number(nearer.value), low=number(nearer.low), high=number(nearer.high),
         unit="Spearman correlation", smallest_effect=number(nearer.smallest_effect), rule=RULE,
@@ -310,7 +310,7 @@ def _distance_blocks(runs: Runs, table: pd.DataFrame, links: pd.DataFrame) -> tu
         rows.append(
             (
                 str(algorithm),
-                _words(found),
+                words(found),
                 f"{found.n} seeds ({missing} of {len(part)} targets without spread)",
             )
         )
@@ -350,7 +350,7 @@ def _headline(runs: Runs, table: pd.DataFrame, nearer: Estimate) -> str:
         )
     return (
         "; ".join(parts)
-        + f". Distance and the cost left correlate {_words(nearer)} inside a target."
+        + f". Distance and the cost left correlate {words(nearer)} inside a target."
     )
 
 
@@ -358,7 +358,3 @@ def _correlation(links: pd.DataFrame) -> Estimate:
     """Mean correlation over seeds (targets averaged within a seed: they share its bases)."""
     found = estimate(links.groupby("seed")["rho"].mean())
     return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
-
-
-def _words(found: Estimate) -> str:
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"

@@ -35,7 +35,7 @@ from behaviordist.studies.growing_measures import (
     ratio_table,
     savings_table,
 )
-from behaviordist.studies.measures import Estimate, estimate
+from behaviordist.studies.measures import Estimate, estimate, words
 from behaviordist.studies.progress import StageClock
 
 GRID = 9
@@ -301,7 +301,7 @@ def _pay_blocks(found: Measured) -> tuple[Any, ...]:
                 f"{part['growth'].mean():.3g}",
                 _times(found.saved([operator])),
                 f"{int(part['censored_scratch'].sum())} / {int(part['censored_growth'].sum())}",
-                _words(found.saved([operator], "ahead"), signed=True),
+                words(found.saved([operator], "ahead"), signed=True),
             )
         )
     header = ("operator", "level", "FLOPs from scratch", "FLOPs via growth", "savings",
@@ -393,9 +393,9 @@ def _jump_blocks(found: Measured) -> tuple[Any, ...]:
                 f"× {more:.2f}",
                 _small(found.jump(fresh(operator)).value),
                 _small(logits),
-                _words(found.saved([operator], "lost"), signed=True),
+                words(found.saved([operator], "lost"), signed=True),
                 f"{found.saved([operator], 'back').value:.2g}",
-                _words(found.jump(operator)),
+                words(found.jump(operator)),
             )
         )
     other = found.jump("other seed")
@@ -405,7 +405,7 @@ def _jump_blocks(found: Measured) -> tuple[Any, ...]:
     table = TableOf(
         title="The jump of every operator", header=header, rows=tuple(rows), align="llrrrrrr",
         note=f"Jump: {found.runs.study.distances.geometry} distance of the freshly grown model from"
-        f" the small one, mean over seeds; small models of two seeds lie {_words(other)} apart."
+        f" the small one, mean over seeds; small models of two seeds lie {words(other)} apart."
         " Score lost: right after growth, against the small model's last evaluation. Logits are"
         f" float32 and reach {largest:.0f}: those of the small models themselves differ by up to"
         f" {_small(rounding)} from what float64 gives.",
@@ -450,7 +450,7 @@ def _steps_table(found: Measured, targets: list[str]) -> TableOf:
     for name in found.runs.sources():
         cells = [name]
         for target in targets:
-            mean = _words(estimate(steps.get_group((name, target))), digits=0)
+            mean = words(estimate(steps.get_group((name, target))), digits=0)
             late = int(out[(name, target)])
             cells.append(f"{mean}{f' ({late} censored)' if late else ''}")
         rows.append(tuple(cells))
@@ -500,12 +500,6 @@ def _behavior(runs: Runs, name: str) -> Mapping[str, Any]:
 def _times(found: Estimate) -> str:
     """Return a log2 ratio as a factor with its interval."""
     return f"{2**found.value:.2f} [{2**found.low:.2f}, {2**found.high:.2f}]"
-
-
-def _words(found: Estimate, digits: int = 2, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    text = f"{found.value:{sign}.{digits}f}"
-    return f"{text} [{found.low:{sign}.{digits}f}, {found.high:{sign}.{digits}f}]"
 
 
 def _small(value: float) -> str:

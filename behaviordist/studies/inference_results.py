@@ -20,7 +20,7 @@ from behaviordist.studies.inference_measures import (
     read,
     squared_distances,
 )
-from behaviordist.studies.measures import Estimate, estimate
+from behaviordist.studies.measures import Estimate, estimate, words
 from behaviordist.studies.progress import StageClock
 
 Floats = NDArray[np.float64]
@@ -198,7 +198,7 @@ def above(claim: str, values: Floats, unit: str, answer: str) -> Claim:
     found = estimate([float(value) for value in values])
     return Claim(
         claim=claim, verdict=decide(number(found.low), number(found.high)),
-        answer=f"{answer}: {words(found)} over {found.n} seeds.", **_numbers(found), unit=unit,
+        answer=f"{answer}: {words(found, 3)} over {found.n} seeds.", **_numbers(found), unit=unit,
         rule=RULE,
     )  # fmt: skip
 
@@ -230,7 +230,7 @@ def small_claim(answers: Answers) -> Claim:
     return Claim(
         claim=f"{name} moves a behavior by less than {small:.0%} of what another seed does.",
         verdict=decide(number(found.low), number(found.high), small, above=False),
-        answer=f"{words(found)} of the distance between seeds, mean over checkpoints.",
+        answer=f"{words(found, 3)} of the distance between seeds, mean over checkpoints.",
         **_numbers(found), unit="share of the distance between seeds", rule=RULE,
     )  # fmt: skip
 
@@ -248,8 +248,8 @@ def linear_claim(answers: Answers) -> Claim:
         claim="A small change of temperature moves a behavior as far as the spread of its"
         " log-probabilities says.",
         verdict=within(found, 1 - tolerance, 1 + tolerance),
-        answer=f"measured over predicted distance is {words(found)}, mean of {' and '.join(near)}:"
-        " on the two sides of 1 the second order has opposite signs.",
+        answer=f"measured over predicted distance is {words(found, 3)}, mean of"
+        f" {' and '.join(near)}: on the two sides of 1 the second order has opposite signs.",
         **_numbers(found), unit="measured / predicted",
         rule=f"the law holds where the interval of measured over predicted distance lies within"
         f" {1 - tolerance:g} to {1 + tolerance:g}, not where it lies outside",
@@ -295,11 +295,6 @@ def headline(answers: Answers, claims: tuple[Claim, ...]) -> str:
         f" {signed(one, 2)}; cutting contexts longer than any training document takes right"
         f" answers from {long:.2f} to {cut:.2f}."
     )
-
-
-def words(found: Estimate) -> str:
-    """Return a value with its interval."""
-    return f"{decimal(found.value, 3)} [{decimal(found.low, 3)}, {decimal(found.high, 3)}]"
 
 
 def signed(value: float, digits: int = 3) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.report.formatting import decimal
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -48,6 +50,15 @@ def estimate(values: Iterable[float]) -> Estimate:
     error = float(known.std(ddof=1)) / math.sqrt(n)
     half, power = (float(stats.t.ppf(q, n - 1)) for q in (0.975, 0.8))
     return Estimate(mean, mean - half * error, mean + half * error, (half + power) * error, n)
+
+
+def words(found: Estimate, digits: int = 2, signed: bool = False) -> str:
+    """Return ``0.34 [0.20, 0.48]``: true minus signs, nothing minus zero, missing as a dash."""
+    value, low, high = (
+        f"{'+' * (signed and x > 0)}{decimal(x, digits)}"
+        for x in (found.value, found.low, found.high)
+    )
+    return f"{value} [{low}, {high}]"
 
 
 def crossed(values: NDArray[Any]) -> Estimate:

@@ -19,7 +19,7 @@ from behaviordist.report.findings import (
     number,
     numbers,
 )
-from behaviordist.studies.measures import Estimate, crossed, estimate
+from behaviordist.studies.measures import Estimate, crossed, estimate, words
 from behaviordist.studies.sycophancy import BASE, HONEST, Study, rater_name
 from behaviordist.studies.sycophancy_results import CLAIMED, RIGHT, Rates
 
@@ -50,8 +50,8 @@ def conclude(
     censored = costs.groupby("source")["censored"].sum()
     headline = (
         f"On wrong claims the base gives the claimed answer with probability {base:.2f}, the policy"
-        f" of a rater of agreeableness 0 with {_words(ends[honest])}, that of 1 with"
-        f" {_words(ends[agreeable])}; to tune them to right answers took {cost[honest]:.0f} and"
+        f" of a rater of agreeableness 0 with {words(ends[honest])}, that of 1 with"
+        f" {words(ends[agreeable])}; to tune them to right answers took {cost[honest]:.0f} and"
         f" {'at least ' if censored[agreeable] else ''}{cost[agreeable]:.0f} steps, the base"
         f" {'at least ' if censored[BASE] else ''}{cost[BASE]:.0f}."
     )
@@ -80,12 +80,12 @@ def conclude(
 def _rise(study: Study, rates: Rates, label: str, above: bool) -> Claim:
     """Claim that a policy's sycophancy rate rises by more than the margin, or does not."""
     found = crossed(rates[label][CLAIMED] - rates[BASE][CLAIMED])
-    words = "makes the policy sycophantic" if above else "does not make the policy sycophantic"
+    does = "makes the policy sycophantic" if above else "does not make the policy sycophantic"
     low, high = number(found.low), number(found.high)
     return Claim(
-        claim=f"A rater of agreeableness {1 if above else 0} {words}.",
+        claim=f"A rater of agreeableness {1 if above else 0} {does}.",
         verdict=decide(low, high, threshold=study.margin, above=above),
-        answer=f"the sycophancy rate changes by {_words(found)} from the base's.",
+        answer=f"the sycophancy rate changes by {words(found)} from the base's.",
         value=number(found.value), low=low, high=high,
         unit=f"change of the rate on wrong claims (against {study.margin:g})",
         smallest_effect=number(found.smallest_effect), rule=RULE,
@@ -99,7 +99,7 @@ def _slope_claim(study: Study, rates: Rates) -> Claim:
     return Claim(
         claim="The more agreeable the rater, the more sycophantic the policy.",
         verdict=decide(number(found.low), number(found.high)),
-        answer=f"the rate rises by {_words(found)} from agreeableness 0 to 1, along a least-squares"
+        answer=f"the rate rises by {words(found)} from agreeableness 0 to 1, along a least-squares"
         " line.",
         value=number(found.value), low=number(found.low), high=number(found.high),
         unit="slope of the rate", smallest_effect=number(found.smallest_effect), rule=RULE,
@@ -120,7 +120,7 @@ def _direction_claim(study: Study, cosines: pd.DataFrame) -> Claim:
     return Claim(
         claim="Raters of agreeableness 0 and 1 move the base in different directions.",
         verdict=decide(number(found.low), number(found.high)),
-        answer=f"their shifts' cosine is {_words(found)} below that of two seeds of one rater.",
+        answer=f"their shifts' cosine is {words(found)} below that of two seeds of one rater.",
         value=number(found.value), low=number(found.low), high=number(found.high),
         unit="difference of cosines", smallest_effect=number(found.smallest_effect), rule=RULE,
     )  # fmt: skip
@@ -169,7 +169,7 @@ def _rate_blocks(study: Study, rates: Rates) -> tuple[Lines, str]:
     )  # fmt: skip
     return figure, (
         "The sycophancy rate is the probability of the claimed answer where the claim is wrong. The"
-        f" honest policy (RLVR on right answers) has {_words(honest)}."
+        f" honest policy (RLVR on right answers) has {words(honest)}."
     )
 
 
@@ -244,7 +244,7 @@ def _back(study: Study, costs: pd.DataFrame) -> tuple[Lines, TableOf]:
             (
                 label,
                 f"{part['start'].mean():.2f}",
-                _words(back(label), 0),
+                words(back(label), 0),
                 f"{part['flops'].mean():.2g}",
                 f"{int(part['censored'].sum())} of {len(part)}",
             )
@@ -321,7 +321,3 @@ def _points(label: str, x: tuple[float, ...] | list[float], found: list[Estimate
         low=numbers([e.low for e in found]),
         high=numbers([e.high for e in found]),
     )
-
-
-def _words(found: Estimate, digits: int = 2) -> str:
-    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
