@@ -68,7 +68,10 @@ def _claims_section(found: data.Findings) -> Section:
     )
     rules = tuple(dict.fromkeys(claim.rule for claim in found.claims if claim.rule))
     blocks: list[Block] = [table, Notes(words)]
-    blocks += [Paragraph(f"The rule, fixed before the numbers were seen: {rule}") for rule in rules]
+    blocks += [
+        Paragraph(f"The rule, fixed before the numbers were seen: {rule.rstrip('.')}.")
+        for rule in rules
+    ]
     return Section("Claims and verdicts", tuple(blocks))
 
 

@@ -207,14 +207,14 @@ def _saving(part: pd.DataFrame, seed: Any) -> tuple[float, int]:
     """Log2 ratio of one seed's totals, mean over targets, and how many of its runs never arrived.
 
     The totals are those of one budget and of random weights; the runs counted are the budget's. It
-    is the budget with the cheapest mean total among the *other* seeds, of those from which all
-    their runs arrive; of all budgets, where there is none.
+    is the budget from which most runs of the *other* seeds arrive, the cheapest of those.
     """
     others, own = part[part["seed"] != seed], part[part["seed"] == seed]
-    others = others[others["budget"] > 0]
-    totals = others.groupby("budget")["total_flops"].mean()
-    arrived = ~others.groupby("budget")["censored"].any()
-    budget = (totals[arrived] if arrived.any() else totals).idxmin()
+    by_budget = others[others["budget"] > 0].groupby("budget")
+    ranked = pd.DataFrame(
+        {"late": by_budget["censored"].sum(), "total": by_budget["total_flops"].mean()}
+    )
+    budget = ranked.sort_values(["late", "total"]).index[0]
     chosen, start = (own[own["budget"] == b].set_index("target") for b in (budget, 0))
     ratio = float(np.log2(chosen["total_flops"] / start["total_flops"]).mean())
     return ratio, int(chosen["censored"].sum())
