@@ -147,9 +147,12 @@ def load_study(name_or_path: str, quick: bool = False, seeds: int | None = None)
 
 
 def merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `values` with nested `overrides` laid over them."""
+    """Return `values` with nested `overrides` laid over them; null takes a key away (RFC 7396)."""
     result = copy.deepcopy(dict(values))
     for key, value in overrides.items():
+        if value is None:
+            result.pop(key, None)
+            continue
         both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
         result[key] = merged(result[key], value) if both else copy.deepcopy(value)
     return result
