@@ -74,3 +74,16 @@ def test_quick_changes_only_what_it_says():
     assert quick.tasks != full.tasks
     assert quick.pretrain["batch_size"] == full.pretrain["batch_size"]
     assert quick.test.rule == full.test.rule
+
+
+def test_null_in_a_quick_section_takes_a_key_away():
+    whole = {"post_training": {"sft": {"budget": 4}, "dpo": {"budget": 2}}, "seeds": 3}
+    asked = {"post_training": {"dpo": None, "sft": {"budget": 1}}, "absent": None}
+    assert merged(whole, asked) == {"post_training": {"sft": {"budget": 1}}, "seeds": 3}
+    assert "dpo" in whole["post_training"], "what is laid over stays as it was"
+
+
+@pytest.mark.parametrize("name", ["transfer", "bootstrapping"])
+def test_quick_studies_train_fewer_algorithms(name):
+    quick, whole = load_study(name, quick=True), load_study(name)
+    assert set(quick.post_training) == {"sft", "rlvr"} < set(whole.post_training)
