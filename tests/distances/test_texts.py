@@ -154,4 +154,3 @@ def test_smollm2_and_gemma_are_compared_although_they_share_no_token(tmp_path):
     assert counts["positions"] <= min(counts["tokens"].values())
     # Apart, but far nearer than two that share nothing (sqrt 2).
     assert 0.1 < of_bytes.distances[0, 1] < 0.9
-    print(of_bytes.distances[0, 1], of_bytes.standard_errors[0, 1], counts, matrix.metadata)

@@ -13,6 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+# Kept on one process of a parallel run: they share a study that takes half a minute. Groups go first.
+pytestmark = pytest.mark.xdist_group("one study")
+
 MINI = Path(__file__).with_name("mini.yaml")
 OUTPUTS = ("distances.csv", "standard_errors.csv", "costs.csv", "test.json")
 
