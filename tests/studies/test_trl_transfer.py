@@ -149,7 +149,7 @@ def test_two_behaviors_make_a_study_without_a_test(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0
-    assert "no test: costs: 3 behaviors were both trained" in capsys.readouterr().out
+    assert "no test: costs: 2 behaviors were both trained" in capsys.readouterr().out
     folder = tmp_path / "out"
     assert not (folder / "test.json").exists() and (folder / "index.html").is_file()
     assert len(pd.read_csv(folder / "costs.csv")) == 3
@@ -167,7 +167,7 @@ def test_two_behaviors_on_smollm2_end_to_end(tmp_path):
     values = yaml.safe_load((ROOT / FILES[0]).read_text())
     values["behaviors"] = [b for b in values["behaviors"] if b["algorithm"] in ("sft", "dpo")]
     values["defaults"]["budget"] = 4
-    values["defaults"]["convergence"] |= {"strings": 6, "every": 2}
+    values["defaults"]["convergence"] |= {"strings": 8, "every": 2}
     values["transfer"]["budget"] = {"sft": 4, "dpo": 4}
     values["distances"] |= {"probes": ["arithmetic"], "each": 4, "also": []}
     path = tmp_path / "study.yaml"
