@@ -93,8 +93,8 @@ class HttpBehavior:
         checked = False
         for index, probe in enumerate(probes):
             if index not in done:
-                found = self._echo(probe, echo=True)
-                checked = checked or self._check_alignment(found, probe)
+                checked = checked or self._check_alignment(probe)
+                found = self._echo(probe.prompt + probe.continuation, echo=True)
                 yield index, _continuation_log_prob(found, probe, self.label)
 
     def samples(
@@ -120,21 +120,30 @@ class HttpBehavior:
                 seeds = [seed_of(seed, probe, k) for k in range(count)]
                 yield index, tuple(self._answer(probe, max_tokens, s) for s in seeds)
 
-    def _check_alignment(self, found: Mapping[str, Any], probe: Probe) -> bool:
+    def _check_alignment(self, probe: Probe) -> bool:
         """Refuse a server that pairs log-probabilities with the wrong tokens.
 
-        The greedy token after a text has one log-probability, whether the text is echoed or not.
-        llama-cpp-python (0.3.36, `Llama._create_completion`) gives an echoed token the row after
-        the one that foretells it where the model has no start token.
+        The greedy token after a text has one log-probability, whether it is generated, or is the
+        end of a text that is echoed. llama-cpp-python (0.3.36, `Llama._create_completion`) gives
+        an echoed token the row after the one that foretells it where the model has no start token.
 
-        Returns whether it could be told: not where the server generated nothing.
+        Returns whether it could be told: not where the server generated nothing, or reads the
+        token differently in its place.
         """
         text = probe.prompt + probe.continuation
-        if not found["token_logprobs"] or found.get("text_offset", [0])[-1] < len(text):
+        generated = _tokens(self._echo(text, echo=False))
+        if not generated or not generated[0][1]:
             return False
-        echoed = found["token_logprobs"][-1]
-        plain = next(iter(self._echo(probe, echo=False)["token_logprobs"]), None)
-        if not isinstance(plain, int | float) or not isinstance(echoed, int | float):
+        _, token, plain = generated[0]
+        there = [
+            value
+            for offset, name, value in _tokens(self._echo(text + token, echo=True))
+            if offset == len(text) and name == token
+        ]
+        if len(there) != 1 or not isinstance(plain, int | float):
+            return False
+        echoed = there[0]
+        if not isinstance(echoed, int | float):
             return False
         if abs(echoed - plain) > ALIGNED_NATS:
             raise InputError(
@@ -145,11 +154,11 @@ class HttpBehavior:
             )
         return True
 
-    def _echo(self, probe: Probe, echo: bool) -> dict[str, Any]:
-        """Return the log-probabilities of a probe's text, or of one token after it."""
+    def _echo(self, text: str, echo: bool) -> dict[str, Any]:
+        """Return the log-probabilities of a text, or of one token after it."""
         body = {
             "model": self.model,
-            "prompt": probe.prompt + probe.continuation,
+            "prompt": text,
             "max_tokens": 1,
             "echo": echo,
             "logprobs": 1,
@@ -214,6 +223,14 @@ def _first(answer: Mapping[str, Any], label: str) -> dict[str, Any]:
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise InputError(f"'{label}': the server's answer has no choices")
     return choices[0]
+
+
+def _tokens(found: Mapping[str, Any]) -> list[tuple[Any, Any, Any]]:
+    """Return (offset, token, log-probability) of every token; none where the server names none."""
+    columns = [found.get(key) for key in ("text_offset", "tokens", "token_logprobs")]
+    if not all(isinstance(column, list) for column in columns):
+        return []
+    return list(zip(*columns, strict=False))
 
 
 def _continuation_log_prob(found: Mapping[str, Any], probe: Probe, label: str) -> float:

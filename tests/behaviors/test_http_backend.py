@@ -59,7 +59,8 @@ def completion(choice, tokens=10):
 def scoring(folder, shift=0):
     """The protocol's completions with echo and log-probabilities, computed by the tiny model.
 
-    With `shift` 1, echoed tokens get the rows after those that foretell them.
+    With `shift` 1, echoed tokens get the rows after those that foretell them. As with
+    llama-cpp-python, what is generated after an echoed text has no entry of its own.
     """
     from transformers import AutoModelForCausalLM
 
@@ -71,15 +72,22 @@ def scoring(folder, shift=0):
         ids = tokenizer.encode(text)
         with torch.no_grad():
             log_p = model(torch.tensor([ids])).logits[0].log_softmax(-1)
-        generated = int(log_p[-1].argmax())
+        # Of the letters only: half a character has no text.
+        letters = [tokenizer.encode(letter)[-1] for letter in "abcdefghijklmnopqrstuvwxyz"]
+        generated = max(letters, key=lambda token: float(log_p[-1, token]))
         if not body["echo"]:
-            found = {"token_logprobs": [float(log_p[-1].max())], "text_offset": [len(text)]}
-            return completion({"text": "?", "logprobs": found})
+            found = {
+                "tokens": [tokenizer.decode([generated])],
+                "token_logprobs": [float(log_p[-1, generated])],
+                "text_offset": [len(text)],
+            }
+            return completion({"text": tokenizer.decode([generated]), "logprobs": found})
         rows = torch.cat([log_p[shift:], torch.zeros(shift, log_p.shape[1]).log_softmax(-1)])
-        values = [float(rows[i, t]) for i, t in enumerate([*ids[1:], generated])]
+        values = [float(rows[i, t]) for i, t in enumerate(ids[1:])]
         # One token a byte; offsets count characters, as servers do.
         offsets = [len(text.encode()[:i].decode(errors="ignore")) for i in range(len(ids) - 1)]
-        found = {"token_logprobs": values, "text_offset": [*offsets, len(text)]}
+        tokens = [tokenizer.decode([t]) for t in ids[1:]]
+        found = {"tokens": tokens, "token_logprobs": values, "text_offset": offsets}
         return completion({"text": text + "?", "logprobs": found})
 
     return answer

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-# Kept on one process of a parallel run: they share a study that takes half a minute. Groups go first.
+# Kept on one process of a parallel run, and first: they share a study that takes half a minute.
 pytestmark = pytest.mark.xdist_group("one study")
 
 MINI = Path(__file__).with_name("mini.yaml")
