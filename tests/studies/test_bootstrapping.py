@@ -108,7 +108,7 @@ def test_a_small_study_from_nothing_to_its_report(tmp_path):
     from behaviordist.studies.run import run
 
     study = load_study("bootstrapping")
-    values = yaml.safe_load(study.model_dump_json())
+    values = yaml.safe_load(yaml.safe_dump(study.resolved()))
     values["model"] |= {"hidden_size": 32, "layers": 1, "intermediate_size": 64}
     values |= {"seeds": 2, "budgets": [0, 20, 60], "tau": 0.02, "quick": {}}
     values["pretrain"] |= {"functions": ["copy", "reverse"], "batch_size": 32}
