@@ -140,10 +140,10 @@ class HttpBehavior:
             for offset, name, value in _tokens(self._echo(text + token, echo=True))
             if offset == len(text) and name == token
         ]
-        if len(there) != 1 or not isinstance(plain, int | float):
+        if len(there) != 1:
             return False
         echoed = there[0]
-        if not isinstance(echoed, int | float):
+        if not isinstance(plain, int | float) or not isinstance(echoed, int | float):
             return False
         if abs(echoed - plain) > ALIGNED_NATS:
             raise InputError(

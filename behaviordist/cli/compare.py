@@ -120,8 +120,9 @@ def _show(found: Comparison, floor: Comparison | None) -> None:
 
     console = Console()
     title = f"{found.candidate} against {found.reference}: {found.probes}, {found.n_probes} probes"
-    style: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
-    table = Table(title=escape(title), title_justify="left", **style)
+    table = Table(
+        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     table.add_column("", overflow="fold", min_width=len("noise floor"))
     for heading in ("n", "distance", "KL\nref‖cand", "KL\ncand‖ref", "same\nfirst token"):
         # Numbers stay whole in a narrow terminal; a long tag goes on in the next line.

@@ -176,8 +176,8 @@ def saving_claim(table: pd.DataFrame, algorithm: str) -> Claim:
     can only show that it does not.
     """
     part = table[table["algorithm"] == algorithm]
-    found = estimate(_saving(part, seed)[0] for seed in part["seed"].unique())
-    late = sum(_saving(part, seed)[1] for seed in part["seed"].unique())
+    ratios, censored = zip(*(_saving(part, seed) for seed in part["seed"].unique()), strict=True)
+    found, late = estimate(ratios), sum(censored)
     start = part[part["budget"] == 0]
     never = int(start["censored"].sum())
     verdict = decide(number(found.low), number(found.high), above=False)

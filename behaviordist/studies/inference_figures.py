@@ -21,10 +21,9 @@ from behaviordist.report.findings import (
     number,
     numbers,
 )
-from behaviordist.report.formatting import decimal
 from behaviordist.studies.inference import BASE, PLAIN
 from behaviordist.studies.inference_results import Answers, predicted, temperature
-from behaviordist.studies.measures import Estimate, estimate
+from behaviordist.studies.measures import Estimate, estimate, words
 
 KINDS = {"hidden": "hidden", "named": "named", "shots1": "1 example", "shots2": "2 examples"}
 KINDS["shots4"] = "4 examples"
@@ -335,8 +334,7 @@ def _cell(values: NDArray[np.float64], digits: int = 3) -> str:
     found = _over(values)
     if not np.isfinite(found.low):
         return f"{found.value:.{digits}f}"
-    low, high = decimal(found.low, digits), decimal(found.high, digits)
-    return f"{decimal(found.value, digits)} [{low}, {high}]"
+    return words(found, digits)
 
 
 def _over(values: NDArray[np.float64]) -> Estimate:

@@ -71,8 +71,9 @@ def write_results(
     for name, matrix in matrices.items():
         write_square(folder / "geometries" / f"{name}.csv", matrix.to_pandas())
     write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
-    (folder / "test.json").unlink(missing_ok=True)
-    if headline is not None:
+    if headline is None:
+        (folder / "test.json").unlink(missing_ok=True)
+    else:
         headline.save(folder / "test.json")
     record["times_s"] = stage_times(folder / "run.json", clock.times)
     write_json(folder / "run.json", record)
