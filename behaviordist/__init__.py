@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior, InferenceSettings, load
-    from behaviordist.distances import DistanceMatrix, distances, regime_distances
+    from behaviordist.distance import DistanceMatrix, distances, regime_distances
     from behaviordist.errors import BehaviordistError, InputError
     from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
     from behaviordist.probes import ProbeSet
@@ -24,9 +24,9 @@ _HOMES = {
     "Behavior": "behaviors",
     "InferenceSettings": "behaviors",
     "load": "behaviors",
-    "DistanceMatrix": "distances",
-    "distances": "distances",
-    "regime_distances": "distances",
+    "DistanceMatrix": "distance",
+    "distances": "distance",
+    "regime_distances": "distance",
     "BehaviordistError": "errors",
     "InputError": "errors",
     "TransferTest": "hypothesis",

@@ -16,8 +16,8 @@ import time
 import numpy as np
 
 from behaviordist.behaviors import load_all
-from behaviordist.distances import fingerprint, matrix_of
-from behaviordist.distances.collector import positions
+from behaviordist.distance import fingerprint, matrix_of
+from behaviordist.distance.fingerprints.collector import positions
 from behaviordist.innerproduct.sketch import position_keys, sketch_rows
 from behaviordist.probes import ProbeSet
 

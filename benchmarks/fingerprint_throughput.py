@@ -24,7 +24,7 @@ import torch
 from behaviordist.behaviors import load
 from behaviordist.behaviors import transformers_backend as backend
 from behaviordist.behaviors.encoding import batches
-from behaviordist.distances import fingerprint
+from behaviordist.distance import fingerprint
 from behaviordist.probes import ProbeSet
 
 

@@ -20,12 +20,13 @@ MAY_IMPORT = {
     "regimes": {"store", "lab"},
     "engines": {"regimes", "lab", "store"},
     "behaviors": {"probes", "lab", "store"},
-    "distances": {"behaviors", "innerproduct", "probes", "store"},
+    "drawing": {"store"},
+    "distance": {"behaviors", "innerproduct", "probes", "drawing", "store"},
     "transfer": {"engines", "regimes", "lab", "store"},
     "hypothesis": {"store"},
     "planning": {"hypothesis", "store"},
-    "selftest": {"distances", "innerproduct", "behaviors", "probes", "hypothesis", "store"},
-    "report": {"distances", "transfer", "hypothesis", "store"},
+    "selftest": {"distance", "innerproduct", "behaviors", "probes", "hypothesis", "store"},
+    "report": {"distance", "drawing", "transfer", "hypothesis", "store"},
 }
 FREE = {"studies", "cli", "__init__", "__main__"}
 
@@ -80,5 +81,5 @@ def test_the_facade_exports_what_it_names():
 
 
 def test_the_function_distances_is_there_whatever_was_imported_before():
-    code = "import behaviordist.distances.matrix, behaviordist as bd; assert callable(bd.distances)"
+    code = "import behaviordist.distance.matrix, behaviordist as bd; assert callable(bd.distances)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

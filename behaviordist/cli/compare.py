@@ -12,7 +12,7 @@ from behaviordist.cli.inputs import check_folder, command_line, open_inputs, pro
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
-    from behaviordist.distances.comparison import Comparison
+    from behaviordist.distance.comparison import Comparison
 
 Reference = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="As for `distance`.", show_default=False)
@@ -67,8 +67,8 @@ def gate(
     out: Annotated[Path | None, typer.Option(help="File for the JSON, beside stdout.")] = None,
 ) -> None:
     """Pass the candidate (exit 0) only if it is shown to be within the margin; else exit 1."""
-    from behaviordist.distances.comparison import check_gate
-    from behaviordist.distances.comparison import gate as decide
+    from behaviordist.distance.comparison import check_gate
+    from behaviordist.distance.comparison import gate as decide
     from behaviordist.store import write_json
 
     check_gate(margin, metric, alpha)
@@ -90,7 +90,7 @@ def _run(
     models: list[str], probes: str | None, limit: int | None
 ) -> tuple[Comparison, Comparison | None, dict[str, Any]]:
     """Compare the first model with the second, and with the third if there is one."""
-    from behaviordist.distances.comparison import compare as run
+    from behaviordist.distance.comparison import compare as run
 
     behaviors, chosen = open_inputs(models, probes, limit)
     with progress(behaviors[1:], chosen, set()) as update:

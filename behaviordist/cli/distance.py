@@ -15,7 +15,7 @@ from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior
-    from behaviordist.distances import DistanceMatrix
+    from behaviordist.distance import DistanceMatrix
     from behaviordist.probes import ProbeSet
 
 MOST_SHOWN = 10
@@ -60,8 +60,8 @@ def distance(
     ] = "character-ngrams",
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
-    from behaviordist.distances.next_byte import check_bytes
-    from behaviordist.distances.texts import check_answers
+    from behaviordist.distance.fingerprints.next_byte import check_bytes
+    from behaviordist.distance.fingerprints.texts import check_answers
 
     started = time.perf_counter()
     size = _sketch(sketch)
@@ -108,8 +108,8 @@ def _measure(
     options: dict[str, Any],
 ) -> DistanceMatrix:
     """Compute the matrix in the way that the geometry needs."""
-    from behaviordist.distances import distances
-    from behaviordist.distances.texts import answer_distances, text_distances
+    from behaviordist.distance import distances
+    from behaviordist.distance.fingerprints.texts import answer_distances, text_distances
 
     if geometry == "samples":
         return answer_distances(behaviors, probes, **options)

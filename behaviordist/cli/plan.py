@@ -110,7 +110,7 @@ def _barred(invalid: Path | None, study: Path | None, unrelated: bool) -> dict[s
 def _distances_like(like: str, study: Path | None, probes: str | None, out: Path) -> pd.DataFrame:
     """Measure a model among a study's checkpoints (the first replicate of each), on its probes."""
     from behaviordist.cli.inputs import open_inputs, progress
-    from behaviordist.distances import distances
+    from behaviordist.distance import distances
 
     if study is None:
         raise InputError("--like needs --study DIR, whose checkpoints it is compared with")

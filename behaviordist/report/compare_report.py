@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from behaviordist.distances.comparison import Comparison, Difference
+from behaviordist.distance.comparison import Comparison, Difference
 from behaviordist.report.formatting import plural
 from behaviordist.report.page import (
     Block,

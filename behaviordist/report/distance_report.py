@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from behaviordist.distances.drawing import abbreviate
-from behaviordist.distances.heatmap import draw_heatmap
-from behaviordist.distances.ordination import principal_coordinates
+from behaviordist.distance.analysis.ordination import principal_coordinates
+from behaviordist.distance.heatmap import draw_heatmap
+from behaviordist.drawing.style import abbreviate
 from behaviordist.report.figures.ordination import draw_ordination
 from behaviordist.report.figures.render import render_figure
 from behaviordist.report.folder import RunFolder

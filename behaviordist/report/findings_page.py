@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from behaviordist.distances.cells import Cells, draw_matrix
-from behaviordist.distances.drawing import figure_style
+from behaviordist.drawing.cells import Cells, draw_matrix
+from behaviordist.drawing.style import figure_style
 from behaviordist.report import findings as data
 from behaviordist.report.distance_report import distance_section
 from behaviordist.report.figures.forest import Estimate, draw_forest

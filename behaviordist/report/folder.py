@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
 from behaviordist.store.tables import TableKind, read_square
 

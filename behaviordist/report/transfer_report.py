@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from behaviordist.distances.clustering import leaf_order
+from behaviordist.distance.analysis.clustering import leaf_order
 from behaviordist.report.distance_report import distance_section
 from behaviordist.report.figures.cost_against_distance import draw_cost_against_distance
 from behaviordist.report.figures.cost_curves import draw_cost_curves

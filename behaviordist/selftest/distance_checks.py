@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from behaviordist.distances import (
+from behaviordist.distance import (
     distances,
     fingerprint,
     matrix_of,

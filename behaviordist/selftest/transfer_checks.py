@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from behaviordist.distances import matrix_of
+from behaviordist.distance import matrix_of
 from behaviordist.hypothesis import transfer_test
 from behaviordist.selftest.check import Check, near
 from behaviordist.selftest.planted import linear_fingerprint

@@ -76,7 +76,7 @@ def cost_table(runs: Runs, rows: pd.DataFrame) -> pd.DataFrame:
 def base_distances(runs: Runs, clock: StageClock) -> pd.DataFrame:
     """Distance of every base from every target of another seed: budget, target, seed, distance."""
     from behaviordist.behaviors import load
-    from behaviordist.distances import matrix_of
+    from behaviordist.distance import matrix_of
     from behaviordist.probes import ProbeSet
 
     study = runs.study

@@ -39,7 +39,7 @@ def fingerprint_stage(
     what
         The behaviors, in the words of the stage.
     """
-    from behaviordist.distances.fingerprinting import fingerprint
+    from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 
     def finished(label: str, seen: int, total: int) -> None:
         del label
@@ -66,7 +66,7 @@ def regime_matrices(labels: Sequence[str], prints: Fingerprints) -> dict[str, An
     prints
         Geometry -> fingerprints.
     """
-    from behaviordist.distances.regimes import regime_distances
+    from behaviordist.distance.regimes import regime_distances
 
     matrices = {}
     for geometry, members in prints.items():

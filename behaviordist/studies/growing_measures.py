@@ -97,7 +97,7 @@ def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
     matrix of the first seed is left in the folder.
     """
     from behaviordist.behaviors import load
-    from behaviordist.distances import matrix_of
+    from behaviordist.distance import matrix_of
     from behaviordist.probes import ProbeSet
 
     study = runs.study

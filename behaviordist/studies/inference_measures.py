@@ -47,7 +47,7 @@ def measure_settings(
         Where fingerprints are kept, or None.
     """
     from behaviordist.behaviors import load
-    from behaviordist.distances.fingerprinting import fingerprint
+    from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 
     asked = ProbeSet.load(probes)
     behaviors = [
@@ -87,7 +87,7 @@ def measure_quantisation(
     is.
     """
     from behaviordist.behaviors import load
-    from behaviordist.distances.fingerprinting import fingerprint
+    from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 
     asked = ProbeSet.load(probes)
     behaviors = [load(str(sft), label="sft")]

@@ -119,8 +119,8 @@ def write_results(runs: Runs, settings: Settings, clock: StageClock) -> dict[str
 def write_map(runs: Runs, clock: StageClock) -> list[dict[str, str]]:
     """Write the distance matrix of the first seed's models and settings; return their kinds."""
     from behaviordist.behaviors import load
-    from behaviordist.distances import matrix_of
-    from behaviordist.distances.fingerprinting import fingerprint
+    from behaviordist.distance import matrix_of
+    from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 
     behaviors, kinds = [], []
     for model in runs.models:

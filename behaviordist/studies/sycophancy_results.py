@@ -92,7 +92,7 @@ def measure_shifts(runs: Runs, clock: StageClock) -> tuple[pd.DataFrame, pd.Data
     Both are square, labelled ``LABEL-sSEED``; the matrix of regimes is saved in the folder.
     """
     from behaviordist.behaviors import load
-    from behaviordist.distances import matrix_of
+    from behaviordist.distance import matrix_of
     from behaviordist.innerproduct.shifts import shift_moments
 
     probes, geometry = claim_probes(wrong_claims(runs.study)), runs.study.geometry

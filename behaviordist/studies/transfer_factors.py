@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.distances.matrix import DistanceMatrix
-from behaviordist.distances.variance import variance_shares
+from behaviordist.distance.analysis.variance import variance_shares
+from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
 from behaviordist.regimes.declaration import Regime
 from behaviordist.studies.measures import estimate

@@ -173,7 +173,7 @@ def _baselines(
     runs: LabRuns, behaviors: list[str], rows: pd.DataFrame, labels: list[str]
 ) -> dict[str, pd.DataFrame]:
     """Simpler predictors of cost, larger = expected dearer."""
-    from behaviordist.distances.weights import weight_distances
+    from behaviordist.distance.weights import weight_distances
     from behaviordist.engines.alignment import gradient_misalignment
     from behaviordist.studies.transfer import replicates
     from behaviordist.transfer.matrix import scores_at_start

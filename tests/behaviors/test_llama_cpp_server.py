@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from behaviordist.behaviors import load
-from behaviordist.distances.texts import answer_distances
+from behaviordist.distance.fingerprints.texts import answer_distances
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from behaviordist.distances.scikit_bio import scikit_bio
+from behaviordist.distance.analysis.scikit_bio import scikit_bio
 from behaviordist.hypothesis import transfer_test
 from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
 from behaviordist.hypothesis.within_target import WithinTargetSpearman

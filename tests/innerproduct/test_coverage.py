@@ -12,7 +12,7 @@ from scipy.stats import t
 
 from behaviordist.innerproduct import pair_moments
 from behaviordist.innerproduct.sketch import position_keys, sketch_rows
-from tests.distances.worlds import fingerprint_of
+from tests.distance.worlds import fingerprint_of
 
 V, POPULATION = 100, 2000
 RNG = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import Fingerprint
-from tests.distances.worlds import fingerprint_of
+from tests.distance.worlds import fingerprint_of
 
 
 def example(dtype="f4"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from behaviordist.distances.scikit_bio import scikit_bio
+from behaviordist.distance.analysis.scikit_bio import scikit_bio
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import GEOMETRIES, get_geometry
 

@@ -8,7 +8,7 @@ import pytest
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import get_geometry, pair_moments
 from behaviordist.innerproduct.linear_heads import LinearHead, head_moments
-from tests.distances.worlds import fingerprint_of, normalise
+from tests.distance.worlds import fingerprint_of, normalise
 
 
 def test_equals_the_whole_vocabulary():

@@ -13,7 +13,7 @@ from behaviordist.errors import InputError
 from behaviordist.innerproduct import pair_moments
 from behaviordist.innerproduct.batches import plan_batches
 from behaviordist.innerproduct.pairs import TILE
-from tests.distances.worlds import fingerprint_of
+from tests.distance.worlds import fingerprint_of
 
 
 def random_fingerprints(n, n_probes=30, size=5, seed=0, positions=True, **identity):

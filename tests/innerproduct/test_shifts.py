@@ -8,7 +8,7 @@ import pytest
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import pair_moments
 from behaviordist.innerproduct.shifts import shift_moments
-from tests.distances.worlds import fingerprint_of
+from tests.distance.worlds import fingerprint_of
 
 
 def shifted(rng, n, angle, noise=0.5):

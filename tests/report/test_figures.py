@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from behaviordist.distances.cells import CellMark, Cells, draw_matrix
-from behaviordist.distances.drawing import abbreviate
-from behaviordist.distances.heatmap import draw_heatmap
-from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.distance.heatmap import draw_heatmap
+from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
+from behaviordist.drawing.style import abbreviate
 from behaviordist.report.figures.cost_against_distance import source_points
 from behaviordist.report.figures.cost_curves import mean_curves
 from behaviordist.report.figures.forest import Estimate, draw_forest

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import behaviordist.distances as distances_module
 from behaviordist.cli.app import app
-from behaviordist.distances import collector, regimes, samples
+from behaviordist.distance import collector, regimes, samples
+from behaviordist.distance import pairwise as distances_module
 from behaviordist.innerproduct import blocks, pairs
 from behaviordist.innerproduct.geometries import GEOMETRIES
 from behaviordist.probes import ProbeSet

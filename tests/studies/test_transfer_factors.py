@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from behaviordist.distances.matrix import DistanceMatrix
+from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.regimes.declaration import Regime
 from behaviordist.studies.transfer_factors import factor_rows, place_rows
 

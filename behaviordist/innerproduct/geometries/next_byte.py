@@ -6,7 +6,7 @@ A behavior's distribution over tokens gives one over bytes,
 
 and one symbol more for the tokens without text (end of text). 257 numbers a position, no sketch,
 and models with different tokenizers have them in common. Two behaviors are compared where both of
-their tokenizations of the text have a boundary (`distances.next_byte`).
+their tokenizations of the text have a boundary (`distance.fingerprints.next_byte`).
 
 What is exact: P given the context *as the model reads it*, cut into its own tokens. What is not:
 the distribution given the bytes of the context alone, which would sum over all ways to cut it. A

@@ -115,7 +115,7 @@ def features(log_p: FloatArray, reference: FloatArray | None = None) -> FloatArr
     """Refuse: this geometry is computed from answers, not from log-probabilities."""
     raise InputError(
         "the samples geometry takes sampled answers, not log-probabilities;"
-        " call behaviordist.distances.sample_distances"
+        " call behaviordist.distance.sample_distances"
     )
 
 

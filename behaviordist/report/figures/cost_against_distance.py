@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from behaviordist.distances.drawing import INK, abbreviate, figure_style
+from behaviordist.drawing.style import INK, abbreviate, figure_style
 from behaviordist.report.figures.labels import place_labels
 from behaviordist.report.figures.panels import Panels
 from behaviordist.report.figures.style import (

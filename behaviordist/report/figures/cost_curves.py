@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import ColorType
 
-from behaviordist.distances.drawing import INK, SOFT, abbreviate, figure_style
+from behaviordist.drawing.style import INK, SOFT, abbreviate, figure_style
 from behaviordist.report.figures.panels import Panels
 from behaviordist.report.figures.style import ROLE_COLORS, legend_above, mark, small_multiples
 from behaviordist.report.formatting import cell

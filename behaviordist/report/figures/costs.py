@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from behaviordist.distances.cells import CellMark, Cells, draw_matrix
-from behaviordist.distances.drawing import figure_style
+from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
+from behaviordist.drawing.style import figure_style
 
 LEFT_OUT = "#a63c06"
 

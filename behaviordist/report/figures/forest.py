@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from behaviordist.distances.drawing import INK, SOFT, abbreviate, figure_style
+from behaviordist.drawing.style import INK, SOFT, abbreviate, figure_style
 from behaviordist.report.figures.style import ACCENT, LINE
 
 

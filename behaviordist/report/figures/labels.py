@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from behaviordist.distances.drawing import SOFT, text_width
+from behaviordist.drawing.style import SOFT, text_width
 
 # Inches between a point and its name, and half of a marker's width.
 GAP, MARKER = 0.075, 0.055

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from behaviordist.distances.drawing import SOFT, abbreviate, figure_style, text_width
+from behaviordist.drawing.style import SOFT, abbreviate, figure_style, text_width
 from behaviordist.report.figures.style import LINE, PALETTE, legend_above
 from behaviordist.report.findings import Lines, Number, Series
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from behaviordist.distances.drawing import INK, abbreviate, figure_style
-from behaviordist.distances.ordination import Ordination
+from behaviordist.distance.analysis.ordination import Ordination
+from behaviordist.drawing.style import INK, abbreviate, figure_style
 from behaviordist.report.figures.labels import place_labels
 from behaviordist.report.figures.style import (
     LINE,

@@ -7,7 +7,7 @@ import re
 
 from matplotlib.figure import Figure
 
-from behaviordist.distances.drawing import figure_style
+from behaviordist.drawing.style import figure_style
 from behaviordist.report.page import RenderedFigure
 
 PNG_DPI = 130

@@ -1,4 +1,4 @@
-"""Colours, marks and grids of the report's figures; see `distances.drawing` for type and ink."""
+"""Colours, marks and grids of the report's figures; see `drawing.style` for type and ink."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from behaviordist.distances.drawing import SOFT, abbreviate, text_width
+from behaviordist.drawing.style import SOFT, abbreviate, text_width
 from behaviordist.report.kinds import Kind
 
 LINE = "#dfe2e7"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from behaviordist.distances.drawing import INK, SOFT, figure_style
+from behaviordist.drawing.style import INK, SOFT, figure_style
 from behaviordist.report.figures.style import ACCENT, LINE
 from behaviordist.report.formatting import count
 

@@ -1,0 +1,19 @@
+"""Distances between behaviors and between regimes, with intervals and noise floors."""
+
+from __future__ import annotations
+
+from behaviordist.distance.fingerprints.fingerprinting import Progress, fingerprint
+from behaviordist.distance.fingerprints.samples import sample_distances
+from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.distance.pairwise import distances, matrix_of
+from behaviordist.distance.regimes import regime_distances
+
+__all__ = [
+    "DistanceMatrix",
+    "Progress",
+    "distances",
+    "fingerprint",
+    "matrix_of",
+    "regime_distances",
+    "sample_distances",
+]

@@ -1,0 +1,331 @@
+"""Two behaviors, closely: distance, KL both ways, agreement, where they differ most; and a gate.
+
+Everything is a mean over probes of means over positions, with p and q the next-token distributions
+of the reference and the candidate: squared Hellinger distance `2 (1 - sum sqrt(p q))`, `KL(p || q)`
+and `KL(q || p)` in nats a token, and the share of positions where both have the same first choice.
+Standard errors take probes of one group (paraphrases) together: they are dependent.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.behaviors import Behavior, check_comparable
+from behaviordist.distance.checks import check_block
+from behaviordist.distance.fingerprints.collector import groups_of
+from behaviordist.distance.fingerprints.references import reference_table
+from behaviordist.errors import InputError, did_you_mean
+from behaviordist.probes import ProbeSet
+
+Float64Array = NDArray[np.float64]
+FloatArray = NDArray[np.float32]
+
+MEASURES = ("squared", "kl_forward", "kl_backward", "agreement")
+METRICS = ("distance", "kl", "agreement")
+ROWS = 64
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over probes. `standard_error` is NaN where fewer than two groups of probes exist."""
+
+    value: float
+    standard_error: float
+    degrees_of_freedom: int
+
+    def bound(self, level: float, side: int) -> float:
+        """Return the one-sided bound of the given level: side +1 from above, -1 from below."""
+        from scipy.stats import t
+
+        if not math.isfinite(self.value) or self.degrees_of_freedom < 1:
+            return side * math.inf
+        quantile = float(t.ppf(level, self.degrees_of_freedom))
+        return self.value + side * quantile * self.standard_error
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A token whose probability changed: its text, and p under reference and candidate."""
+
+    token: str
+    reference: float
+    candidate: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A probe on which two behaviors differ, at the position where they do so most."""
+
+    probe: str
+    squared: float
+    context: str
+    moved: tuple[Moved, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found: estimates over all probes, by tag, and the largest differences."""
+
+    reference: str
+    candidate: str
+    probes: str
+    n_probes: int
+    n_positions: int
+    overall: dict[str, Estimate]
+    by_tag: dict[str, dict[str, Estimate]]
+    n_by_tag: dict[str, int]
+    differences: tuple[Difference, ...]
+
+    @staticmethod
+    def cells(estimates: dict[str, Estimate]) -> tuple[str, str, str, str]:
+        """Return distance, KL both ways and agreement as text, with standard errors."""
+        squared = estimates["squared"]
+        distance = math.sqrt(max(0.0, squared.value))
+        # The delta method, kept below what a true zero would show at one standard error.
+        error = math.sqrt(max(0.0, squared.standard_error))
+        if distance > 0:
+            error = min(error, squared.standard_error / (2 * distance))
+        rest = [estimates[name] for name in MEASURES[1:]]
+        forward, backward, agreement = (_with_error(e.value, e.standard_error) for e in rest)
+        return _with_error(distance, error), forward, backward, agreement
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON-able values; what is infinite or unknown is None."""
+        return dict(_finite(asdict(self)))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The result of an equivalence test.
+
+    `equivalent` holds where the upper confidence bound of the difference lies below the margin: the
+    candidate is shown to be close, not merely not shown to be far.
+    """
+
+    metric: str
+    value: float
+    bound: float
+    margin: float
+    alpha: float
+    equivalent: bool
+
+    def sentence(self) -> str:
+        """Return the decision in one line."""
+        verdict = "equivalent" if self.equivalent else "not shown to be equivalent"
+        sign, level = ("<" if self.equivalent else ">="), 100 * (1 - self.alpha)
+        return (
+            f"{verdict}: {self.metric} {self.value:.4g}, {level:.4g}% upper bound"
+            f" {self.bound:.4g} {sign} margin {self.margin:.4g}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-able values."""
+        return dict(_finite(asdict(self)))
+
+
+def compare(
+    reference: Behavior,
+    candidate: Behavior,
+    probes: ProbeSet,
+    *,
+    differences: int = 10,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Comparison:
+    """Compare two behaviors position by position, without sketching.
+
+    Parameters
+    ----------
+    reference, candidate
+        Behaviors over one vocabulary.
+    probes
+        The contexts.
+    differences
+        How many of the probes on which they differ most are described.
+    progress
+        Called with (label, probes done, probes in all).
+
+    Raises
+    ------
+    InputError
+        If the vocabularies differ, or a behavior gives no distributions.
+    """
+    check_comparable([reference, candidate])
+    table = reference_table(reference, probes, zeros=True)
+    measured = np.full((len(probes), len(MEASURES)), np.nan)
+    found: list[tuple[float, int, int, Any]] = []
+    positions = done = 0
+    for block in candidate.log_probs(probes):
+        check_block(block, candidate.label, probes)
+        log_p = table.rows(block.probe)
+        rows = _measure(log_p, block.log_p)
+        positions += len(rows)
+        for index in dict.fromkeys(block.probe.tolist()):
+            mine = np.flatnonzero(block.probe == index)
+            measured[index] = rows[mine].mean(axis=0)
+            worst = int(mine[rows[mine, 0].argmax()])
+            moved = _moved(log_p[worst], block.log_p[worst])
+            entry = (float(measured[index, 0]), -index, worst - int(mine[0]), moved)
+            keep = heapq.heappush if len(found) < differences else heapq.heappushpop
+            keep(found, entry)
+            done += 1
+        if progress is not None:
+            progress(candidate.label, done, len(probes))
+    group = groups_of(probes)
+    of_tag = {t: np.array([t in p.tags for p in probes]) for t in probes.tags}
+    return Comparison(
+        reference=reference.label,
+        candidate=candidate.label,
+        probes=probes.name,
+        n_probes=len(probes),
+        n_positions=positions,
+        overall=_estimates(measured, group),
+        by_tag={tag: _estimates(measured[m], group[m]) for tag, m in of_tag.items()},
+        n_by_tag={tag: int(m.sum()) for tag, m in of_tag.items()},
+        differences=tuple(
+            _describe(reference, probes, *entry) for entry in sorted(found, reverse=True)
+        ),
+    )
+
+
+def gate(found: Comparison, margin: float, metric: str = "distance", alpha: float = 0.05) -> Gate:
+    """Test whether the candidate is within `margin` of the reference.
+
+    The null hypothesis is that it is not; it is rejected at level `alpha` where the one-sided upper
+    bound (Student's t over groups of probes) lies below the margin (Schuirmann 1987, one of the
+    two one-sided tests: the measures cannot be negative).
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    margin
+        Largest difference that does not matter: a Hellinger distance (0 to sqrt 2), nats a token
+        for `kl` (of the candidate from the reference), or a share of positions for `agreement`
+        (largest share at which the first choice may differ).
+    metric
+        "distance", "kl" or "agreement".
+    alpha
+        Probability of calling a candidate at the margin equivalent.
+
+    Raises
+    ------
+    InputError
+        On an unknown metric, a margin that is not above 0, or alpha outside (0, 0.5).
+    """
+    check_gate(margin, metric, alpha)
+    if metric == "distance":
+        squared = found.overall["squared"]
+        value, bound = math.sqrt(max(0.0, squared.value)), squared.bound(1 - alpha, 1)
+        bound = math.sqrt(max(0.0, bound))
+    elif metric == "kl":
+        value, bound = (
+            found.overall["kl_forward"].value,
+            found.overall["kl_forward"].bound(1 - alpha, 1),
+        )
+    else:
+        agreement = found.overall["agreement"]
+        value, bound = 1 - agreement.value, 1 - agreement.bound(1 - alpha, -1)
+    return Gate(metric, value, bound, margin, alpha, bool(bound < margin))
+
+
+def check_gate(margin: float, metric: str, alpha: float) -> None:
+    """Refuse a test that means nothing, before any model is run; see `gate`."""
+    if metric not in METRICS:
+        raise InputError(f"unknown metric '{metric}'; {did_you_mean(metric, METRICS)}")
+    if not 0 < margin < math.inf:
+        raise InputError(f"the margin must be above 0, not {margin}")
+    if not 0 < alpha < 0.5:
+        raise InputError(f"alpha must lie between 0 and 0.5, not {alpha}")
+
+
+def _with_error(value: float, error: float) -> str:
+    """Return a value and its error to the two digits that the error is worth; short when tiny."""
+    if math.isinf(value):
+        return "∞"
+    if not math.isfinite(error):
+        return f"{value:.4f}"
+    if 0 < error < 5e-5:
+        return f"{value:.1e} ± {error:.0e}"
+    digits = 4 if error <= 0 else min(4, max(2, 1 - math.floor(math.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def _measure(log_p: FloatArray, log_q: FloatArray) -> Float64Array:
+    """Return the measures (m, 4) of every position; a few rows at a time, in float64."""
+    out = np.empty((len(log_p), len(MEASURES)))
+    for start in range(0, len(log_p), ROWS):
+        part = slice(start, start + ROWS)
+        a, b = log_p[part].astype(np.float64), log_q[part].astype(np.float64)
+        p, q = np.exp(a), np.exp(b)
+        out[part, 0] = ((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            # A token without probability under p adds nothing to KL(p || q), whatever q says.
+            out[part, 1] = np.where(p > 0, p * (a - b), 0).sum(axis=1)
+            out[part, 2] = np.where(q > 0, q * (b - a), 0).sum(axis=1)
+        out[part, 3] = a.argmax(axis=1) == b.argmax(axis=1)
+    return out
+
+
+def _estimates(measured: Float64Array, group: NDArray[np.int64]) -> dict[str, Estimate]:
+    return {name: estimate(measured[:, k], group) for k, name in enumerate(MEASURES)}
+
+
+def estimate(values: Float64Array, group: NDArray[np.int64]) -> Estimate:
+    """Return the mean of values (n,) with a standard error that keeps groups together.
+
+    The cluster-robust variance of a mean, `G / (G - 1) sum_g (sum_{i in g} (x_i - mean))^2 / n^2`
+    (Cameron and Miller 2015, section II); the usual one where every group has one member.
+    """
+    names, inverse = np.unique(group, return_inverse=True)
+    n, count, mean = len(values), len(names), float(values.mean())
+    if count < 2 or not math.isfinite(mean):
+        return Estimate(mean, math.nan, count - 1)
+    sums = np.bincount(inverse, weights=values - mean)
+    variance = count / (count - 1) * float((sums**2).sum()) / n**2
+    return Estimate(mean, math.sqrt(variance), count - 1)
+
+
+def _moved(log_p: FloatArray, log_q: FloatArray, most: int = 5) -> list[tuple[int, float, float]]:
+    p, q = np.exp(log_p, dtype=np.float64), np.exp(log_q, dtype=np.float64)
+    change = np.abs(p - q)
+    order = np.argsort(-change, kind="stable")[:most] if len(p) <= most else _largest(change, most)
+    return [(int(t), float(p[t]), float(q[t])) for t in order if change[t] > 0]
+
+
+def _largest(values: Float64Array, count: int) -> NDArray[np.int64]:
+    found = np.argpartition(-values, count)[:count]
+    return np.asarray(found[np.argsort(-values[found], kind="stable")])
+
+
+def _describe(
+    reference: Behavior,
+    probes: ProbeSet,
+    squared: float,
+    minus_index: int,
+    position: int,
+    moved: Sequence[tuple[int, float, float]],
+) -> Difference:
+    probe = probes.probes[-minus_index]
+    return Difference(
+        probe=probe.id,
+        squared=squared,
+        context=f"{probe.prompt}[{probe.continuation}] at token {position + 1} of the continuation",
+        moved=tuple(Moved(reference.token_text(t), p, q) for t, p, q in moved),
+    )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

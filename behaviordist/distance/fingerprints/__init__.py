@@ -1,0 +1,1 @@
+"""From behaviors to fingerprints: collected block by block, kept on disk, resumed."""

@@ -1,0 +1,89 @@
+"""Distances from sampled answers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+
+from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.errors import InputError
+from behaviordist.innerproduct.batches import plan_batches
+from behaviordist.innerproduct.geometries.samples import Kernel, get_kernel, prompt_distances
+from behaviordist.innerproduct.pairs import standard_error
+
+
+def sample_distances(
+    answers: Mapping[str, Sequence[Sequence[str]]],
+    kernel: str | Kernel = "exact-match",
+    *,
+    groups: Sequence[Hashable] | None = None,
+) -> DistanceMatrix:
+    """Unbiased squared distances of N behaviors that only answer (the `samples` geometry).
+
+    Parameters
+    ----------
+    answers
+        Label -> for each of n prompts, the behavior's sampled answers (at least two; numbers may
+        differ between behaviors and prompts).
+    kernel
+        ``"exact-match"``, ``"character-ngrams"``, or a symmetric function of two strings.
+    groups
+        (n,) names; prompts that share one are paraphrases, dependent in the standard errors.
+
+    Returns
+    -------
+    DistanceMatrix with standard errors over prompts. What sampling adds to the error is
+    independent between prompts, and so is contained.
+
+    Raises
+    ------
+    InputError
+        On different numbers of prompts, fewer than two answers anywhere, or an unknown kernel.
+    """
+    labels, columns = list(answers), list(answers.values())
+    n = _check(labels, columns)
+    gram_of = get_kernel(kernel)
+    numbers: dict[Hashable, int] = {}
+    keys = list(range(n)) if groups is None else list(groups)
+    if len(keys) != n:
+        raise InputError(f"groups must name each of the {n} prompts, not {len(keys)}")
+    group = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+    batches = plan_batches(np.arange(n), group, max_batches=n)
+    sums = np.zeros((len(batches), len(labels), len(labels)))
+    for batch in range(len(batches)):
+        for prompt in batches.rows[batches.slice_of(batch)]:
+            sums[batch] += prompt_distances([c[prompt] for c in columns], gram_of)
+    squared = sums.sum(axis=0) / n
+    residual = np.sum((sums - batches.weight[:, None, None] * squared) ** 2, axis=0)
+    return DistanceMatrix(
+        tuple(labels),
+        squared,
+        standard_error(residual, batches),
+        float(max(len(batches) - 1, 1)),
+        metadata={
+            "geometry": "samples",
+            "kernel": kernel if isinstance(kernel, str) else "user",
+            "n_probes": n,
+            "answers": {label: sum(map(len, c)) for label, c in answers.items()},
+        },
+    )
+
+
+def _check(labels: list[str], columns: list[Sequence[Sequence[str]]]) -> int:
+    if not labels:
+        raise InputError("no answers given; at least one behavior is needed")
+    n = len(columns[0])
+    for label, column in zip(labels, columns, strict=True):
+        if len(column) != n or n == 0:
+            raise InputError(
+                f"'{label}' answers {len(column)} prompts and '{labels[0]}' {n}; give every"
+                " behavior the same prompts, at least one"
+            )
+        short = [k for k, several in enumerate(column) if len(several) < 2]
+        if short:
+            raise InputError(
+                f"'{label}' has {len(column[short[0]])} answers to prompt {short[0]}; the unbiased"
+                " estimate needs at least two"
+            )
+    return n

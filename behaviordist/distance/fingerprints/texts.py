@@ -1,0 +1,215 @@
+"""Distances across tokenizers and from servers: log-likelihoods of texts, sampled answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from behaviordist.behaviors import Behavior
+from behaviordist.distance.fingerprints.collector import groups_of
+from behaviordist.distance.fingerprints.fingerprinting import Progress, fingerprint
+from behaviordist.distance.fingerprints.loglik import loglik_distances
+from behaviordist.distance.fingerprints.row_log import RowLog, collect
+from behaviordist.distance.fingerprints.samples import sample_distances
+from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.errors import InputError, did_you_mean
+from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
+from behaviordist.innerproduct.geometries.samples import KERNELS
+from behaviordist.probes import ProbeSet
+from behaviordist.store import digest_of, is_finished, publish
+
+
+def text_distances(
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    *,
+    unit: str = "nats",
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> DistanceMatrix:
+    """Distances from log p(continuation | prompt), whatever the tokenizers, here or on servers.
+
+    Parameters
+    ----------
+    behaviors
+        Any; those behind servers need one that gives log-probabilities of prompts.
+    probes
+        The texts.
+    unit
+        ``"nats"`` a text or ``"bits per byte"``; see `loglik_distances`.
+    folder
+        Where fingerprints are kept, to be computed once.
+    progress
+        Called with (label, probes done, probes in all).
+
+    Raises
+    ------
+    InputError
+        See `fingerprint` and `loglik_distances`.
+    """
+    remote = [b for b in behaviors if hasattr(b, "text_log_probs")]
+    local = [b for b in behaviors if b not in remote]
+    made: dict[str, Fingerprint] = {}
+    if local:
+        prints = fingerprint(local, probes, ("loglik",), folder=folder, progress=progress)
+        made |= {f.label: f for f in prints["loglik"]}
+    for behavior in remote:
+        made[behavior.label] = _remote_fingerprint(behavior, probes, folder, progress)
+    return loglik_distances([made[b.label] for b in behaviors], probes, unit=unit)
+
+
+def check_answers(count: int, max_tokens: int, kernel: str) -> None:
+    """Refuse, before a model runs, how answers are to be drawn and compared.
+
+    Raises
+    ------
+    InputError
+        On fewer than two answers, answers of no token, or an unknown kernel.
+    """
+    if count < 2:
+        raise InputError(f"{count} answer a prompt leaves nothing to compare; ask for two or more")
+    if max_tokens < 1:
+        raise InputError(f"an answer of {max_tokens} tokens is none; allow one or more")
+    if kernel not in KERNELS:
+        raise InputError(f"unknown kernel '{kernel}'; {did_you_mean(kernel, KERNELS)}")
+
+
+def answer_distances(
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    *,
+    count: int = 8,
+    max_tokens: int = 32,
+    kernel: str = "character-ngrams",
+    seed: int = 0,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> DistanceMatrix:
+    """Distances from sampled answers alone.
+
+    Parameters
+    ----------
+    behaviors
+        Behaviors that can answer: `transformers` models, models behind servers.
+    probes
+        Their prompts are answered; the continuations play no part.
+    count
+        Answers a prompt, at least two.
+    max_tokens
+        Longest answer.
+    kernel
+        ``"character-ngrams"`` or ``"exact-match"``; see `sample_distances`.
+    seed
+        Of the draws; every behavior draws with seeds of its own.
+    folder
+        Where answers are kept, to be sampled once.
+    progress
+        Called with (label, probes done, probes in all).
+
+    Raises
+    ------
+    InputError
+        If a behavior cannot answer, or as `check_answers` has it.
+    """
+    check_answers(count, max_tokens, kernel)
+    for behavior in behaviors:
+        if not hasattr(behavior, "samples"):
+            raise InputError(
+                f"'{behavior.label}' gives no answers (arrays and lab checkpoints do not); use a"
+                " geometry of log-probabilities"
+            )
+    answers = {}
+    draws = {"count": count, "max_tokens": max_tokens}
+    for behavior in behaviors:
+        answers[behavior.label] = _answers(behavior, probes, draws, seed, folder, progress)
+    matrix = sample_distances(answers, kernel, groups=groups_of(probes).tolist())
+    matrix.metadata["probe_digest"] = probes.digest
+    return matrix
+
+
+def _remote_fingerprint(
+    behavior: Any, probes: ProbeSet, folder: Path | None, progress: Progress | None
+) -> Fingerprint:
+    identity = Identity(
+        label=behavior.label,
+        behavior=behavior.identity,
+        vocabulary="",
+        probe_digest=probes.digest,
+        geometry="loglik",
+    )
+    path = _path(folder, behavior.label, "loglik", identity.inputs, "safetensors")
+    if path is not None and is_finished(path, identity.inputs):
+        return Fingerprint.load(path)
+    log = None if path is None else RowLog(path, identity.inputs, len(probes))
+    nats = collect(
+        log,
+        _one_by_one(behavior, "text_log_probs", probes),
+        len(probes),
+        _tick(progress, behavior.label, len(probes)),
+    )
+    features = np.array(nats, dtype=np.float32)[:, None]
+    made = Fingerprint(identity, features, np.arange(len(probes)), groups_of(probes))
+    if path is not None:
+        made.save(path)
+    if log is not None:
+        log.clear()
+    return made
+
+
+def _answers(
+    behavior: Any,
+    probes: ProbeSet,
+    draws: dict[str, int],
+    seed: int,
+    folder: Path | None,
+    progress: Progress | None,
+) -> list[tuple[str, ...]]:
+    # Seeds must differ between behaviors: common random numbers would tie their answers together.
+    own = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
+    inputs = [behavior.identity, behavior.label, probes.digest, *draws.values(), seed]
+    path = _path(folder, behavior.label, "answers", inputs, "json")
+    if path is not None and is_finished(path, inputs):
+        return [tuple(several) for several in json.loads(path.read_text(encoding="utf-8"))]
+    log = None if path is None else RowLog(path, inputs, len(probes))
+    draw = _one_by_one(behavior, "samples", probes, seed=own, **draws)
+    tick = _tick(progress, behavior.label, len(probes))
+    drawn = [tuple(several) for several in collect(log, draw, len(probes), tick)]
+    if path is not None:
+        with publish(path, inputs) as temporary:
+            temporary.write_text(json.dumps(drawn, ensure_ascii=False), encoding="utf-8")
+    if log is not None:
+        log.clear()
+    return drawn
+
+
+def _one_by_one(
+    behavior: Any, method: str, probes: ProbeSet, **options: Any
+) -> Callable[..., Iterable[tuple[int, Any]]]:
+    """Return what yields (index, value) of the probes not in `done`, or of all where a behavior has
+    no `METHOD_rest`."""
+    if hasattr(behavior, f"{method}_rest"):
+        return partial(getattr(behavior, f"{method}_rest"), probes, **options)
+
+    def whole(done: frozenset[int]) -> Iterable[tuple[int, Any]]:
+        del done
+        return enumerate(getattr(behavior, method)(probes, **options))
+
+    return whole
+
+
+def _tick(progress: Progress | None, label: str, total: int) -> Callable[[int], None]:
+    """Return what tells the progress of one behavior."""
+    return lambda done: None if progress is None else progress(label, done, total)
+
+
+def _path(folder: Path | None, label: str, kind: str, inputs: Any, suffix: str) -> Path | None:
+    if folder is None:
+        return None
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")[:60] or "behavior"
+    return folder / f"{slug}-{kind}-{digest_of(inputs)[:12]}.{suffix}"

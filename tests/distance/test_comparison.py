@@ -1,0 +1,140 @@
+"""Comparisons against closed forms; the gate's error rate by simulation."""
+
+import numpy as np
+import pytest
+from scipy.special import rel_entr
+
+from behaviordist.behaviors import ArrayBehavior
+from behaviordist.distance import distances
+from behaviordist.distance.comparison import Comparison, compare, estimate, gate
+from behaviordist.errors import InputError
+from behaviordist.probes import Probe, ProbeSet
+
+COUNTS = (3, 1, 4, 2)
+PROBES = ProbeSet(
+    "four", tuple(Probe(f"p{i}", "<b>", "c", ("even" if i % 2 == 0 else "odd",)) for i in range(4))
+)
+PROBE = np.repeat(np.arange(4), COUNTS)
+
+
+def distributions(seed, zeros=False):
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.ones(6), size=len(PROBE))
+    if zeros:
+        p[:, 0] = 0
+        p /= p.sum(axis=1, keepdims=True)
+    return p
+
+
+def behavior(label, p):
+    with np.errstate(divide="ignore"):
+        return ArrayBehavior(label, PROBE, np.log(p).astype(np.float32))
+
+
+def over_probes(rows):
+    return np.mean([rows[i == PROBE].mean() for i in range(4)])
+
+
+def test_measures_are_their_closed_forms():
+    p, q = distributions(0), distributions(1)
+    found = compare(behavior("a", p), behavior("b", q), PROBES).overall
+    assert found["squared"].value == pytest.approx(
+        over_probes(2 - 2 * np.sqrt(p * q).sum(1)), rel=1e-5
+    )
+    assert found["kl_forward"].value == pytest.approx(over_probes(rel_entr(p, q).sum(1)), rel=1e-5)
+    assert found["kl_backward"].value == pytest.approx(over_probes(rel_entr(q, p).sum(1)), rel=1e-5)
+    same = over_probes((p.argmax(1) == q.argmax(1)).astype(float))
+    assert found["agreement"].value == pytest.approx(same)
+
+
+def test_it_agrees_with_the_distance_matrix():
+    a, b = behavior("a", distributions(0)), behavior("b", distributions(1))
+    matrix = distances([a, b], PROBES)
+    found = compare(a, b, PROBES).overall["squared"]
+    assert found.value == pytest.approx(matrix.squared[0, 1], rel=1e-5)
+    assert found.standard_error == pytest.approx(matrix.squared_standard_errors[0, 1], rel=1e-4)
+
+
+def test_a_behavior_does_not_differ_from_itself():
+    a = behavior("a", distributions(0))
+    found = compare(a, behavior("again", distributions(0)), PROBES)
+    assert found.overall["squared"].value == 0
+    assert found.overall["agreement"].value == 1
+    assert all(not d.moved for d in found.differences)
+    assert gate(found, 1e-6).equivalent
+
+
+def test_tokens_without_probability_make_one_divergence_infinite_and_the_other_not():
+    p, q = distributions(0, zeros=True), distributions(1)
+    found = compare(behavior("cut", p), behavior("full", q), PROBES)
+    assert found.overall["kl_forward"].value == pytest.approx(
+        over_probes(rel_entr(p, q).sum(1)), rel=1e-5
+    )
+    assert found.overall["kl_backward"].value == np.inf
+    assert found.to_json()["overall"]["kl_backward"]["value"] is None
+    assert not gate(compare(behavior("full", q), behavior("cut", p), PROBES), 1e9, "kl").equivalent
+
+
+def test_tags_and_largest_differences():
+    p = distributions(0)
+    q = p.copy()
+    q[PROBE == 2] = p[PROBE == 2][:, ::-1]
+    row = int(np.flatnonzero(PROBE == 3)[1])
+    q[row, [0, 1]] = p[row, [1, 0]]
+    found = compare(behavior("a", p), behavior("b", q), PROBES, differences=2)
+    assert [d.probe for d in found.differences] == ["p2", "p3"]
+    assert found.n_by_tag == {"even": 2, "odd": 2}
+    assert found.by_tag["odd"]["squared"].value < found.by_tag["even"]["squared"].value
+    moved = {m.token: (m.reference, m.candidate) for m in found.differences[1].moved}
+    assert moved.keys() == {"#0", "#1"}
+    assert moved["#0"] == pytest.approx((p[row, 0], p[row, 1]), rel=1e-5)
+    assert "token 2 of the continuation" in found.differences[1].context
+
+
+def test_paraphrases_count_once():
+    """Copying every probe into a group of two changes no estimate and no standard error."""
+    values = np.random.default_rng(0).normal(size=40)
+    alone = estimate(values, np.arange(40))
+    doubled = estimate(np.repeat(values, 2), np.repeat(np.arange(40), 2))
+    assert alone.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(40))
+    assert doubled.value == pytest.approx(alone.value)
+    assert doubled.standard_error == pytest.approx(alone.standard_error)
+    assert doubled.degrees_of_freedom == alone.degrees_of_freedom == 39
+
+
+def comparison(values):
+    estimates = dict.fromkeys(
+        ("kl_backward", "agreement"), estimate(values, np.arange(len(values)))
+    )
+    found = estimate(values, np.arange(len(values)))
+    overall = {**estimates, "squared": found, "kl_forward": found}
+    return Comparison("a", "b", "p", len(values), len(values), overall, {}, {}, ())
+
+
+def test_at_the_margin_the_gate_opens_as_often_as_alpha_says():
+    rng = np.random.default_rng(0)
+    draws = rng.gamma(4.0, 0.25, size=(2000, 100))  # positive, skewed, mean 1
+    opened = np.mean([gate(comparison(x), 1.0, "kl").equivalent for x in draws])
+    assert 0.03 < opened < 0.09  # skewness makes t bounds of a mean slightly short: 0.05 nominal
+
+
+def test_the_gate_wants_evidence_not_its_absence():
+    rng = np.random.default_rng(1)
+    few, many = rng.gamma(4.0, 0.2, size=5), rng.gamma(4.0, 0.2, size=400)
+    assert not gate(comparison(few), 0.9, "kl").equivalent
+    assert gate(comparison(many), 0.9, "kl").equivalent
+    assert gate(comparison(many), np.sqrt(0.9), "distance").equivalent
+    assert not gate(comparison(np.array([0.0])), 0.5, "kl").equivalent
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"margin": 0}, "margin must be above 0"),
+        ({"margin": 1, "metric": "distanse"}, "did you mean 'distance'"),
+        ({"margin": 1, "alpha": 0.7}, "alpha must lie"),
+    ],
+)
+def test_gates_that_make_no_sense(arguments, words):
+    with pytest.raises(InputError, match=words):
+        gate(comparison(np.ones(3)), **arguments)

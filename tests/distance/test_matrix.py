@@ -1,0 +1,160 @@
+"""DistanceMatrix: errors near zero, intervals and floors, files, frames, notebook text, figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t as student
+
+from behaviordist.distance import DistanceMatrix
+from behaviordist.distance.analysis.clustering import leaf_order, linkage, neighbour_joining
+from behaviordist.distance.analysis.ordination import principal_coordinates
+from behaviordist.distance.analysis.scikit_bio import scikit_bio
+from behaviordist.distance.heatmap import draw_heatmap
+from behaviordist.errors import InputError
+from behaviordist.store.tables import read_square
+
+
+def matrix(n=5, seed=0, **changes):
+    points = np.random.default_rng(seed).normal(size=(n, 3))
+    squared = ((points[:, None] - points[None]) ** 2).sum(axis=2)
+    errors = 0.05 * (1 - np.eye(n))
+    made = DistanceMatrix(
+        tuple(f"<b{i}>" for i in range(n)), squared, errors, metadata={"geometry": "hellinger"}
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def of(squared, error, **more):
+    table = np.array([[0.0, squared], [squared, 0.0]])
+    return DistanceMatrix(("a", "b"), table, error * (1 - np.eye(2)), **more)
+
+
+def test_delta_method_and_its_bound_at_zero():
+    assert of(4.0, 0.2).standard_errors[0, 1] == pytest.approx(0.2 / (2 * 2.0))
+    assert of(0.0, 0.04).standard_errors[0, 1] == pytest.approx(0.2)
+    assert of(-0.01, 0.04).standard_errors[0, 1] == pytest.approx(0.2)
+    assert of(-0.01, 0.04).distances[0, 1] == 0
+    assert of(0.0, 0.0).standard_errors[0, 1] == 0
+
+
+def test_indistinguishable_is_an_interval_that_reaches_the_floor():
+    assert not of(1.0, 0.5).indistinguishable[0, 1]  # 1 - 1.96 * 0.5 > 0
+    assert of(1.0, 0.52).indistinguishable[0, 1]
+    assert of(1.0, 0.5, floor=0.1).indistinguishable[0, 1]
+    assert of(-0.1, 0.01).indistinguishable[0, 1]
+    assert of(1.0, 0.5, degrees_of_freedom=4.0).indistinguishable[0, 1]  # t is wider
+    assert not of(1.0, np.nan).indistinguishable[0, 1]
+    assert np.all(np.diagonal(of(1.0, 0.1).indistinguishable))
+    low, high = of(1.0, 0.5, degrees_of_freedom=4.0).interval(0.9)
+    assert high[0, 1] - low[0, 1] == pytest.approx(2 * student.ppf(0.95, 4) * 0.5)
+
+
+def test_folder_and_npz_round_trip(tmp_path):
+    made = matrix(floor=0.01, degrees_of_freedom=7.0)
+    made.save(tmp_path / "run")
+    made.save(tmp_path / "one.npz")
+    for path in (tmp_path / "run", tmp_path / "one.npz"):
+        again = DistanceMatrix.load(path)
+        assert again.labels == made.labels and again.metadata == made.metadata
+        for name in ("squared", "squared_standard_errors", "degrees_of_freedom", "floor"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
+    table = read_square(tmp_path / "run" / "distances.csv", "distances")
+    pd.testing.assert_frame_equal(table, made.to_pandas(), check_exact=True)
+    mask = read_square(tmp_path / "run" / "indistinguishable.csv")
+    np.testing.assert_array_equal(mask.to_numpy(), made.indistinguishable)
+
+
+def test_damaged_files_are_one_line(tmp_path):
+    path = tmp_path / "d.npz"
+    matrix().save(path)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"nonsense"):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="not a whole distance matrix"):
+            DistanceMatrix.load(path)
+    with pytest.raises(InputError, match="no such file"):
+        DistanceMatrix.load(tmp_path / "absent.npz")
+
+
+def test_bad_matrices_are_refused():
+    with pytest.raises(InputError, match="'a' occurs twice"):
+        DistanceMatrix(("a", "a"), np.zeros((2, 2)), np.zeros((2, 2)))
+    with pytest.raises(InputError, match="symmetric"):
+        DistanceMatrix(("a", "b"), np.array([[0, 1.0], [2.0, 0]]), np.zeros((2, 2)))
+    with pytest.raises(InputError, match="diagonal"):
+        DistanceMatrix(("a", "b"), np.eye(2), np.zeros((2, 2)))
+    with pytest.raises(InputError, match="did you mean '<b1>'"):
+        matrix().select(["<b1"])
+
+
+def test_select_and_foreign_forms():
+    made = matrix()
+    part = made.select(["<b3>", "<b0>"])
+    assert part.labels == ("<b3>", "<b0>") and part.squared[0, 1] == made.squared[3, 0]
+    assert made.to_skbio()["<b1>", "<b2>"] == made.distances[1, 2]
+    html = made._repr_html_()
+    assert "&lt;b0&gt;" in html and "<b0>" not in html and "&plusmn;" in html
+
+
+def test_ordination_recovers_points_up_to_rotation():
+    made = matrix(n=8)
+    found = principal_coordinates(made, dimensions=3)
+    again = np.sqrt(((found.coordinates[:, None] - found.coordinates[None]) ** 2).sum(axis=2))
+    np.testing.assert_allclose(again, made.distances, atol=1e-9)
+    assert found.explained.sum() == pytest.approx(1) and found.negative_share < 1e-9
+    theirs = scikit_bio("skbio.stats.ordination").pcoa(made.to_skbio()).samples.to_numpy()[:, :3]
+    np.testing.assert_allclose(np.abs(found.coordinates), np.abs(theirs), atol=1e-6)
+    with pytest.raises(InputError, match="between 1 and 7"):
+        principal_coordinates(made, 8)
+
+
+def test_clusters_are_side_by_side():
+    points = np.array([0, 10, 0.1, 10.1, 0.2, 10.2])
+    squared = (points[:, None] - points[None]) ** 2
+    made = DistanceMatrix(tuple("abcdef"), squared, np.zeros((6, 6)))
+    order = [made.labels[i] for i in leaf_order(made)]
+    assert {frozenset(order[:3]), frozenset(order[3:])} == {frozenset("ace"), frozenset("bdf")}
+    assert linkage(made).shape == (5, 4)
+    # An additive tree is recovered exactly by neighbour joining.
+    tips = neighbour_joining(made).tip_tip_distances()
+    assert tips["a", "b"] == pytest.approx(10, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [2, 6, 40])
+def test_heatmap_shows_every_behavior_and_marks_cells(n, tmp_path):
+    made = matrix(n=n)
+    made = dataclasses.replace(made, floor=float(np.median(made.squared)))
+    figure = draw_heatmap(made, title="a title")
+    axes = figure.axes[0]
+    assert {text.get_text() for text in axes.get_yticklabels()} == set(made.labels)
+    marks = sum(len(c.get_offsets()) for c in axes.collections[1:])
+    assert marks == made.indistinguishable.sum() - n
+    assert len(axes.texts) == (n * (n - 1) if n <= 16 else 0)
+    made.heatmap(path=tmp_path / "h.png")
+    assert (tmp_path / "h.png").read_bytes()[:4] == b"\x89PNG"
+    assert [p.name for p in tmp_path.iterdir()] == ["h.png"]
+
+
+def test_scikit_bio_does_not_change_the_precision_of_jax():
+    import jax
+
+    scikit_bio()
+    assert not jax.config.read("jax_enable_x64")
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_part(tmp_path):
+    made = matrix(n=60)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        for path in (tmp_path / "run", tmp_path / "one.npz"):
+            with pytest.raises(InputError, match="cannot be written"):
+                made.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
