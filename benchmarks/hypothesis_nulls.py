@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.hypothesis import leaderboard
-from behaviordist.hypothesis.intervals import intervals
-from behaviordist.hypothesis.models import model_checks
-from behaviordist.hypothesis.pairs import make_pairs
-from behaviordist.hypothesis.relabelling import Relabelling, relabellings
-from behaviordist.hypothesis.statistic import STATISTICS, Resampled
+from behaviordist.hypothesis.inference.intervals import intervals
+from behaviordist.hypothesis.models.checks import model_checks
+from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.statistics.statistic import STATISTICS, Resampled
+from behaviordist.hypothesis.tables.pairs import make_pairs
 
 N = 14
 PERMUTATIONS = 199

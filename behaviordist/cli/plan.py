@@ -60,7 +60,7 @@ def plan(
     out: Annotated[Path, typer.Option(help="Where plan.json goes.")] = Path("reports/plan"),
 ) -> None:
     """Rank the checkpoints one has as starts for a behavior one wants."""
-    from behaviordist.hypothesis.long_tables import read_cost_data, read_predictor
+    from behaviordist.hypothesis.tables.long_tables import read_cost_data, read_predictor
     from behaviordist.planning import backtest as follow
     from behaviordist.planning import plan as rank
     from behaviordist.store import write_json
@@ -93,7 +93,7 @@ def plan(
 
 def _barred(invalid: Path | None, study: Path | None, unrelated: bool) -> dict[str, list[str]]:
     """Return, for each target, the sources that are no starts."""
-    from behaviordist.hypothesis.long_tables import read_invalid
+    from behaviordist.hypothesis.tables.long_tables import read_invalid
 
     barred = {} if invalid is None else read_invalid(invalid)
     if not unrelated:

@@ -61,10 +61,10 @@ def power(
 
 
 def _pilot_reliability(path: Path, column: str | None) -> float:
-    from behaviordist.hypothesis.long_tables import read_cost_data
+    from behaviordist.hypothesis.inference.reliability import split_half
     from behaviordist.hypothesis.power import single_seed_reliability
-    from behaviordist.hypothesis.reliability import split_half
-    from behaviordist.hypothesis.statistic import statistic_named
+    from behaviordist.hypothesis.statistics.statistic import statistic_named
+    from behaviordist.hypothesis.tables.long_tables import read_cost_data
 
     data = read_cost_data(path, column)
     if data.halves is None or data.runs is None:

@@ -15,7 +15,7 @@ from behaviordist.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from behaviordist.hypothesis.long_tables import CostData
+    from behaviordist.hypothesis.tables.long_tables import CostData
 
 Costs = Annotated[
     Path,
@@ -103,7 +103,7 @@ def read_tables(
 ) -> Tables:
     """Read named distances, the costs and what goes with them; `InputError` names the file."""
     # These bring pandas and scipy; --help of any command must not wait for them.
-    from behaviordist.hypothesis.long_tables import (
+    from behaviordist.hypothesis.tables.long_tables import (
         read_cost_columns,
         read_invalid,
         read_predictor,

@@ -28,7 +28,7 @@ from behaviordist.cli.tables import (
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import Estimate, TransferTest
-    from behaviordist.hypothesis.intervals import Method
+    from behaviordist.hypothesis.inference.intervals import Method
 
 Interval = Annotated[
     str, typer.Option(help="jackknife or bootstrap (of the rank correlations), over behaviors.")
@@ -56,7 +56,7 @@ def test(
     """Test whether closer behaviors are cheaper to reach."""
     # These bring pandas and scipy; --help of any command must not wait for them.
     from behaviordist.hypothesis import transfer_test
-    from behaviordist.hypothesis.models import model_checks
+    from behaviordist.hypothesis.models.checks import model_checks
     from behaviordist.store import write_json
 
     tables = read_tables(

@@ -1,14 +1,14 @@
 """The test: statistic, permutation, intervals, baselines, verdict. Takes labelled matrices."""
 
-from behaviordist.hypothesis.cox import cox_test
+from behaviordist.hypothesis.asymmetry.symmetry import SymmetryParts, symmetry_parts
+from behaviordist.hypothesis.inference.result import Estimate, TargetResult, TransferTest
+from behaviordist.hypothesis.inference.verdict import VerdictRule
 from behaviordist.hypothesis.leaderboard import Leaderboard, leaderboard
-from behaviordist.hypothesis.mixed import mixed_test
-from behaviordist.hypothesis.models import model_checks
-from behaviordist.hypothesis.mrqap import partial_test
-from behaviordist.hypothesis.result import Estimate, TargetResult, TransferTest
-from behaviordist.hypothesis.symmetry import SymmetryParts, symmetry_parts
+from behaviordist.hypothesis.models.checks import model_checks
+from behaviordist.hypothesis.models.cox import cox_test
+from behaviordist.hypothesis.models.mixed import mixed_test
+from behaviordist.hypothesis.models.mrqap import partial_test
 from behaviordist.hypothesis.transfer_test import transfer_test
-from behaviordist.hypothesis.verdict import VerdictRule
 
 __all__ = [
     "Estimate",

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behaviordist.hypothesis.intervals import half_width, left_out_values
-from behaviordist.hypothesis.intervals import intervals as confidence_intervals
-from behaviordist.hypothesis.pair_noise import pair_variance
-from behaviordist.hypothesis.pairs import Matrix, Pairs
-from behaviordist.hypothesis.permuted import Permuted, permuted
-from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.relabelling import Relabelling
-from behaviordist.hypothesis.reliability import noise_ceiling, split_half_of
-from behaviordist.hypothesis.statistic import statistic_named
+from behaviordist.hypothesis.inference.intervals import half_width, left_out_values
+from behaviordist.hypothesis.inference.intervals import intervals as confidence_intervals
+from behaviordist.hypothesis.inference.permuted import Permuted, permuted
+from behaviordist.hypothesis.inference.reliability import noise_ceiling, split_half_of
+from behaviordist.hypothesis.permutation.ranks import FloatArray
+from behaviordist.hypothesis.permutation.relabelling import Relabelling
+from behaviordist.hypothesis.statistics.pair_noise import pair_variance
+from behaviordist.hypothesis.statistics.statistic import statistic_named
+from behaviordist.hypothesis.tables.pairs import Matrix, Pairs
 from behaviordist.store import write_json
 
 REGRET = statistic_named("saving@1")

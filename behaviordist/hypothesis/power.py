@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.relabelling import Relabelling, relabellings
-from behaviordist.hypothesis.within_target import WithinTargetSpearman
+from behaviordist.hypothesis.permutation.ranks import FloatArray
+from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.statistics.within_target import WithinTargetSpearman
 
 DIMENSION = 3
 CALIBRATION = 20

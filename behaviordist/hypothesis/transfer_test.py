@@ -8,14 +8,14 @@ import numpy as np
 from scipy import stats
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.intervals import Method, intervals
-from behaviordist.hypothesis.pairs import Matrix, Pairs
-from behaviordist.hypothesis.permuted import DISTANCE, SOURCE_QUALITY, Permuted, permuted
-from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.reliability import noise_ceiling, split_half_of
-from behaviordist.hypothesis.result import Estimate, TargetResult, TransferTest
-from behaviordist.hypothesis.statistic import Statistic
-from behaviordist.hypothesis.verdict import Verdict, VerdictRule
+from behaviordist.hypothesis.inference.intervals import Method, intervals
+from behaviordist.hypothesis.inference.permuted import DISTANCE, SOURCE_QUALITY, Permuted, permuted
+from behaviordist.hypothesis.inference.reliability import noise_ceiling, split_half_of
+from behaviordist.hypothesis.inference.result import Estimate, TargetResult, TransferTest
+from behaviordist.hypothesis.inference.verdict import Verdict, VerdictRule
+from behaviordist.hypothesis.permutation.ranks import FloatArray
+from behaviordist.hypothesis.statistics.statistic import Statistic
+from behaviordist.hypothesis.tables.pairs import Matrix, Pairs
 
 POWER = 0.8
 

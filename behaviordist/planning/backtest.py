@@ -11,8 +11,8 @@ import pandas as pd
 from scipy import stats
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.baselines import source_quality
-from behaviordist.hypothesis.pairs import Matrix, frame_of
+from behaviordist.hypothesis.inference.baselines import source_quality
+from behaviordist.hypothesis.tables.pairs import Matrix, frame_of
 from behaviordist.planning.model import (
     FloatArray,
     History,

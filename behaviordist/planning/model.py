@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.hypothesis.ranks import ratio
+from behaviordist.hypothesis.permutation.ranks import ratio
 
 FloatArray = npt.NDArray[np.float64]
 Invalid = Mapping[str, Collection[str]]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.pairs import Matrix, frame_of
+from behaviordist.hypothesis.tables.pairs import Matrix, frame_of
 from behaviordist.planning.model import (
     CostModel,
     History,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from behaviordist.hypothesis.reciprocity import Reciprocity, Share, reciprocity
+from behaviordist.hypothesis.asymmetry.reciprocity import Reciprocity, Share, reciprocity
 from behaviordist.report.findings import (
     Claim,
     Distances,
@@ -58,7 +58,7 @@ def write_results(
     clock: StageClock,
 ) -> dict[str, Any]:
     """Split the costs, draw the conclusions, write the folder; return ``run.json``."""
-    from behaviordist.hypothesis.symmetry import symmetry_parts
+    from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
     from behaviordist.studies.results import write_findings
     from behaviordist.transfer.curves import summarise
     from behaviordist.transfer.matrix import TransferMatrix

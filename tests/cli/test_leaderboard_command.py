@@ -86,7 +86,7 @@ def test_power_from_a_pilot(tables, monkeypatch, capsys):
 
 
 def test_frames_and_files_agree(tables):
-    from behaviordist.hypothesis.long_tables import read_cost_data, read_predictor
+    from behaviordist.hypothesis.tables.long_tables import read_cost_data, read_predictor
 
     data = read_cost_data(tables / "costs.csv")
     near = read_predictor(tables / "good.csv", "distances", rectangular=True)

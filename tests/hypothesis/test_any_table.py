@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis import leaderboard, transfer_test
-from behaviordist.hypothesis.models import model_checks
+from behaviordist.hypothesis.models.checks import model_checks
 
 
 @some.composite

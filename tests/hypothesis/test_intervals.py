@@ -6,16 +6,16 @@ import pytest
 from scipy import stats
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.intervals import (
+from behaviordist.hypothesis.inference.intervals import (
     correlation_limits,
     half_width,
     intervals,
     left_out_values,
 )
-from behaviordist.hypothesis.pair_noise import PairNoise, pair_variance
-from behaviordist.hypothesis.pairs import make_pairs
-from behaviordist.hypothesis.relabelling import Relabelling, relabellings
-from behaviordist.hypothesis.statistic import STATISTICS
+from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.statistics.pair_noise import PairNoise, pair_variance
+from behaviordist.hypothesis.statistics.statistic import STATISTICS
+from behaviordist.hypothesis.tables.pairs import make_pairs
 from tests.hypothesis.dyadic_worlds import world
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.long_tables import (
+from behaviordist.hypothesis.tables.long_tables import (
     read_cost_data,
     read_invalid,
     read_predictor,

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import ndcg_score
 
-from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
-from behaviordist.hypothesis.statistic import STATISTICS
+from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.statistics.statistic import STATISTICS
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 

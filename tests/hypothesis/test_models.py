@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.cox import cox_test
-from behaviordist.hypothesis.mixed import _slope, fit_mixed, mixed_test
-from behaviordist.hypothesis.models import model_checks
-from behaviordist.hypothesis.mrqap import partial_test, standardised
-from behaviordist.hypothesis.symmetry import symmetry_parts
+from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
+from behaviordist.hypothesis.models.checks import model_checks
+from behaviordist.hypothesis.models.cox import cox_test
+from behaviordist.hypothesis.models.mixed import _slope, fit_mixed, mixed_test
+from behaviordist.hypothesis.models.mrqap import partial_test, standardised
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 
@@ -30,7 +30,7 @@ def test_partial_correlation_is_that_of_residuals():
     distances, costs = world(rng, n=10, slope=0.5, source_effect=1.0)
     other = distances + np.abs(rng.normal(size=(10, 10))) * (1 - np.eye(10))
     first = partial_test(distances, costs, beyond={"other": other}, permutations=19)
-    from behaviordist.hypothesis.baselines import source_quality
+    from behaviordist.hypothesis.inference.baselines import source_quality
 
     cost = off_diagonal(costs)
     stack = np.stack([off_diagonal(distances), off_diagonal(other), source_quality(cost)])

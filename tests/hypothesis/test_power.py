@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from behaviordist.errors import InputError
+from behaviordist.hypothesis.inference.reliability import noise_ceiling
 from behaviordist.hypothesis.power import power, single_seed_reliability
-from behaviordist.hypothesis.reliability import noise_ceiling
 
 
 def test_power_rises_with_behaviors_seeds_and_effect():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.reciprocity import reciprocity
+from behaviordist.hypothesis.asymmetry.reciprocity import reciprocity
 
 
 def world(rng, n=12, seeds=4, symmetric=1.0, potential=0.0, cyclic=0.0, noise=0.0):

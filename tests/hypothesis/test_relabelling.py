@@ -8,8 +8,8 @@ from scipy import stats
 
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
 from behaviordist.hypothesis import transfer_test
-from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
-from behaviordist.hypothesis.within_target import WithinTargetSpearman
+from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.statistics.within_target import WithinTargetSpearman
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from behaviordist.hypothesis.survival import CoxData, restricted_mean
+from behaviordist.hypothesis.tables.survival import CoxData, restricted_mean
 
 
 def runs(rng, n=120):

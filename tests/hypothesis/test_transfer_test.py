@@ -9,8 +9,8 @@ from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis import VerdictRule, transfer_test
-from behaviordist.hypothesis.baselines import source_quality
-from behaviordist.hypothesis.reliability import noise_ceiling
+from behaviordist.hypothesis.inference.baselines import source_quality
+from behaviordist.hypothesis.inference.reliability import noise_ceiling
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 

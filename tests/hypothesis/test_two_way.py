@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from behaviordist.hypothesis.relabelling import multiplicities, relabellings
-from behaviordist.hypothesis.two_way import TwoWay
+from behaviordist.hypothesis.permutation.relabelling import multiplicities, relabellings
+from behaviordist.hypothesis.statistics.two_way import TwoWay
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 

@@ -6,8 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import stats
 
-from behaviordist.hypothesis.relabelling import Relabelling, multiplicities, relabellings
-from behaviordist.hypothesis.within_target import WithinTargetSpearman, weighted_spearman
+from behaviordist.hypothesis.permutation.relabelling import (
+    Relabelling,
+    multiplicities,
+    relabellings,
+)
+from behaviordist.hypothesis.statistics.within_target import WithinTargetSpearman, weighted_spearman
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from behaviordist.cli import app as command_line
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.long_tables import read_cost_data
+from behaviordist.hypothesis.tables.long_tables import read_cost_data
 from behaviordist.transfer.import_logs import TauRule, import_costs, read_curve
 
 STEPS = [0, 10, 20, 30]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from behaviordist.hypothesis.ranks import BoolArray, FloatArray
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray
 
 SWEEPS = 500
 TOLERANCE = 1e-10

@@ -8,12 +8,12 @@ from typing import TypedDict
 
 import pandas as pd
 
-from behaviordist.hypothesis.cox import cox_test
-from behaviordist.hypothesis.mixed import mixed_test
-from behaviordist.hypothesis.mrqap import partial_test
-from behaviordist.hypothesis.pairs import Matrix, frame_of, without_invalid
-from behaviordist.hypothesis.result import Estimate
-from behaviordist.hypothesis.symmetry import symmetry_parts
+from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
+from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.models.cox import cox_test
+from behaviordist.hypothesis.models.mixed import mixed_test
+from behaviordist.hypothesis.models.mrqap import partial_test
+from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, without_invalid
 
 
 class Drawn(TypedDict):

@@ -10,18 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from behaviordist.hypothesis import measures
-from behaviordist.hypothesis.batches import batched
-from behaviordist.hypothesis.nearest_first import (
-    CostTable,
-    NearestFirst,
-    Sample,
-    cost_table,
-    nearest_first,
-)
-from behaviordist.hypothesis.pair_noise import SMOOTH, PairNoise
-from behaviordist.hypothesis.products import products
-from behaviordist.hypothesis.ranks import (
+from behaviordist.hypothesis.permutation.batches import batched
+from behaviordist.hypothesis.permutation.products import products
+from behaviordist.hypothesis.permutation.ranks import (
     BoolArray,
     FloatArray,
     IntArray,
@@ -30,7 +21,16 @@ from behaviordist.hypothesis.ranks import (
     standardised_columns,
     weighted_midranks,
 )
-from behaviordist.hypothesis.relabelling import Relabelling
+from behaviordist.hypothesis.permutation.relabelling import Relabelling
+from behaviordist.hypothesis.statistics import measures
+from behaviordist.hypothesis.statistics.nearest_first import (
+    CostTable,
+    NearestFirst,
+    Sample,
+    cost_table,
+    nearest_first,
+)
+from behaviordist.hypothesis.statistics.pair_noise import SMOOTH, PairNoise
 
 MIN_SOURCES = 3
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from behaviordist.hypothesis.nearest_first import NearestFirst, Sample
-from behaviordist.hypothesis.ranks import BoolArray, FloatArray, ratio
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, ratio
+from behaviordist.hypothesis.statistics.nearest_first import NearestFirst, Sample
 
 
 class Measure(Protocol):

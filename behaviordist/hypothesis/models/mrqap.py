@@ -15,15 +15,20 @@ import numpy as np
 from scipy import linalg
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.intervals import correlation_limits, half_width
-from behaviordist.hypothesis.pair_noise import RELABELLED
-from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of, make_pairs
-from behaviordist.hypothesis.permuted import RANDOM, with_own_baselines
-from behaviordist.hypothesis.products import products
-from behaviordist.hypothesis.ranks import FloatArray, column_midranks, ratio, standardised_columns
-from behaviordist.hypothesis.relabelling import Relabelling, leave_one_out, relabellings
-from behaviordist.hypothesis.result import Estimate
-from behaviordist.hypothesis.statistic import statistic_named
+from behaviordist.hypothesis.inference.intervals import correlation_limits, half_width
+from behaviordist.hypothesis.inference.permuted import RANDOM, with_own_baselines
+from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.permutation.products import products
+from behaviordist.hypothesis.permutation.ranks import (
+    FloatArray,
+    column_midranks,
+    ratio,
+    standardised_columns,
+)
+from behaviordist.hypothesis.permutation.relabelling import Relabelling, leave_one_out, relabellings
+from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
+from behaviordist.hypothesis.statistics.statistic import statistic_named
+from behaviordist.hypothesis.tables.pairs import Matrix, Pairs, frame_of, make_pairs
 
 
 def partial_test(

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from behaviordist.hypothesis.additive import Additive, Multiplied, Subsets
-from behaviordist.hypothesis.batches import batched
-from behaviordist.hypothesis.pair_noise import SMOOTH, PairNoise
-from behaviordist.hypothesis.products import products
-from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray, ratio, whole_midranks
-from behaviordist.hypothesis.relabelling import Relabelling
-from behaviordist.hypothesis.within_target import MIN_SOURCES
+from behaviordist.hypothesis.permutation.batches import batched
+from behaviordist.hypothesis.permutation.products import products
+from behaviordist.hypothesis.permutation.ranks import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    ratio,
+    whole_midranks,
+)
+from behaviordist.hypothesis.permutation.relabelling import Relabelling
+from behaviordist.hypothesis.statistics.additive import Additive, Multiplied, Subsets
+from behaviordist.hypothesis.statistics.pair_noise import SMOOTH, PairNoise
+from behaviordist.hypothesis.statistics.within_target import MIN_SOURCES
 
 
 @dataclass(frozen=True)

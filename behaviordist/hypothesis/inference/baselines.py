@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from behaviordist.hypothesis.ranks import FloatArray, column_midranks, ratio
+from behaviordist.hypothesis.permutation.ranks import FloatArray, column_midranks, ratio
 
 
 def source_quality(cost: FloatArray) -> FloatArray:

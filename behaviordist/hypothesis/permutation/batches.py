@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from behaviordist.hypothesis.ranks import FloatArray
+from behaviordist.hypothesis.permutation.ranks import FloatArray
 
 CELLS_AT_ONCE = 400_000
 WORTH_A_THREAD = 20_000_000

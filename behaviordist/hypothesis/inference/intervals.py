@@ -8,11 +8,11 @@ import numpy as np
 from scipy import stats
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.pair_noise import PairNoise, pair_variance
-from behaviordist.hypothesis.pairs import Pairs
-from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.relabelling import leave_one_out, multiplicities
-from behaviordist.hypothesis.statistic import Resampled, Statistic
+from behaviordist.hypothesis.permutation.ranks import FloatArray
+from behaviordist.hypothesis.permutation.relabelling import leave_one_out, multiplicities
+from behaviordist.hypothesis.statistics.pair_noise import PairNoise, pair_variance
+from behaviordist.hypothesis.statistics.statistic import Resampled, Statistic
+from behaviordist.hypothesis.tables.pairs import Pairs
 
 Method = Literal["jackknife", "bootstrap"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.hypothesis import measures
-from behaviordist.hypothesis.pair_noise import CHOICE, PairNoise
-from behaviordist.hypothesis.ranks import FloatArray, IntArray
-from behaviordist.hypothesis.relabelling import Relabelling
-from behaviordist.hypothesis.two_way import TwoWay
-from behaviordist.hypothesis.within_target import WithinTarget, WithinTargetSpearman
+from behaviordist.hypothesis.permutation.ranks import FloatArray, IntArray
+from behaviordist.hypothesis.permutation.relabelling import Relabelling
+from behaviordist.hypothesis.statistics import measures
+from behaviordist.hypothesis.statistics.pair_noise import CHOICE, PairNoise
+from behaviordist.hypothesis.statistics.two_way import TwoWay
+from behaviordist.hypothesis.statistics.within_target import WithinTarget, WithinTargetSpearman
 
 
 class Statistic(Protocol):

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.intervals import half_width
-from behaviordist.hypothesis.pair_noise import RELABELLED
-from behaviordist.hypothesis.pairs import Matrix, frame_of
-from behaviordist.hypothesis.products import products
-from behaviordist.hypothesis.ranks import FloatArray, IntArray
-from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
-from behaviordist.hypothesis.result import Estimate
-from behaviordist.hypothesis.survival import CoxData
+from behaviordist.hypothesis.inference.intervals import half_width
+from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.permutation.products import products
+from behaviordist.hypothesis.permutation.ranks import FloatArray, IntArray
+from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
+from behaviordist.hypothesis.tables.pairs import Matrix, frame_of
+from behaviordist.hypothesis.tables.survival import CoxData
 from behaviordist.store.tables import require_same_labels
 
 NEEDED = ("source", "target", "cost", "censored")

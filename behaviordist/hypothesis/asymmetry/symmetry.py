@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.additive import Subsets
-from behaviordist.hypothesis.intervals import correlation_limits, half_width
-from behaviordist.hypothesis.pair_noise import RELABELLED
-from behaviordist.hypothesis.pairs import Matrix, frame_of, make_pairs
-from behaviordist.hypothesis.products import products
-from behaviordist.hypothesis.ranks import BoolArray, FloatArray, whole_midranks
-from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
-from behaviordist.hypothesis.result import Estimate
+from behaviordist.hypothesis.inference.intervals import correlation_limits, half_width
+from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.permutation.products import products
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, whole_midranks
+from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.statistics.additive import Subsets
+from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
+from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, make_pairs
 
 
 @dataclass(frozen=True)

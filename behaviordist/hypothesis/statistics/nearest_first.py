@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from behaviordist.hypothesis.ranks import (
+from behaviordist.hypothesis.permutation.ranks import (
     BoolArray,
     FloatArray,
     IntArray,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from behaviordist.hypothesis.ranks import FloatArray
+from behaviordist.hypothesis.permutation.ranks import FloatArray
 
 
 class PairNoise(NamedTuple):

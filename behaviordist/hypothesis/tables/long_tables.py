@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.hypothesis.survival import restricted_mean
+from behaviordist.hypothesis.tables.survival import restricted_mean
 from behaviordist.store.tables import TableKind, read_costs, read_matrix, read_square
 
 KEYS = ("source", "target")

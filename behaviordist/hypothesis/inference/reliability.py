@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from behaviordist.hypothesis.pairs import Matrix, Pairs, frame_of
-from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.relabelling import Relabelling
-from behaviordist.hypothesis.statistic import Statistic
+from behaviordist.hypothesis.permutation.ranks import FloatArray
+from behaviordist.hypothesis.permutation.relabelling import Relabelling
+from behaviordist.hypothesis.statistics.statistic import Statistic
+from behaviordist.hypothesis.tables.pairs import Matrix, Pairs, frame_of
 
 Half = tuple[FloatArray, FloatArray]
 

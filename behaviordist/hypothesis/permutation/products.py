@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from behaviordist.hypothesis.batches import batched
-from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.relabelling import Relabelling
+from behaviordist.hypothesis.permutation.batches import batched
+from behaviordist.hypothesis.permutation.ranks import FloatArray
+from behaviordist.hypothesis.permutation.relabelling import Relabelling
 
 
 def products(features: FloatArray, moved: FloatArray, relabelling: Relabelling) -> FloatArray:

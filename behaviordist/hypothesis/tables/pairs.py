@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.ranks import BoolArray, FloatArray
-from behaviordist.hypothesis.within_target import MIN_SOURCES
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray
+from behaviordist.hypothesis.statistics.within_target import MIN_SOURCES
 from behaviordist.store.tables import require_same_labels
 
 MIN_BEHAVIORS = 4

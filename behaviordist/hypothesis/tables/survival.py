@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from behaviordist.hypothesis.ranks import BoolArray, FloatArray, IntArray
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, IntArray
 
 NEWTON_STEPS = 50
 CONVERGED = 1e-10

@@ -9,12 +9,18 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.baselines import random_distances, source_quality
-from behaviordist.hypothesis.pairs import Matrix, Pairs, check_distances, frame_of, make_pairs
-from behaviordist.hypothesis.ranks import FloatArray
-from behaviordist.hypothesis.relabelling import Relabelling, relabellings
-from behaviordist.hypothesis.result import Estimate
-from behaviordist.hypothesis.statistic import Statistic, statistic_named
+from behaviordist.hypothesis.inference.baselines import random_distances, source_quality
+from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.permutation.ranks import FloatArray
+from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.statistics.statistic import Statistic, statistic_named
+from behaviordist.hypothesis.tables.pairs import (
+    Matrix,
+    Pairs,
+    check_distances,
+    frame_of,
+    make_pairs,
+)
 
 DISTANCE = "distance"
 SOURCE_QUALITY = "source quality"

@@ -14,13 +14,13 @@ import numpy as np
 from scipy import linalg, optimize
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.intervals import half_width
-from behaviordist.hypothesis.pair_noise import RELABELLED
-from behaviordist.hypothesis.pairs import Matrix, frame_of, make_pairs
-from behaviordist.hypothesis.products import products
-from behaviordist.hypothesis.ranks import BoolArray, FloatArray
-from behaviordist.hypothesis.relabelling import leave_one_out, relabellings
-from behaviordist.hypothesis.result import Estimate
+from behaviordist.hypothesis.inference.intervals import half_width
+from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.permutation.products import products
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray
+from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
+from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, make_pairs
 
 BOUND = 12.0
 

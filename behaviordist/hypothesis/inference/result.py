@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from behaviordist.hypothesis.verdict import Verdict, VerdictRule
+from behaviordist.hypothesis.inference.verdict import Verdict, VerdictRule
 from behaviordist.store import write_json
 
 SCHEMA = 1

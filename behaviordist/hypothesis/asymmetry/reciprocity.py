@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.intervals import half_width
-from behaviordist.hypothesis.pair_noise import RELABELLED
+from behaviordist.hypothesis.inference.intervals import half_width
+from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 
 FloatArray = NDArray[np.float64]
 

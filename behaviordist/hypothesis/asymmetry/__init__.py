@@ -1,0 +1,1 @@
+"""What of costs is the same both ways, and what is not."""

@@ -1,0 +1,1 @@
+"""From a statistic to a conclusion: null, intervals, baselines, ceiling, result, verdict."""
