@@ -10,7 +10,8 @@ import pytest
 
 from behaviordist.behaviors import load
 from behaviordist.behaviors import transformers_backend as backend
-from behaviordist.distance import collector, fingerprint, parts
+from behaviordist.distance import fingerprint
+from behaviordist.distance.fingerprints import collector, parts
 from behaviordist.distance.fingerprints.row_log import RowLog, collect
 from behaviordist.distance.fingerprints.texts import answer_distances
 from behaviordist.errors import InputError
@@ -23,7 +24,8 @@ PROBES = ProbeSet("eight", tuple(Probe(f"p{i}", "x" * (i + 1), " ab") for i in r
 KILLED = """
 import os, pathlib, signal, sys
 from behaviordist.behaviors import load, transformers_backend
-from behaviordist.distance import fingerprint, parts
+from behaviordist.distance import fingerprint
+from behaviordist.distance.fingerprints import parts
 from behaviordist.probes import ProbeSet
 transformers_backend.MAX_TOKENS, parts.SECONDS = 20, 0.0
 model, probes, folder, last = sys.argv[1:]

@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from behaviordist.cli.app import app
-from behaviordist.distance import collector, regimes, samples
 from behaviordist.distance import pairwise as distances_module
+from behaviordist.distance import regimes
+from behaviordist.distance.fingerprints import collector, samples
 from behaviordist.innerproduct import blocks, pairs
 from behaviordist.innerproduct.geometries import GEOMETRIES
 from behaviordist.probes import ProbeSet
