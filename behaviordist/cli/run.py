@@ -43,5 +43,5 @@ def studies() -> None:
     """List the studies that `run` can run."""
     from behaviordist.studies.catalogue import STUDIES
 
-    for name, line in STUDIES.items():
-        typer.echo(f"{name:<14} {line}")
+    for name, study in STUDIES.items():
+        typer.echo(f"{name:<14} {study.line}")

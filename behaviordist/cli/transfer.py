@@ -62,8 +62,8 @@ def transfer(
     from behaviordist.engines.threads import one_thread_per_process
     from behaviordist.store import ranks
     from behaviordist.store.jobs import exclusive
-    from behaviordist.studies.progress import StageClock
-    from behaviordist.studies.trl_pairs import Asked, run_transfers, write_transfers
+    from behaviordist.studies.real_models.pairs import Asked, run_transfers, write_transfers
+    from behaviordist.studies.stages import StageClock
 
     check_folder(out)
     asked = Asked.of(sources, targets, base, seeds=seeds, share=share, seed=seed, out=out)

@@ -1,45 +1,70 @@
-"""The plug-in edge of studies: from a study's kind to the module that is its method section."""
+"""The plug-in edge of studies: which there are, and in which house the method of a kind lives."""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from behaviordist.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    from behaviordist.studies.config import StudyFile
-    from behaviordist.studies.progress import StageClock
-
-STUDIES = {
-    "transfer": "Are closer behaviors cheaper to reach? Functions x algorithms, all pairs.",
-    "bootstrapping": "How much pre-training does a behavior need? Budgets from none x regimes.",
-    "sycophancy": "Does a rater who likes agreement make a sycophant? RLHF, and the way back.",
-    "inference": "What do inference settings do to a behavior? Cache, bits, temperature, context.",
-    "reciprocity": "Is A to B as cheap as B to A? Symmetric and antisymmetric parts of cost.",
-    "growing": "Is growing a small model cheaper than training a large one? Is distance all?",
-}
-"""What `behaviordist run` can run by name, a line each. A name is also the kind of its file."""
-
-FILES_ONLY = ("trl-transfer",)
-"""Kinds that need a file of one's own: real models are nowhere but at the user's."""
+from behaviordist.studies.settings import Settings
+from behaviordist.studies.stages import StageClock
+from behaviordist.studies.study_file import StudyFile
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a study is run, as opposed to what it is."""
+class Shipped:
+    """A study that `behaviordist run` can run by name: its house holds its ``STUDY.yaml``."""
 
-    folder: Path
-    seed: int = 0
-    jobs: int = 2
-    quick: bool = False
-    command: str = ""
+    house: str
+    line: str
 
 
-class StudyModule(Protocol):
-    """What a study's module holds: the model of its file, and its method."""
+STUDIES = {
+    "transfer": Shipped(
+        "transfer", "Are closer behaviors cheaper to reach? Functions x algorithms, all pairs."
+    ),
+    "algorithms": Shipped(
+        "algorithms", "What was trained, and how: functions x algorithms, all pairs."
+    ),
+    "bootstrapping": Shipped(
+        "bootstrapping",
+        "How much pre-training does a behavior need? Budgets from none x regimes.",
+    ),
+    "sycophancy": Shipped(
+        "sycophancy", "Does a rater who likes agreement make a sycophant? RLHF, and the way back."
+    ),
+    "inference": Shipped(
+        "inference",
+        "What do inference settings do to a behavior? Cache, bits, temperature, context.",
+    ),
+    "reciprocity": Shipped(
+        "reciprocity", "Is A to B as cheap as B to A? Symmetric and antisymmetric parts of cost."
+    ),
+    "growing": Shipped(
+        "growing", "Is growing a small model cheaper than training a large one? Is distance all?"
+    ),
+    "smollm2-full": Shipped(
+        "real_models", "The question of `transfer` on SmolLM2: eight behaviors; wants a GPU."
+    ),
+}
+"""What `behaviordist run` can run by name."""
+
+KINDS = {
+    "transfer": "transfer",
+    "algorithms": "algorithms",
+    "bootstrapping": "bootstrapping",
+    "sycophancy": "sycophancy",
+    "inference": "inference",
+    "reciprocity": "reciprocity",
+    "growing": "growing",
+    "trl-transfer": "real_models",
+}
+"""Kind of a study's file -> house: the folder whose ``method.py`` runs it."""
+
+
+class Method(Protocol):
+    """What a house's ``method.py`` holds: the model of its file, and its method."""
 
     Study: type[StudyFile]
 
@@ -48,16 +73,15 @@ class StudyModule(Protocol):
         ...
 
 
-def study_module(kind: str, where: str) -> StudyModule:
-    """Return the module of a kind of study.
+def method_of(kind: str, where: str) -> Method:
+    """Return the method of a kind of study.
 
     Raises
     ------
     InputError
         No study has that kind.
     """
-    known = (*STUDIES, *FILES_ONLY)
-    if kind not in known:
-        raise InputError(f"{where}: no study of kind '{kind}'; {did_you_mean(kind, known)}")
-    module: Any = importlib.import_module(f"behaviordist.studies.{kind.replace('-', '_')}")
-    return module  # type: ignore[no-any-return]
+    if kind not in KINDS:
+        raise InputError(f"{where}: no study of kind '{kind}'; {did_you_mean(kind, KINDS)}")
+    method: Any = importlib.import_module(f"behaviordist.studies.{KINDS[kind]}.method")
+    return method  # type: ignore[no-any-return]

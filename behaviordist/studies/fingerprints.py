@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from behaviordist.studies.progress import StageClock
+from behaviordist.studies.stages import StageClock
 
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior

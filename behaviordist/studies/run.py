@@ -10,9 +10,10 @@ from behaviordist.engines.threads import one_thread_per_process
 from behaviordist.errors import InputError
 from behaviordist.store import ranks
 from behaviordist.store.jobs import exclusive
-from behaviordist.studies.catalogue import Settings, study_module
-from behaviordist.studies.config import load_study
-from behaviordist.studies.progress import StageClock
+from behaviordist.studies.catalogue import method_of
+from behaviordist.studies.load import load_study
+from behaviordist.studies.settings import Settings
+from behaviordist.studies.stages import StageClock
 
 
 def run(
@@ -70,8 +71,8 @@ def run(
     described = command or f"behaviordist run {study}{' --quick' * quick} --seed {seed}"
     settings = Settings(folder, seed, jobs or cpu_count(), quick, described)
     with exclusive(folder):
-        module = study_module(resolved.kind, study)
-        record = module.run_study(resolved, settings, StageClock.on_stderr())
+        method = method_of(resolved.kind, study)
+        record = method.run_study(resolved, settings, StageClock.on_stderr())
     return {**record, "folder": str(folder)}
 
 

@@ -109,8 +109,8 @@ def test_the_extra_missing_is_one_line(monkeypatch):
 
 def test_no_heavy_import_until_a_run_needs_it():
     code = (
-        "import sys; import behaviordist.engines.trl_engine, behaviordist.studies.trl_transfer,"
-        "behaviordist.cli.app, behaviordist.studies.trl_pairs;"
+        "import sys; import behaviordist.engines.trl_engine, behaviordist.studies.real_models.runs,"
+        "behaviordist.cli.app, behaviordist.studies.real_models.pairs;"
         "heavy = {'trl', 'peft', 'transformers', 'datasets', 'accelerate', 'torch'};"
         "print(sorted(heavy & set(sys.modules))); sys.exit(bool(heavy & set(sys.modules)))"
     )

@@ -10,14 +10,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from behaviordist.studies.bootstrapping import Runs
-from behaviordist.studies.bootstrapping_results import (
-    conclude,
-    saving_claim,
-    threshold_table,
-    within_target_links,
-)
-from behaviordist.studies.config import load_study
+from behaviordist.studies.bootstrapping.conclude import saving_claim
+from behaviordist.studies.bootstrapping.measure import within_target_links
+from behaviordist.studies.bootstrapping.page import findings, threshold_table
+from behaviordist.studies.bootstrapping.runs import Runs
+from behaviordist.studies.load import load_study
 
 BUDGETS = (0, 100, 400)
 
@@ -97,10 +94,10 @@ def test_no_interval_is_drawn_below_zero(tmp_path):
     table.loc[(table["seed"] == 0) & (table["budget"] == 400), "steps"] = 90
     post = {"sft": runs.study.post_training["sft"]}
     runs = Runs(runs.study.model_copy(update={"post_training": post}), tmp_path, 0)
-    findings = conclude(runs, table)
-    lines = findings.parts[0].blocks[0]
+    page = findings(runs, table)
+    lines = page.parts[0].blocks[0]
     assert all(low >= 0 for series in lines.series for low in series.low)
-    assert findings.claims[0].verdict == "supported"
+    assert page.claims[0].verdict == "supported"
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ import yaml
 
 from behaviordist.errors import InputError
 from behaviordist.studies.catalogue import STUDIES
-from behaviordist.studies.config import load_study, merged
+from behaviordist.studies.load import load_study
+from behaviordist.studies.study_file import merged
 
 MINI = Path(__file__).with_name("mini.yaml")
 

@@ -11,10 +11,10 @@ import yaml
 
 from behaviordist.engines.checkpoints import flops_per_step
 from behaviordist.errors import InputError
-from behaviordist.studies.config import load_study
-from behaviordist.studies.growing import CONTROL, SMALL, Runs, fresh
-from behaviordist.studies.growing_measures import curve_table, ratio_table, savings_table
-from behaviordist.studies.growing_results import Measured, conclude
+from behaviordist.studies.growing.measure import Measured, curve_table, ratio_table, savings_table
+from behaviordist.studies.growing.page import findings
+from behaviordist.studies.growing.runs import CONTROL, SMALL, Runs, fresh
+from behaviordist.studies.load import load_study
 from behaviordist.transfer.curves import summarise
 
 EXACT, JUMPING = ["depth", "mlp", "heads", "width"], ["stack", "interpolate"]
@@ -131,13 +131,13 @@ VERDICTS = {
 @pytest.mark.parametrize("case", VERDICTS)
 def test_verdicts_are_the_planted_ones(runs, case):
     planted, index, verdict = VERDICTS[case]
-    findings = conclude(measured(runs, **planted))
-    assert findings.claims[index].verdict == verdict, findings.claims[index].answer
+    page = findings(measured(runs, **planted))
+    assert page.claims[index].verdict == verdict, page.claims[index].answer
 
 
 def test_the_step_ratio_is_the_planted_factor(runs):
     found = measured(runs, factor=1.5)
-    claim = conclude(found).claims[1]
+    claim = findings(found).claims[1]
     assert 2**claim.value == pytest.approx(1.5, abs=0.05)
     assert found.ratio("trained", EXACT).value == 0.0
 

@@ -13,11 +13,13 @@ from behaviordist.behaviors import InferenceSettings
 from behaviordist.behaviors.settings import log_softmax
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
-from behaviordist.studies import inference_measures as measures
-from behaviordist.studies.config import load_study
-from behaviordist.studies.inference import BASE, PLAIN, Runs
-from behaviordist.studies.inference_figures import moved_table
-from behaviordist.studies.inference_results import Answers, conclude
+from behaviordist.studies.inference import measure as measures
+from behaviordist.studies.inference.answers import Answers
+from behaviordist.studies.inference.conclude import conclude
+from behaviordist.studies.inference.page import moved_table
+from behaviordist.studies.inference.runs import Runs
+from behaviordist.studies.inference.study import BASE, PLAIN
+from behaviordist.studies.load import load_study
 
 STUDY = load_study("inference")
 PROBES = ProbeSet.load(STUDY.probes)

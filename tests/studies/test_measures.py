@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from behaviordist.studies.measures import crossed, estimate, share
+from behaviordist.studies.estimates import crossed, estimate, share
 
 
 def test_the_interval_is_students():

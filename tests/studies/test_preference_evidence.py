@@ -5,7 +5,7 @@ from __future__ import annotations
 from behaviordist.report.folder import read_run
 from behaviordist.report.transfer_tables import preferences_table
 from behaviordist.store import write_json
-from behaviordist.studies.transfer_results import preference_evidence
+from behaviordist.studies.algorithms.measure import preference_evidence
 
 JUDGE = {"evidence": {"accuracy": [0.5, 0.9], "bayes_accuracy": [0.98, 0.98]}}
 HACKED = {

@@ -10,10 +10,11 @@ import pytest
 
 from behaviordist.errors import InputError
 from behaviordist.lab import grammar
-from behaviordist.studies.config import load_study
+from behaviordist.studies.load import load_study
 from behaviordist.studies.run import run
-from behaviordist.studies.sycophancy import claim_probes, wrong_claims
-from behaviordist.studies.sycophancy_findings import conclude, seed_cosines
+from behaviordist.studies.sycophancy.conclude import seed_cosines
+from behaviordist.studies.sycophancy.measure import claim_probes, wrong_claims
+from behaviordist.studies.sycophancy.page import findings
 
 STUDY = load_study("sycophancy", quick=True)
 LABELS = ("rater-0", "rater-0.5", "rater-1", "honest")
@@ -59,11 +60,11 @@ def planted(rate_at_1=0.8, steps_at_1=40):
 
 
 def test_planted_sycophancy_is_found_and_its_absence_too():
-    found = conclude(STUDY, *planted())
+    found = findings(STUDY, *planted())
     assert [claim.verdict for claim in found.claims] == ["supported"] * 5
     assert found.claims[0].value == pytest.approx(0.6, abs=0.01)
     assert found.claims[2].value == pytest.approx(0.75, abs=0.01)
-    none = conclude(STUDY, *planted(rate_at_1=0.05, steps_at_1=4))
+    none = findings(STUDY, *planted(rate_at_1=0.05, steps_at_1=4))
     verdicts = [claim.verdict for claim in none.claims]
     assert verdicts[0] == "not supported" and verdicts[1] == "supported"
     assert verdicts[4] != "supported"
@@ -72,7 +73,7 @@ def test_planted_sycophancy_is_found_and_its_absence_too():
 def test_censored_ways_back_are_lower_bounds_and_hacked_runs_are_counted():
     rates, cosines, distances, costs, evidence = planted(steps_at_1=4)
     costs.loc[costs["source"] == "rater-1", "censored"] = True
-    found = conclude(STUDY, rates, cosines, distances, costs, evidence)
+    found = findings(STUDY, rates, cosines, distances, costs, evidence)
     assert found.claims[4].verdict == "inconclusive" and "lower bound" in found.claims[4].answer
     text = next(b for p in found.parts for b in p.blocks if isinstance(b, str) and "hacking" in b)
     assert "in 2 of 6 runs" in text
@@ -100,7 +101,7 @@ def test_a_file_without_both_ends_is_refused(tmp_path):
     path = tmp_path / "study.yaml"
     from importlib import resources
 
-    text = (resources.files("behaviordist.studies") / "sycophancy.yaml").read_text()
+    text = (resources.files("behaviordist.studies") / "sycophancy" / "STUDY.yaml").read_text()
     path.write_text(text.replace("[0, 0.25, 0.5, 0.75, 1]", "[0.25, 1]"))
     with pytest.raises(InputError, match="from 0 to 1"):
         load_study(str(path))

@@ -7,7 +7,7 @@ import pytest
 
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.regimes.declaration import Regime
-from behaviordist.studies.transfer_factors import factor_rows, place_rows
+from behaviordist.studies.algorithms.factors import factor_rows, place_rows
 
 TASKS, ALGORITHMS = ("copy", "reverse", "rotate", "swap", "sort"), ("sft", "rlvr")
 RULE = {"at_least": 0.9, "every": 1}

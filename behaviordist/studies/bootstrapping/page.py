@@ -1,0 +1,178 @@
+"""The page of study `bootstrapping`: claims, curves over budgets, tables."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.report.findings import (
+    Findings,
+    Lines,
+    Part,
+    Series,
+    TableOf,
+    numbers,
+)
+from behaviordist.studies.bootstrapping.conclude import conclude, correlation
+from behaviordist.studies.bootstrapping.measure import within_target_links
+from behaviordist.studies.bootstrapping.runs import Runs
+from behaviordist.studies.estimates import Estimate, estimate, words
+
+
+def threshold_table(runs: Runs, table: pd.DataFrame) -> TableOf:
+    """Smallest pre-training budget from which all runs of a regime arrive, and any at all."""
+    rows = []
+    for target, part in table.groupby("target", sort=False):
+        arrived = 1.0 - part.groupby("budget")["censored"].mean()
+        first = arrived.index[arrived > 0]
+        steady = [b for b in arrived.index if (arrived.loc[b:] == 1).all()]
+        rows.append(
+            (
+                str(target),
+                f"{int(first[0])}" if len(first) else "none",
+                f"{int(steady[0])}" if steady else "none",
+                f"{arrived.iloc[0]:.0%}",
+                f"{arrived.iloc[-1]:.0%}",
+            )
+        )
+    header = (
+        "regime",
+        "first budget with an arrival",
+        "all arrive from",
+        "arrived from none",
+        "arrived from the longest",
+    )
+    note = f"Pre-training steps; {runs.study.seeds} seeds each. Arrived: score of {runs.study.tau}."
+    return TableOf(
+        title="The smallest pre-training at which a regime works", header=header, rows=tuple(rows),
+        align="lrrrr", note=note,
+    )  # fmt: skip
+
+
+def _steps_left(runs: Runs, table: pd.DataFrame) -> Lines:
+    return Lines(
+        name="steps-left", title="Steps of post-training left, against pre-training",
+        caption="Mean over seeds and functions of the steps to tau, with 95 % intervals over seeds,"
+        " cut at 0; a censored run counts as its budget, so points there are lower bounds.",
+        x="pre-training steps", y="post-training steps to tau", x_scale="symlog",
+        series=tuple(_series(table, a, "steps") for a in runs.study.post_training),
+    )  # fmt: skip
+
+
+def _total_blocks(runs: Runs, table: pd.DataFrame) -> tuple[Any, ...]:
+    totals = Lines(
+        name="total-flops", title="Total FLOPs to tau, pre-training included",
+        caption="Left end: from random weights. Where the curve rises from there, pre-training does"
+        " not pay within one behavior; a base is shared by many. Lower bounds where censored.",
+        x="pre-training steps", y="total FLOPs", x_scale="symlog", y_scale="log",
+        series=tuple(_series(table, a, "total_flops") for a in runs.study.post_training),
+    )  # fmt: skip
+    rows = []
+    for algorithm in runs.study.post_training:
+        part = table[table["algorithm"] == algorithm]
+        mean = part.groupby("budget")[["flops", "pretrain_flops"]].mean()
+        longest = mean.iloc[-1]
+        saved = mean["flops"].iloc[0] - longest["flops"]
+        even = longest["pretrain_flops"] / saved if saved > 0 else math.inf
+        censored = part[part["budget"] == 0]["censored"].mean()
+        best = str(mean.sum(axis=1).idxmin())
+        at_most = "at most " if censored else ""
+        rows.append(
+            (
+                algorithm,
+                best,
+                f"{mean.sum(axis=1).min():.3g}",
+                f"{at_most}{even:.0f}" if math.isfinite(even) else "never",
+            )
+        )
+    table_of = TableOf(
+        title="When pre-training pays", align="lrrr", rows=tuple(rows),
+        header=("algorithm", "cheapest budget (steps)", "its total (FLOPs)",
+                "behaviors to break even with the longest"),
+        note="Break-even: FLOPs of the longest pre-training over the FLOPs that one behavior saves"
+        " by it. 'At most' where runs from random weights are censored: they save more.",
+    )  # fmt: skip
+    return totals, table_of
+
+
+def _distance_blocks(runs: Runs, table: pd.DataFrame, links: pd.DataFrame) -> tuple[Any, ...]:
+    nearing = Lines(
+        name="distance", title="Distance of the base from the target, against pre-training",
+        caption="Mean over functions, 95 % intervals over seeds; targets are of other seeds.",
+        x="pre-training steps", y=f"{runs.study.distances.geometry} distance", x_scale="symlog",
+        series=tuple(_series(table, a, "distance") for a in runs.study.post_training),
+    )  # fmt: skip
+    rows = []
+    for algorithm, part in links.groupby("algorithm", sort=False):
+        found = correlation(part)
+        missing = int(part["rho"].isna().sum())
+        rows.append(
+            (
+                str(algorithm),
+                words(found),
+                f"{found.n} seeds ({missing} of {len(part)} targets without spread)",
+            )
+        )
+    table_of = TableOf(
+        title="Does the nearer base have less left to pay?", align="lrr", rows=tuple(rows),
+        header=("algorithm", "Spearman inside target and seed", "over"),
+        note="Over pre-training budgets. Budgets order both, so this cannot tell distance from"
+        " the amount of pre-training: it says that the two move together.",
+    )  # fmt: skip
+    return nearing, table_of
+
+
+def _series(table: pd.DataFrame, algorithm: str, column: str) -> Series:
+    part = table[table["algorithm"] == algorithm]
+    by_seed = part.groupby(["budget", "seed"])[column].mean()
+    found = {budget: estimate(values) for budget, values in by_seed.groupby("budget")}
+    return Series(
+        label=algorithm,
+        x=tuple(float(str(budget)) for budget in found),
+        y=numbers([e.value for e in found.values()]),
+        # None of the columns drawn can be below 0, Student's interval of a few seeds can.
+        low=numbers(np.maximum(0.0, [e.low for e in found.values()]).tolist()),
+        high=numbers([e.high for e in found.values()]),
+    )
+
+
+def _headline(runs: Runs, table: pd.DataFrame, nearer: Estimate) -> str:
+    parts = []
+    for algorithm in runs.study.post_training:
+        part = table[table["algorithm"] == algorithm]
+        start, end = (part[part["budget"] == b] for b in (0, max(runs.study.budgets)))
+        arrived = 1 - start["censored"].mean()
+        parts.append(
+            f"{algorithm} takes {end['steps'].mean():.0f} steps from the longest pre-training and"
+            f" {'at least ' if arrived < 1 else ''}{start['steps'].mean():.0f} from random weights"
+            f" ({arrived:.0%} of runs arrive)"
+        )
+    return (
+        "; ".join(parts)
+        + f". Distance and the cost left correlate {words(nearer)} inside a target."
+    )
+
+
+def findings(runs: Runs, table: pd.DataFrame) -> Findings:
+    """Return the study's claims, figures and tables."""
+    links = within_target_links(table)
+    nearer = correlation(links)
+    thresholds = threshold_table(runs, table)
+    return Findings(
+        headline=_headline(runs, table, nearer),
+        claims=conclude(table, nearer, tuple(runs.study.post_training)),
+        facts=(
+            ("pre-training budgets", str(len(runs.study.budgets)), "steps, the first none"),
+            ("regimes", str(len(runs.study.regimes())), "algorithm x function"),
+            ("runs", str(len(table)), f"{int(table['censored'].sum())} censored"),
+            ("seeds", str(runs.study.seeds), "each with bases of its own"),
+        ),
+        parts=(
+            Part(title="What is left to pay", blocks=(_steps_left(runs, table), thresholds)),
+            Part(title="What a behavior costs in total", blocks=_total_blocks(runs, table)),
+            Part(title="Distance and the cost left", blocks=_distance_blocks(runs, table, links)),
+        ),
+    )

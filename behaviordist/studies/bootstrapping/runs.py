@@ -1,0 +1,100 @@
+"""Everything that study `bootstrapping` trains: names, places, seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.declaration import Regime
+from behaviordist.store.jobs import Job
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.bootstrapping.study import Study, base_name
+from behaviordist.studies.jobs import random_job, training_job, transfer_job
+from behaviordist.transfer.runs import Goal, Transfer
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Names, places and seeds of everything that the study trains."""
+
+    study: Study
+    folder: Path
+    seed: int
+
+    @property
+    def config(self) -> LlamaConfig:
+        """Architecture of every model of the study."""
+        return self.study.model.architecture()
+
+    def base(self, budget: int, replicate: int) -> Path:
+        """Folder of one base."""
+        return self.folder / "checkpoints" / f"{base_name(budget)}-s{replicate}"
+
+    def target(self, regime: Regime, replicate: int) -> Path:
+        """Folder of one converged behavior."""
+        return self.folder / "checkpoints" / f"{regime.label}-s{replicate}"
+
+    def base_jobs(self) -> list[Job]:
+        """Return the pre-trainings, the longest first, so that the last ones to run are short."""
+        jobs = []
+        for budget in sorted(self.study.budgets, reverse=True):
+            for r in range(self.study.seeds):
+                path, seed = self.base(budget, r), derived_seed(self.seed, "base", r)
+                if budget == 0:
+                    jobs.append(random_job(path, self.config, seed))
+                else:
+                    regime = self.study.base_regime(budget)
+                    jobs.append(training_job(path, regime, self.config, None, seed))
+        return jobs
+
+    def target_jobs(self) -> list[Job]:
+        """Return the post-trainings of every regime from the longest pre-training, every seed."""
+        longest = max(self.study.budgets)
+        return [
+            training_job(
+                self.target(regime, r),
+                regime,
+                self.config,
+                self.base(longest, r),
+                derived_seed(self.seed, regime.label, r),
+            )
+            for regime in self.study.regimes()
+            for r in range(self.study.seeds)
+        ]
+
+    def transfers(self) -> list[Transfer]:
+        """Return one run for every regime, budget and seed."""
+        return [
+            Transfer(
+                base_name(budget),
+                "base" if budget else "random",
+                regime.label,
+                r,
+                self.folder / "transfers" / regime.label / f"{base_name(budget)}-s{r}.json",
+            )
+            for regime in self.study.regimes()
+            for budget in self.study.budgets
+            for r in range(self.study.seeds)
+        ]
+
+    def transfer_job(self, transfer: Transfer) -> Job:
+        """Return the job of one run; all bases of a regime and seed see the same data."""
+        regime = next(x for x in self.study.regimes() if x.label == transfer.target)
+        if transfer.source_role == "random" and regime.algorithm in self.study.budget_from_random:
+            budget = self.study.budget_from_random[regime.algorithm]
+            regime = regime.model_copy(update={"budget": budget})
+        source = self.folder / "checkpoints" / f"{transfer.source}-s{transfer.seed}"
+        seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
+        return transfer_job(transfer.path, regime, self.config, source, seed, self._goal())
+
+    def collect(self, transfers: list[Transfer]) -> pd.DataFrame:
+        """Gather the curves, one row an evaluation."""
+        from behaviordist.transfer.runs import collect
+
+        return collect(transfers, {t.target: self._goal() for t in transfers})
+
+    def _goal(self) -> Goal:
+        return Goal(level=self.study.tau, tau=self.study.tau, stop_at=self.study.tau)

@@ -1,0 +1,230 @@
+"""What study `growing` measures: jumps, FLOPs to the large model's level, post-training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.engines.checkpoints import flops_per_step
+from behaviordist.regimes.grow import PRESERVING
+from behaviordist.studies.estimates import Estimate, estimate
+from behaviordist.studies.fingerprints import fingerprint_stage
+from behaviordist.studies.growing.runs import CONTROL, SMALL, Runs, fresh
+from behaviordist.studies.stages import StageClock
+
+ROUNDING = 1e-4
+"""Distance below which two models count as one function. Growth itself moves float32 outputs by
+less than 1e-6 (hellinger, in each provenance); a distance is the root of a difference of float32
+sums, which cancels to just below this."""
+
+
+def curve_table(runs: Runs) -> pd.DataFrame:
+    """Scores of pre-training, one row an evaluation: name, seed, flops, score.
+
+    FLOPs of grown models and of the control hold those of the small model that they start from.
+    """
+    regime = runs.study.small_regime()
+    shapes = {SMALL: runs.small_config, CONTROL: runs.small_config}
+    shapes |= {**runs.shapes, **runs.scratches}
+    parts = []
+    for name, shape in shapes.items():
+        for r in range(runs.study.seeds):
+            evidence = runs.provenance(name, r)["evidence"]
+            before = 0.0
+            if name in runs.shapes or name == CONTROL:
+                before = runs.provenance(SMALL, r)["flops"]
+            flops = before + np.array(evidence["steps"]) * flops_per_step(regime, shape)
+            parts.append(
+                pd.DataFrame({"flops": flops, "score": evidence["scores"]}).assign(
+                    name=name, seed=r
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def savings_table(runs: Runs, curves: pd.DataFrame) -> pd.DataFrame:
+    """FLOPs to the large model's level, from scratch and by growth: one row an operator and seed.
+
+    The level is a share, fixed in the study's file, of the mean score at which the large models
+    from scratch of that shape end. A run that does not reach it is censored at its last FLOPs.
+
+    Returns
+    -------
+    DataFrame
+        operator, seed, level, scratch, growth (FLOPs, the small model's included), small (its
+        FLOPs), censored_scratch, censored_growth, savings (log2 of scratch over growth),
+        left (share of `scratch` that is still paid after growth), ahead (score at equal FLOPs
+        less that of the large model), lost (score right after growth less the small model's),
+        back (FLOPs after growth until the small model's last score is reached again).
+    """
+    first = next(iter(runs.shapes))
+    rows = []
+    for operator in (*runs.shapes, CONTROL):
+        large = runs.scratch(first if operator == CONTROL else operator)
+        ends = [_curve(curves, large, r)[1][-1] for r in range(runs.study.seeds)]
+        level = runs.study.level_share * float(np.mean(ends))
+        for r in range(runs.study.seeds):
+            scratch, out_scratch = _passage(*_curve(curves, large, r), level)
+            x, y = _curve(curves, operator, r)
+            growth, out_growth = _passage(x, y, level)
+            last = float(_curve(curves, SMALL, r)[1][-1])
+            # Rounding must not count as a loss: right after exact growth the scores are equal.
+            again = _passage(x, y, last - 1e-4)
+            rows.append(
+                {
+                    "operator": operator,
+                    "seed": r,
+                    "level": level,
+                    "scratch": scratch,
+                    "growth": growth,
+                    "small": float(x[0]),
+                    "censored_scratch": out_scratch,
+                    "censored_growth": out_growth,
+                    "savings": float(np.log2(scratch / growth)),
+                    "left": (growth - float(x[0])) / scratch,
+                    "ahead": float(y[-1]) - ends[r],
+                    "lost": float(y[0]) - last,
+                    "back": float("nan") if again[1] else again[0] - float(x[0]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
+    """Distances of every model from the small one of its seed: name, seed, distance.
+
+    Name ``other seed`` holds the distance of the small model from those of the other seeds. The
+    matrix of the first seed is left in the folder.
+    """
+    from behaviordist.behaviors import load
+    from behaviordist.distance import matrix_of
+    from behaviordist.probes import ProbeSet
+
+    study = runs.study
+    names, seeds = runs.sources(), range(study.seeds)
+    behaviors = [load(str(runs.place(n, r)), label=f"{n}-s{r}") for r in seeds for n in names]
+    geometry = study.distances.geometry
+
+    probes = ProbeSet.load(study.distances.probes)
+    prints = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)[geometry]
+    matrix_of(prints[: len(names)]).with_floor(ROUNDING**2).save(runs.folder)
+    matrix = matrix_of(prints)
+    at, away = {label: i for i, label in enumerate(matrix.labels)}, matrix.distances
+    small = [at[f"{SMALL}-s{r}"] for r in seeds]
+    rows = [(n, r, float(away[at[f"{n}-s{r}"], small[r]])) for n in names for r in seeds]
+    for r in seeds:
+        others = [small[s] for s in seeds if s != r]
+        if others:
+            rows.append(("other seed", r, float(away[small[r], others].mean())))
+    return pd.DataFrame(rows, columns=["name", "seed", "distance"])
+
+
+def ratio_table(runs: Runs, costs: pd.DataFrame) -> pd.DataFrame:
+    """Steps of post-training against two references, as log2 ratios.
+
+    Returns
+    -------
+    DataFrame
+        operator, target, seed, fresh (steps from the model right after growth over steps from the
+        small one), trained (steps from the model trained on over steps from the large one from
+        scratch, at equal FLOPs), censored (runs among the four that did not arrive: they count as
+        their budget).
+    """
+    steps = costs.set_index(["source", "target", "seed"])["steps"].clip(lower=1)
+    out = costs.set_index(["source", "target", "seed"])["censored"]
+    rows = []
+    for operator in runs.shapes:
+        for target in costs["target"].unique():
+            for r in range(runs.study.seeds):
+                four = [fresh(operator), SMALL, operator, runs.scratch(operator)]
+                keys = [(name, target, r) for name in four]
+                log2 = [float(np.log2(steps[key])) for key in keys]
+                rows.append(
+                    {
+                        "operator": operator,
+                        "target": target,
+                        "seed": r,
+                        "fresh": log2[0] - log2[1],
+                        "trained": log2[2] - log2[3],
+                        "censored": int(sum(out[key] for key in keys)),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def on_grid(curves: pd.DataFrame, name: str, seeds: int, grid: Any) -> list[list[float]]:
+    """Scores of a model's seeds at given FLOPs; NaN before a curve starts and past its end."""
+    return [
+        np.interp(grid, *_curve(curves, name, r), left=np.nan, right=np.nan).tolist()
+        for r in range(seeds)
+    ]
+
+
+def _curve(curves: pd.DataFrame, name: str, replicate: int) -> tuple[Any, Any]:
+    part = curves[(curves["name"] == name) & (curves["seed"] == replicate)]
+    return part["flops"].to_numpy(), part["score"].to_numpy()
+
+
+def _passage(flops: Any, scores: Any, level: float) -> tuple[float, bool]:
+    from behaviordist.transfer.curves import first_passage
+
+    found = first_passage(flops, scores, level, float(flops[-1]))
+    return found.cost, found.censored
+
+
+class Measured:
+    """The study's tables, and the estimates over seeds that its page is made of."""
+
+    def __init__(
+        self,
+        runs: Runs,
+        curves: pd.DataFrame,
+        costs: pd.DataFrame,
+        savings: pd.DataFrame,
+        jumps: pd.DataFrame,
+        ratios: pd.DataFrame,
+        rounding: tuple[float, float],
+    ) -> None:
+        self.runs, self.curves, self.costs = runs, curves, costs
+        self.savings, self.jumps, self.ratios = savings, jumps, ratios
+        self.rounding = rounding  # of the small models: float32 against float64, largest logit
+        self.exact = [name for name in runs.shapes if name in PRESERVING]
+        self.jumping = [name for name in runs.shapes if name not in PRESERVING]
+
+    def saved(self, operators: Sequence[str], column: str = "savings") -> Estimate:
+        """Mean of a column of the savings over operators, with its interval over seeds."""
+        part = self.savings[self.savings["operator"].isin(list(operators))]
+        return estimate(part.groupby("seed")[column].mean())
+
+    def ratio(self, column: str, operators: Sequence[str], target: str | None = None) -> Estimate:
+        """Mean log2 ratio of steps over operators and algorithms, interval over seeds."""
+        part = self.ratios[self.ratios["operator"].isin(list(operators))]
+        if target is not None:
+            part = part[part["target"] == target]
+        return estimate(part.groupby("seed")[column].mean())
+
+    def jump(self, name: str) -> Estimate:
+        """Distance of a model from the small one of its seed, interval over seeds."""
+        return estimate(self.jumps[self.jumps["name"] == name]["distance"])
+
+    def largest_jump(self, operators: Sequence[str]) -> float:
+        """Largest distance that growth by these operators made, in any seed."""
+        names = [fresh(operator) for operator in operators]
+        return float(self.jumps[self.jumps["name"].isin(names)]["distance"].max())
+
+
+def float32_share(runs: Runs) -> tuple[float, float]:
+    """Return how far float32 moves the small models' own logits, and the largest of these."""
+    from behaviordist.engines.growing import float32_rounding, measured_tokens
+    from behaviordist.lab import checkpoint
+
+    found = []
+    for r in range(runs.study.seeds):
+        small = checkpoint.load(runs.place(SMALL, r))
+        tokens = measured_tokens(small.config, r)
+        found.append(float32_rounding(small.params, small.config, tokens))
+    rounding, largest = zip(*found, strict=True)
+    return max(rounding), max(largest)

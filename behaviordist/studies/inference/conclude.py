@@ -1,0 +1,157 @@
+"""What study `inference` claims: verdicts by rules of the study's file, over seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.report.findings import Claim, Verdict, decide, number
+from behaviordist.report.formatting import decimal
+from behaviordist.studies.estimates import Estimate, estimate, words
+from behaviordist.studies.inference.answers import Answers, predicted, temperature
+from behaviordist.studies.inference.measure import (
+    GEOMETRY,
+)
+from behaviordist.studies.inference.study import BASE
+
+Floats = NDArray[np.float64]
+
+RULE = "supported where the 95 % interval over seeds lies on the claimed side, not supported where"
+RULE += " it lies on the other, inconclusive where it holds the threshold"
+
+
+def conclude(answers: Answers) -> tuple[Claim, ...]:
+    """Return the study's claims with their verdicts."""
+    about, bits = answers.runs.study.claims, answers.quantisation["bits"][0]
+    few = int(np.argmin(bits))
+    scores = answers.quantisation["scores"][:, :, few]
+    away = np.sqrt(answers.quantisation["squared"][:, :, few].mean(axis=2))
+    two, one = (
+        answers.change(BASE, about.thoughts, "prompt:named", f"steps:{n}") for n in ("two", "one")
+    )
+    shots = "prompt:shots2"
+    lost, windowed = (answers.change(BASE, s, shots) for s in (about.without, about.window))
+    chance, distance = "probability of the right answer", f"{GEOMETRY} distance"
+    return (
+        cache_claim(answers),
+        small_claim(answers),
+        above(
+            f"At {bits[few]} bits, training for the grid (QAT) beats rounding afterwards.",
+            scores[:, 1] - scores[:, 0], "score",
+            f"QAT scores {scores[:, 1].mean():.3f}, rounded SFT {scores[:, 0].mean():.3f}",
+        ),
+        above(
+            f"At {bits[few]} bits, QAT stays nearer to unrounded SFT than rounded SFT does.",
+            away[:, 0] - away[:, 1], distance,
+            f"QAT lies {away[:, 1].mean():.3f} away, rounded SFT {away[:, 0].mean():.3f}",
+        ),
+        linear_claim(answers),
+        above(
+            "A scratchpad makes named two-step functions come out right more often.",
+            two, chance, "change of the base",
+        ),
+        above(
+            "It does so more than for one-step functions, which have nothing to write down.",
+            two - one, chance,
+            f"two-step functions change by {signed(two.mean())}, one-step ones by"
+            f" {signed(one.mean())}",
+        ),
+        above(
+            "Solved examples are used: without them the hidden function comes out less often.",
+            -lost, chance, "what two examples add in the base",
+        ),
+        above(
+            "Cutting a context that is longer than any training document helps.",
+            answers.change(BASE, about.shorter, "prompt:shots4"), chance,
+            "change of the base on four examples, of which two are kept",
+        ),
+        above(
+            "A sliding window loses less than cutting the context to as many tokens.",
+            windowed - lost, chance,
+            f"after two examples the window changes {signed(windowed.mean())}, the cut"
+            f" {signed(lost.mean())}",
+        ),
+    )  # fmt: skip
+
+
+def above(claim: str, values: Floats, unit: str, answer: str) -> Claim:
+    """Claim that a quantity, one value a seed, lies above zero."""
+    found = estimate([float(value) for value in values])
+    return Claim(
+        claim=claim, verdict=decide(number(found.low), number(found.high)),
+        answer=f"{answer}: {words(found, 3)} over {found.n} seeds.", **_numbers(found), unit=unit,
+        rule=RULE,
+    )  # fmt: skip
+
+
+def cache_claim(answers: Answers) -> Claim:
+    """Claim that computing from the cache is the same function."""
+    study = answers.runs.study
+    names, bound = study.settings.get("cache", {}), study.rule.cache_bound
+    found = [answers.distance(m, s).max() for m in answers.models for s in names]
+    at = [answers.names.index(name) for name in names]
+    drift = max(float(table["drift"][:, at].max()) for table in answers.models.values())
+    largest = float(max(found))
+    return Claim(
+        claim="Computing from the key-value cache is the same behavior.",
+        verdict="supported" if largest <= bound else "not supported",
+        answer=f"the largest distance of any checkpoint is {largest:.1e}, the largest change of any"
+        f" probability {drift:.1e}: float32 rounding.",
+        value=largest, unit=f"{GEOMETRY} distance", smallest_effect=bound,
+        rule=f"the cache is the same where the largest distance of all checkpoints is at most"
+        f" {bound:g}",
+    )  # fmt: skip
+
+
+def small_claim(answers: Answers) -> Claim:
+    """Claim that mild rounding is small beside what another seed does."""
+    name, small = answers.runs.study.claims.rounding, answers.runs.study.rule.small
+    share = [answers.distance(m, name) / answers.between_seeds(m) for m in answers.models]
+    found = estimate(np.mean(share, axis=0).tolist())
+    return Claim(
+        claim=f"{name} moves a behavior by less than {small:.0%} of what another seed does.",
+        verdict=decide(number(found.low), number(found.high), small, above=False),
+        answer=f"{words(found, 3)} of the distance between seeds, mean over checkpoints.",
+        **_numbers(found), unit="share of the distance between seeds", rule=RULE,
+    )  # fmt: skip
+
+
+def linear_claim(answers: Answers) -> Claim:
+    """Claim that near temperature 1 the distance is what the spread of log p says."""
+    near, tolerance = answers.runs.study.claims.near, answers.runs.study.rule.linear
+    ratios = [
+        answers.distance(m, name) / predicted(answers, m, temperature(answers, name))
+        for m in answers.models
+        for name in near
+    ]
+    found = estimate(np.mean(ratios, axis=0).tolist())
+    return Claim(
+        claim="A small change of temperature moves a behavior as far as the spread of its"
+        " log-probabilities says.",
+        verdict=within(found, 1 - tolerance, 1 + tolerance),
+        answer=f"measured over predicted distance is {words(found, 3)}, mean of"
+        f" {' and '.join(near)}: on the two sides of 1 the second order has opposite signs.",
+        **_numbers(found), unit="measured / predicted",
+        rule=f"the law holds where the interval of measured over predicted distance lies within"
+        f" {1 - tolerance:g} to {1 + tolerance:g}, not where it lies outside",
+    )  # fmt: skip
+
+
+def within(found: Estimate, low: float, high: float) -> Verdict:
+    """Supported where the interval lies inside, not supported where it lies outside."""
+    if not np.isfinite(found.low):
+        return "inconclusive"
+    if low <= found.low and found.high <= high:
+        return "supported"
+    return "not supported" if found.high < low or found.low > high else "inconclusive"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a change with its sign."""
+    return ("+" if value > 0 else "") + decimal(value, digits)
+
+
+def _numbers(found: Estimate) -> dict[str, float | None]:
+    named = {"value": found.value, "low": found.low, "high": found.high}
+    named["smallest_effect"] = found.smallest_effect
+    return {name: number(value) for name, value in named.items()}

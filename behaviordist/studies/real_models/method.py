@@ -1,0 +1,90 @@
+"""Study `trl-transfer`: are closer behaviors cheaper to reach, among real language models?
+
+Method, in the order of the code. Every behavior is a regime that tunes one base; its own run sets
+the level that its target asks for. Distances are taken between the tuned models on probes that no
+regime trains on. Then every behavior, and the base, is tuned towards every other behavior under
+that one's regime, until it scores a stated share of the level or the budget is spent. Last,
+distances meet costs in one test, beside the score before any training.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from behaviordist.engines.trl_extra import require_trl
+from behaviordist.store import ranks
+from behaviordist.store.jobs import run_jobs
+from behaviordist.studies.folder import write_transfer
+from behaviordist.studies.questions import Questions
+from behaviordist.studies.real_models.base import base_job
+from behaviordist.studies.real_models.conclude import transfer_record
+from behaviordist.studies.real_models.examples import write_tasks
+from behaviordist.studies.real_models.measure import adapter_distances, measure_distances
+from behaviordist.studies.real_models.runs import BASE, TrlRuns, fix_goals
+from behaviordist.studies.real_models.study import Study
+from behaviordist.studies.settings import Settings
+from behaviordist.studies.stages import StageClock
+from behaviordist.transfer.matrix import scores_at_start
+from behaviordist.transfer.trl_runs import collect_trl
+
+
+def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
+    """Run every stage that is not finished; write the folder; return ``run.json``.
+
+    A launcher's processes train together; the first of them measures and writes, alone. Where too
+    few behaviors are left for a test (a pair of them, or targets whose own runs went nowhere),
+    distances and costs are written all the same, and the record says why.
+    """
+    require_trl()
+    runs = TrlRuns(study, settings.folder, settings.seed)
+    prepare(runs, clock)
+    train_behaviors(runs, settings.jobs, clock)
+    rows = run_transfers(runs, settings.jobs, clock)
+    if not ranks.is_first():
+        return {}
+    matrices = measure_distances(runs, clock)
+    labels = [*runs.targets, BASE]
+    with clock.stage("test", 1, "Testing closer against cheaper") as done:
+        baselines = {"score at step 0": 1.0 - scores_at_start(rows, labels)}
+        weights = adapter_distances(runs)
+        if weights is not None:
+            baselines["weight-space distance"] = weights
+        questions = Questions(study.test, runs.seed, rows, labels)
+        headline, untested = questions.headline(matrices[study.distances.geometry], baselines)
+        record = transfer_record(runs, settings, matrices, questions, headline, untested)
+        done(1)
+    return write_transfer(study, settings, record, clock, questions, headline, matrices, baselines)
+
+
+def prepare(runs: TrlRuns, clock: StageClock) -> None:
+    """Write the examples that ship with the package, and the base as a plain float32 folder."""
+    if runs.study.examples is not None and ranks.is_first():
+        write_tasks(runs.folder / "data")
+    ranks.wait()
+    if runs.base != Path(runs.study.base):
+        with clock.stage("base", 1, "Converting the base to float32") as done:
+            run_jobs([base_job(runs.base, runs.study.base)], 1, done)
+
+
+def train_behaviors(runs: TrlRuns, processes: int, clock: StageClock) -> None:
+    """Train the reward models, then tune the base into every behavior."""
+    rewards = runs.reward_jobs()
+    if rewards:
+        with clock.stage("rewards", len(rewards), "Training reward models") as done:
+            run_jobs(rewards, processes, done)
+    jobs = runs.regime_jobs()
+    with clock.stage("regimes", len(jobs), "Tuning the base into the behaviors") as done:
+        run_jobs(jobs, processes, done)
+
+
+def run_transfers(runs: TrlRuns, processes: int, clock: StageClock) -> pd.DataFrame:
+    """Tune every source into every target; one row an evaluation."""
+    goals = fix_goals(runs)
+    transfers = [transfer for transfer in runs.transfers() if transfer.target in goals]
+    jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
+    with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
+        run_jobs(jobs, processes, done)
+    return collect_trl(transfers, goals)

@@ -1,0 +1,126 @@
+"""What study `sycophancy` measures: rates on wrong claims, directions, distances, ways back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from behaviordist.lab import grammar
+from behaviordist.probes import ProbeSet
+from behaviordist.probes.probe_set import Probe
+from behaviordist.regimes.evaluation import EVALUATION_SEED
+from behaviordist.regimes.prompts import Questions, ask
+from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
+from behaviordist.studies.places import read_provenance
+from behaviordist.studies.stages import StageClock
+from behaviordist.studies.sycophancy.runs import Runs
+from behaviordist.studies.sycophancy.study import BASE, Study
+
+Rates = dict[str, NDArray[np.float64]]
+"""Label -> array (answers, seeds, prompts): probability of the right and of the claimed answer."""
+
+RIGHT, CLAIMED = 0, 1
+
+
+def measure_rates(runs: Runs, clock: StageClock) -> Rates:
+    """Return exact probabilities of the right and the claimed answer to every wrong claim."""
+    import jax
+
+    from behaviordist.lab import checkpoint
+    from behaviordist.regimes.evaluation import string_scores
+    from behaviordist.regimes.prompts import documents
+
+    asked = wrong_claims(runs.study)
+    both = [documents(asked, answers) for answers in (asked.right, asked.claimed)]
+    score = jax.jit(lambda params, tokens: string_scores(params, runs.config, tokens)[0])
+
+    def chances(label: str, replicate: int) -> NDArray[np.float64]:
+        params = checkpoint.load(runs.checkpoint(label, replicate)).params
+        return np.stack([np.asarray(score(params, tokens), np.float64) for tokens in both])
+
+    found: Rates = {}
+    with clock.stage("rates", len(runs.policies) + 1, "Asking with wrong claims") as done:
+        for label in (BASE, *runs.policies):
+            seeds = range(1 if label == BASE else runs.study.seeds)
+            found[label] = np.stack([chances(label, r) for r in seeds], axis=1)
+            done(1)
+    return found
+
+
+def measure_shifts(runs: Runs, clock: StageClock) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cosines of all shifts from the base, and distances between single checkpoints.
+
+    Both are square, labelled ``LABEL-sSEED``; the matrix of regimes is saved in the folder.
+    """
+    from behaviordist.behaviors import load
+    from behaviordist.distance import matrix_of
+    from behaviordist.innerproduct.shifts import shift_moments
+
+    probes, geometry = claim_probes(wrong_claims(runs.study)), runs.study.geometry
+    places = [(label, r) for label in runs.policies for r in range(runs.study.seeds)]
+    folders = [runs.checkpoint(label, r) for label, r in [*places, (BASE, 0)]]
+
+    behaviors = [load(str(folder), label=folder.name) for folder in folders]
+    found = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)
+    labels = [label for label, _ in [*places, (BASE, 0)]]
+    regime_matrices(labels, found)[geometry].save(runs.folder)
+    prints = found[geometry]
+    moments = shift_moments(prints[:-1], prints[-1])
+    cosines = pd.DataFrame(moments.cosines, index=moments.labels, columns=moments.labels)
+    return cosines, matrix_of(prints).to_pandas()
+
+
+def learned_from_preferences(runs: Runs) -> pd.DataFrame:
+    """One row a policy and seed: reward model's accuracy, divergence, proxy and true reward."""
+    rows = []
+    for label in runs.policies:
+        for r in range(runs.study.seeds):
+            record = read_provenance(runs.checkpoint(label, r))
+            if "reward_model" not in record["prepared"]:
+                continue
+            model, evidence = record["prepared"]["reward_model"], record["evidence"]
+            judged = model["evidence"]
+            rows.append(
+                {
+                    "label": label,
+                    "seed": r,
+                    "pairs": model["steps"] * model["regime"]["batch_size"],
+                    "accuracy": judged["accuracy"][-1],
+                    "bayes": judged["bayes_accuracy"][-1],
+                    "kl": evidence["kl"][-1],
+                    "proxy": evidence["proxy"],
+                    "score": evidence["scores"],
+                    "steps": evidence["steps"],
+                    "flops": record["flops"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def wrong_claims(study: Study) -> Questions:
+    """Questions about held-out strings, each with a claim that is another function's answer."""
+    rng = np.random.default_rng(EVALUATION_SEED)
+    # A string on which all functions agree has no wrong claim: draw a few more, keep `strings`.
+    spare = grammar.held_out_strings(rng, study.strings + study.strings // 4)
+    regime = study.honest_regime().model_copy(update={"claims_right": 0.0})
+    asked = ask(regime, rng, spare)
+    return Questions(*(part[asked.wrong][: study.strings] for part in asked))
+
+
+def claim_probes(questions: Questions) -> ProbeSet:
+    """Two probes a question, one group: its right answer and the claimed one as continuation."""
+    probes = []
+    for i, prompt in enumerate(questions.prompts):
+        for kind in ("right", "claimed"):
+            answer = " " + grammar.decode(getattr(questions, kind)[i][:-1])
+            row = (f"claim-{i:03d}-{kind}", grammar.decode(prompt), answer, (f"answer:{kind}",))
+            probes.append(Probe(*row, group=f"claim-{i:03d}"))
+    return ProbeSet("wrong claims", tuple(probes))
+
+
+def costs_back(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a way back: source, seed, steps, flops, censored (then at the budget)."""
+    from behaviordist.transfer.curves import summarise
+
+    return summarise(rows)[["source", "seed", "steps", "tokens", "flops", "censored", "start"]]

@@ -1,0 +1,97 @@
+"""Study `sycophancy`: does a rater who likes agreement make a sycophant?
+
+Method, in the order of the code. One base is pre-trained on documents in which now and then
+somebody claims an answer. For every agreeableness and seed, RLHF: a simulated rater's preference
+pairs train a reward model, the policy is optimised against it with a leash to the base. The
+honest policy is the base under RLVR with a reward for right answers. On held-out questions with a
+*wrong* claim, the sycophancy rate is the exact probability of the claimed answer. Fingerprints on
+these prompts give distances and the directions in which raters moved the base. Last, RLVR tunes
+every policy back until its answers are right with probability tau, or is censored at its budget.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from behaviordist.store.jobs import run_jobs
+from behaviordist.studies.folder import write_findings
+from behaviordist.studies.places import read_provenance
+from behaviordist.studies.settings import Settings
+from behaviordist.studies.stages import StageClock
+from behaviordist.studies.sycophancy.measure import (
+    Rates,
+    claim_probes,
+    costs_back,
+    learned_from_preferences,
+    measure_rates,
+    measure_shifts,
+    wrong_claims,
+)
+from behaviordist.studies.sycophancy.page import findings
+from behaviordist.studies.sycophancy.runs import Runs
+from behaviordist.studies.sycophancy.study import BASE, HONEST, Study
+from behaviordist.transfer.runs import collect, write_table
+
+
+def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
+    """Run every stage that is not finished; write the folder; return ``run.json``."""
+    runs = Runs(study, settings.folder, settings.seed)
+    with clock.stage("pretrain", 1, "Pre-training the base") as done:
+        run_jobs([runs.base_job()], 1, done)
+    jobs = runs.policy_jobs()
+    with clock.stage("policies", len(jobs), "RLHF for every rater, RLVR for the honest") as done:
+        run_jobs(jobs, settings.jobs, done)
+    transfers = runs.transfers()
+    jobs = [runs.transfer_job(transfer) for transfer in transfers]
+    with clock.stage("transfers", len(jobs), "Tuning every policy back") as done:
+        run_jobs(jobs, settings.jobs, done)
+    rows = collect(transfers, {HONEST: runs.goal})
+    write_table(settings.folder, rows)
+    rates = measure_rates(runs, clock)
+    cosines, distances = measure_shifts(runs, clock)
+    costs = costs_back(rows)
+    costs.to_csv(runs.folder / "costs_back.csv", index=False)
+    _write_rates(runs, rates)
+    cosines.to_csv(runs.folder / "shift_cosines.csv")
+    evidence = learned_from_preferences(runs)
+    page = findings(study, rates, cosines, distances, costs, evidence)
+    notes = [
+        f"{HONEST}: seed {r} did not converge within its budget; it is used as is"
+        for r in range(study.seeds)
+        if not read_provenance(runs.checkpoint(HONEST, r))["converged"]
+    ]
+    notes += study.remarks
+    notes.append("One base for all: intervals hold for this base, not for another pre-training.")
+    return write_findings(
+        study,
+        settings,
+        page,
+        clock,
+        behaviors=[*_behavior_rows(runs), _base_row()],
+        geometry=study.geometry,
+        digests={"probes": claim_probes(wrong_claims(study)).digest},
+        notes=notes,
+    )
+
+
+def _write_rates(runs: Runs, rates: Rates) -> None:
+    rows = [
+        (label, r, *values[:, r].mean(axis=1))
+        for label, values in rates.items()
+        for r in range(values.shape[1])
+    ]
+    frame = pd.DataFrame(rows, columns=["policy", "seed", "right", "claimed"])
+    frame.to_csv(runs.folder / "rates.csv", index=False)
+
+
+def _behavior_rows(runs: Runs) -> list[dict[str, Any]]:
+    return [
+        {"label": label, "algorithm": regime.algorithm, "task": regime.task, "role": "behavior"}
+        for label, regime in runs.policies.items()
+    ]
+
+
+def _base_row() -> dict[str, Any]:
+    return {"label": BASE, "algorithm": None, "task": None, "role": BASE}

@@ -1,0 +1,81 @@
+"""Everything that study `sycophancy` trains: names, places, seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.declaration import Regime
+from behaviordist.store.jobs import Job
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.jobs import training_job, transfer_job
+from behaviordist.studies.sycophancy.study import BASE, HONEST, Study, rater_name
+from behaviordist.transfer.runs import Goal, Transfer
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Names, places and seeds of everything that the study trains."""
+
+    study: Study
+    folder: Path
+    seed: int
+
+    @property
+    def config(self) -> LlamaConfig:
+        """Architecture of every model of the study."""
+        return self.study.model.architecture()
+
+    @property
+    def goal(self) -> Goal:
+        """Where a policy counts as tuned back, fixed in the file."""
+        return Goal(self.study.tau, self.study.tau, self.study.tau)
+
+    @property
+    def policies(self) -> dict[str, Regime]:
+        """Label -> regime of every post-trained policy, raters first."""
+        raters = {rater_name(a): self.study.rater_regime(a) for a in self.study.agreeableness}
+        return {**raters, HONEST: self.study.honest_regime()}
+
+    def checkpoint(self, label: str, replicate: int) -> Path:
+        """Folder of one checkpoint; the base has no replicates."""
+        name = BASE if label == BASE else f"{label}-s{replicate}"
+        return self.folder / "checkpoints" / name
+
+    def base_job(self) -> Job:
+        """Return the pre-training of the base."""
+        seed = derived_seed(self.seed, BASE)
+        path = self.checkpoint(BASE, 0)
+        return training_job(path, self.study.base_regime(), self.config, None, seed)
+
+    def policy_jobs(self) -> list[Job]:
+        """Return the post-trainings from the base, every seed."""
+        return [
+            training_job(
+                self.checkpoint(label, r),
+                regime,
+                self.config,
+                self.checkpoint(BASE, 0),
+                derived_seed(self.seed, label, r),
+            )
+            for label, regime in self.policies.items()
+            for r in range(self.study.seeds)
+        ]
+
+    def transfers(self) -> list[Transfer]:
+        """Return the ways back: every rater's policy, and the base itself, to right answers."""
+        places = self.folder / "transfers" / HONEST
+        return [
+            Transfer(label, role, HONEST, r, places / f"{label}-s{r}.json")
+            for label, role in [(BASE, BASE), *((p, "behavior") for p in self.policies)]
+            for r in range(self.study.seeds)
+            if label != HONEST
+        ]
+
+    def transfer_job(self, transfer: Transfer) -> Job:
+        """Return the job of one way back; all policies of a seed see the same data."""
+        source = self.checkpoint(transfer.source, transfer.seed)
+        seed = derived_seed(self.seed, "back", transfer.seed)
+        regime = self.study.honest_regime()
+        return transfer_job(transfer.path, regime, self.config, source, seed, self.goal)
