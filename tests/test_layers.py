@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "hypothesis": {"store"},
     "planning": {"hypothesis", "store"},
     "selftest": {"distance", "innerproduct", "behaviors", "probes", "hypothesis", "store"},
-    "report": {"distance", "drawing", "transfer", "hypothesis", "store"},
+    "record": {"store"},
+    "report": {"record", "distance", "drawing", "transfer", "hypothesis", "store"},
 }
 FREE = {"studies", "cli", "__init__", "__main__"}
 

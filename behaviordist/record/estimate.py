@@ -1,0 +1,85 @@
+"""A number that a run reports: its value, its interval, and what it could have shown."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+
+LEVEL = 0.95
+"""Confidence level of every interval that a page prints."""
+Z95, Z80 = 1.959964, 0.841621
+"""Normal quantiles: half a 95 % interval in standard errors, and 80 % power."""
+SEEN = (Z95 + Z80) / Z95
+"""Smallest effect seen four times in five at 5 %, in half widths of a 95 % interval."""
+
+
+class Part(BaseModel):
+    """What a record is made of: frozen, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def _read(value: Any) -> Any:
+    if value is None:
+        return math.nan
+    is_number = hasattr(value, "__float__") and not isinstance(value, str | bool)
+    return float(value) if is_number else value
+
+
+def _write(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+Number = Annotated[
+    float,
+    BeforeValidator(_read),
+    PlainSerializer(_write, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "null"}]}),
+]
+"""A float. Missing is NaN here and null in JSON."""
+
+
+class Estimate(Part):
+    """A number with its 95 % interval; NaN where there is none.
+
+    Attributes
+    ----------
+    label
+        What it is a number of.
+    value, low, high
+        The estimate and its interval.
+    p_value
+        Of the test that it is zero (or what its table says).
+    smallest_effect
+        The difference from zero that the test at 5 % finds with a chance of 80 %, given the
+        spread seen.
+    n
+        Independent units behind it; None where that is not one number.
+    reason
+        Why there is no value.
+    """
+
+    label: str = ""
+    value: Number = math.nan
+    low: Number = math.nan
+    high: Number = math.nan
+    p_value: Number = math.nan
+    smallest_effect: Number = math.nan
+    n: int | None = None
+    reason: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a value."""
+        return math.isfinite(self.value)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there is an interval."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def named(self, label: str) -> Estimate:
+        """Return the same estimate under another label."""
+        return self.model_copy(update={"label": label})

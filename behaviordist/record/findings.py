@@ -1,0 +1,33 @@
+"""What a study found: a headline, claims with their verdicts, facts, and sections of blocks."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from behaviordist.record.blocks import Fact, Section
+from behaviordist.record.claims import Claim
+from behaviordist.record.estimate import Part
+
+
+class Findings(Part):
+    """All that a study's page shows.
+
+    Attributes
+    ----------
+    headline
+        The answer to the study's question in one sentence.
+    more
+        Sentences that follow it, set smaller.
+    claims
+        At least one; the first is the study's main claim and colours the page.
+    facts
+        To see at first glance.
+    sections
+        In reading order.
+    """
+
+    headline: str
+    more: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = Field(min_length=1)
+    facts: tuple[Fact, ...] = ()
+    sections: tuple[Section, ...] = ()
