@@ -8,6 +8,7 @@ more.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.behaviors.behavior import LogProbBlock
+from behaviordist.behaviors.echo import HALF, Echo, nats, read_echo
 from behaviordist.behaviors.http_client import Client
 from behaviordist.behaviors.sampling import seed_of
 from behaviordist.behaviors.settings import InferenceSettings
@@ -25,6 +27,8 @@ from behaviordist.store import digest_of
 
 # Servers compute in 16 bits, and in other batches: one token's log-probability moves by hundredths.
 ALIGNED_NATS = 0.25
+# How many texts are tried until one tells whether log-probabilities belong to their tokens.
+TRIED = 16
 # What a request can ask for; anything else was decided when the server was started.
 ASKED = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "system", "chat")
 
@@ -90,12 +94,15 @@ class HttpBehavior:
                 f"'{self.label}': servers give log-probabilities of the model as it is; drop"
                 f" {self.settings.canonical}"
             )
-        checked = False
+        if len(done) < len(probes):
+            self._check_alignment(probes)
         for index, probe in enumerate(probes):
             if index not in done:
-                checked = checked or self._check_alignment(probe)
-                found = self._echo(probe.prompt + probe.continuation, echo=True)
-                yield index, _continuation_log_prob(found, probe, self.label)
+                where = f"probe '{probe.id}'"
+                echo = self._echo(probe.prompt + probe.continuation, where)
+                with self._about(where):
+                    score = echo.sum_from(len(probe.prompt))
+                yield index, score
 
     def samples(
         self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
@@ -120,42 +127,58 @@ class HttpBehavior:
                 seeds = [seed_of(seed, probe, k) for k in range(count)]
                 yield index, tuple(self._answer(probe, max_tokens, s) for s in seeds)
 
-    def _check_alignment(self, probe: Probe) -> bool:
+    def _check_alignment(self, probes: ProbeSet) -> None:
         """Refuse a server that pairs log-probabilities with the wrong tokens.
 
         The greedy token after a text has one log-probability, whether it is generated, or is the
         end of a text that is echoed. llama-cpp-python (0.3.36, `Llama._create_completion`) gives
         an echoed token the row after the one that foretells it where the model has no start token.
 
-        Returns whether it could be told: not where the server generated nothing, or reads the
-        token differently in its place.
+        Raises
+        ------
+        InputError
+            If the two differ, or no text tells: what cannot be checked is not believed.
         """
-        text = probe.prompt + probe.continuation
-        generated = _tokens(self._echo(text, echo=False))
-        if not generated or not generated[0][1]:
-            return False
-        _, token, plain = generated[0]
-        there = [
-            value
-            for offset, name, value in _tokens(self._echo(text + token, echo=True))
-            if offset == len(text) and name == token
-        ]
-        if len(there) != 1:
-            return False
-        echoed = there[0]
-        if not isinstance(plain, int | float) or not isinstance(echoed, int | float):
-            return False
-        if abs(echoed - plain) > ALIGNED_NATS:
+        texts = [t for p in probes for t in (p.prompt + p.continuation, p.prompt) if t]
+        for text in texts[:TRIED]:
+            told = self._twice(text)
+            if told is None:
+                continue
+            plain, echoed = told
+            if abs(echoed - plain) <= ALIGNED_NATS:
+                return
             raise InputError(
                 f"'{self.label}': the server pairs log-probabilities with the wrong tokens (one"
                 f" token has {echoed:.2f} nats when its text is echoed and {plain:.2f} when not;"
                 " llama-cpp-python does so for models without a start token); use --geometry"
                 " samples"
             )
-        return True
+        raise InputError(
+            f"'{self.label}': its log-probabilities cannot be checked (no token that it generates"
+            " is one token where its text is echoed); use --geometry samples"
+        )
 
-    def _echo(self, text: str, echo: bool) -> dict[str, Any]:
-        """Return the log-probabilities of a text, or of one token after it."""
+    def _twice(self, text: str) -> tuple[float, float] | None:
+        """Return the log-probability of the token after a text, generated and echoed.
+
+        None where it has no letters, or is read differently in its place.
+        """
+        choice, found = self._log_probs(text, echo=False)
+        written, values = choice.get("text"), found["token_logprobs"]
+        if not isinstance(written, str) or not written or HALF in written or len(values) != 1:
+            return None
+        echo = self._echo(text + written, where := "a check of its log-probabilities")
+        echoed = echo.only_token(len(text), len(text + written))
+        with self._about(where):
+            return None if echoed is None else (nats(values[0]), echoed)
+
+    def _echo(self, text: str, where: str) -> Echo:
+        found = self._log_probs(text, echo=True)[1]
+        with self._about(where):
+            return read_echo(found, text)
+
+    def _log_probs(self, text: str, echo: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return an answer of one token, and the log-probabilities in it."""
         body = {
             "model": self.model,
             "prompt": text,
@@ -166,12 +189,22 @@ class HttpBehavior:
         }
         choice = _first(self.client.post("completions", body), self.label)
         found = choice.get("logprobs")
-        if not isinstance(found, dict) or not found.get("token_logprobs"):
+        if not isinstance(found, dict) or not isinstance(found.get("token_logprobs"), list):
             raise InputError(
                 f"'{self.label}' gives no log-probabilities of prompts (echo with logprobs); use"
                 " sampled answers: --geometry samples"
             )
-        return found
+        return choice, found
+
+    @contextmanager
+    def _about(self, what: str) -> Iterator[None]:
+        """Say in an error which server and which probe it is about, and what works instead."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(
+                f"'{self.label}', {what}: {error}; or use --geometry samples"
+            ) from None
 
     def _answer(self, probe: Probe, max_tokens: int, seed: int) -> str:
         body: dict[str, Any] = {"model": self.model, "max_tokens": max_tokens, "seed": seed}
@@ -191,7 +224,8 @@ class HttpBehavior:
             text = _first(self.client.post("completions", body), self.label).get("text")
         if not isinstance(text, str):
             raise InputError(f"'{self.label}': the server's answer to '{probe.id}' has no text")
-        return text
+        # Half a surrogate pair is no text, and no file takes it: U+FFFD, as other servers write.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _no_distributions(self) -> NoReturn:
         raise InputError(
@@ -209,7 +243,16 @@ def load_http(url: str, label: str | None, settings: InferenceSettings) -> HttpB
         If the address names no model, holds a password, or a setting cannot be asked for.
     """
     base, _, model = url.partition("#")
-    parts = urlsplit(base)
+    try:
+        parts = urlsplit(base)
+        sound = parts.port != 0 and base.isascii() and all(letter > " " for letter in base)
+    except ValueError:  # its message may hold a part of a password
+        sound = False
+    if not sound:
+        raise InputError(
+            f"the address of '{model}' is none (brackets, port or a letter that no address has);"
+            " write http://HOST:PORT/v1#MODEL"
+        )
     if parts.username or parts.password or parts.query:
         raise InputError("keys belong into the environment (OPENAI_API_KEY), not into the address")
     if not parts.hostname or not model:
@@ -223,35 +266,3 @@ def _first(answer: Mapping[str, Any], label: str) -> dict[str, Any]:
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise InputError(f"'{label}': the server's answer has no choices")
     return choices[0]
-
-
-def _tokens(found: Mapping[str, Any]) -> list[tuple[Any, Any, Any]]:
-    """Return (offset, token, log-probability) of every token; none where the server names none."""
-    columns = [found.get(key) for key in ("text_offset", "tokens", "token_logprobs")]
-    if not all(isinstance(column, list) for column in columns):
-        return []
-    return list(zip(*columns, strict=False))
-
-
-def _continuation_log_prob(found: Mapping[str, Any], probe: Probe, label: str) -> float:
-    """Sum the log-probabilities of the tokens that belong to the continuation.
-
-    A token across the boundary counts as the continuation's. What was generated after the text is
-    left out.
-    """
-    offsets, values = found.get("text_offset"), found.get("token_logprobs")
-    if not isinstance(offsets, list) or not isinstance(values, list) or len(offsets) != len(values):
-        raise InputError(f"'{label}': the server's log-probabilities lack their text offsets")
-    start, end = len(probe.prompt), len(probe.prompt) + len(probe.continuation)
-    ends = [*offsets[1:], end]
-    total = 0.0
-    for offset, stop, value in zip(offsets, ends, values, strict=True):
-        if stop <= start or offset >= end:
-            continue
-        if value is None:
-            raise InputError(
-                f"'{label}': the server gives the first token of probe '{probe.id}' no probability;"
-                " give the probe a prompt"
-            )
-        total += float(value)
-    return total

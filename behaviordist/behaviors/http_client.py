@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
 import os
+import queue
+import re
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +20,6 @@ from urllib.parse import urlsplit
 from behaviordist.errors import InputError
 
 KEY_VARIABLES = ("BEHAVIORDIST_API_KEY", "OPENAI_API_KEY")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LONGEST_WAIT = 60.0
 LARGEST_ANSWER = 64 * 2**20
 
@@ -66,6 +69,8 @@ class Client:
         Bound on tokens.
     timeout_s
         Longest silence of the server.
+    deadline_s
+        Longest time from a request to its whole answer: a server may drip bytes.
     attempts
         How often a request is made before it fails; waits double from one second, or are what the
         server says.
@@ -78,6 +83,7 @@ class Client:
     url: str
     budget: Budget = field(default_factory=lambda: Budget(token_limit()))
     timeout_s: float = 60.0
+    deadline_s: float = 120.0
     attempts: int = 5
     interval_s: float = field(default_factory=lambda: request_interval())
     sleep: Callable[[float], None] = time.sleep
@@ -109,12 +115,38 @@ class Client:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _once(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask once; the answer is whole within the deadline, or an error says that it is not."""
         headers = {"Content-Type": "application/json", **self._authorization()}
         request = urllib.request.Request(
             f"{self.url}/{path}", json.dumps(body).encode(), headers, method="POST"
         )
+        answers: queue.SimpleQueue[dict[str, Any] | Exception] = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answers.put(self._answer(request))
+            except Exception as error:
+                answers.put(error)
+
+        # A socket's own timeout bounds silences alone; a thread that waits too long is left behind.
+        threading.Thread(target=ask, daemon=True).start()
         try:
-            opener = urllib.request.build_opener(_NoRedirects)
+            answer = answers.get(timeout=self.deadline_s)
+        except queue.Empty:
+            raise InputError(
+                f"{self.url}: no whole answer within {self.deadline_s:g} s; ask for less, or look"
+                " at the server"
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer from None
+        return answer
+
+    def _answer(self, request: urllib.request.Request) -> dict[str, Any]:
+        handlers: list[Any] = [_NoRedirects]
+        if is_loopback(urlsplit(self.url).hostname):  # a proxy would see the key
+            handlers.append(urllib.request.ProxyHandler({}))
+        try:
+            opener = urllib.request.build_opener(*handlers)
             with opener.open(request, timeout=self.timeout_s) as response:
                 return self._decode(response.read(LARGEST_ANSWER), response.headers)
         except urllib.error.HTTPError as error:
@@ -124,13 +156,15 @@ class Client:
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
                 raise _Again(f"no answer within {self.timeout_s:g} s") from None
-            raise _Again(f"cannot be reached ({error.reason})") from None
-        except (http.client.HTTPException, ConnectionError) as error:
+            raise _Again(f"cannot be reached ({self._clean(str(error.reason))})") from None
+        except (http.client.HTTPException, OSError) as error:
             raise _Again(f"the connection broke ({type(error).__name__})") from None
 
     def _decode(self, raw: bytes, headers: Any) -> dict[str, Any]:
         try:
             answer = json.loads(raw)
+        except RecursionError:
+            raise InputError(f"{self.url} answers JSON that is nested too deeply") from None
         except ValueError:
             kind = str(headers.get("Content-Type", "no type")).partition(";")[0]
             raise InputError(
@@ -147,20 +181,22 @@ class Client:
                 f"{self.url} refuses the key (status {error.code});"
                 f" set {' or '.join(KEY_VARIABLES)}"
             )
-        reason = self._clean(error.read(4096).decode(errors="replace"))
+        try:
+            reason = self._clean(error.read(4096).decode(errors="replace"))
+        except (http.client.HTTPException, OSError):
+            reason = "no reason that could be read"
         if error.code == 429 or error.code >= 500:
             what = "limits the rate" if error.code == 429 else "fails"
-            wait = error.headers.get("Retry-After", "")
             return _Again(
                 f"{what} (status {error.code}: {reason})",
-                float(wait) if wait.replace(".", "", 1).isdigit() else None,
+                _seconds(error.headers.get("Retry-After", "")),
             )
         return InputError(f"{self.url} refuses the request (status {error.code}: {reason})")
 
     def _authorization(self) -> dict[str, str]:
         parts = urlsplit(self.url)
         key = _key()
-        if not key or (parts.scheme != "https" and parts.hostname not in LOOPBACK):
+        if not key or (parts.scheme != "https" and not is_loopback(parts.hostname)):
             return {}
         return {"Authorization": f"Bearer {key}"}
 
@@ -193,14 +229,43 @@ def request_interval() -> float:
     return 60 / int(text)
 
 
+def is_loopback(host: str | None) -> bool:
+    """Whether a host's name is this machine: `localhost`, 127.0.0.0/8, ::1."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
 def _key() -> str:
-    return next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), "")
+    """Return the key, or "".
+
+    Raises
+    ------
+    InputError
+        If it holds what no header can carry. The key is in no message: libraries print theirs.
+    """
+    for name in KEY_VARIABLES:
+        key = os.environ.get(name, "").strip()
+        if key and not re.fullmatch(r"[\x21-\x7e]+", key):
+            raise InputError(
+                f"{name} holds a line break, a blank or a letter outside ASCII, which no key has;"
+                " set it again"
+            )
+        if key:
+            return key
+    return ""
+
+
+def _seconds(text: str) -> float | None:
+    """Return what a `Retry-After` header asks for, or None for a date or nonsense."""
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text.strip()) else None
 
 
 def _tokens(answer: Mapping[str, Any], body: Mapping[str, Any]) -> int:
     """Tokens that a request cost: what the server says, else a bound (a token a byte of text)."""
     usage = answer.get("usage")
     total = usage.get("total_tokens") if isinstance(usage, dict) else None
-    if isinstance(total, int) and total > 0:
+    if isinstance(total, int) and not isinstance(total, bool) and total > 0:
         return total
     return len(json.dumps(body).encode()) + int(body.get("max_tokens", 0))

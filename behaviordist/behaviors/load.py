@@ -92,10 +92,15 @@ def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:
 
 
 def _find(model: str) -> Path:
-    path = Path(model).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(model).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (RuntimeError, OSError, ValueError) as error:  # no such user, too long, no permission
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"'{model[:80]}' is no path of a model ({reason})") from None
+    if is_folder:
         return path
-    if path.is_file():
+    if is_file:
         if path.suffix == ".gguf" or path.suffix in READERS:
             return path
         kinds = ", ".join((".gguf", *READERS))

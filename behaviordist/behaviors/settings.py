@@ -221,12 +221,12 @@ def _parse_value(key: str, text: str, kind: str, spec: str) -> Any:
         if text.lower() not in _BOOLEANS:
             raise InputError(f"'{spec}': {key} is on or off, not '{text}'")
         return _BOOLEANS[text.lower()]
-    if text.startswith('"'):
+    reader: type = int if "int" in kind else float if "float" in kind else str
+    if text.startswith('"') and reader is str:
         try:
             return json.loads(text, strict=False)
         except ValueError:
             raise InputError(f"'{spec}': {key} is no JSON string") from None
-    reader: type = int if "int" in kind else float if "float" in kind else str
     try:
         return reader(text)
     except ValueError:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,7 @@ import torch
 
 from behaviordist.behaviors import load
 from behaviordist.behaviors.http_backend import load_http
-from behaviordist.behaviors.http_client import Budget, Client
+from behaviordist.behaviors.http_client import Budget, Client, is_loopback
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -127,16 +128,48 @@ def test_a_server_whose_log_probabilities_are_those_of_other_tokens_is_refused(l
             behavior.text_log_probs(PROBES)
 
 
-def test_only_the_continuation_is_summed():
-    values, offsets = [None, -1.0, -2.0, -4.0, -8.0], [0, 4, 8, 13, 16]
-    text = {"token_logprobs": values, "text_offset": offsets}
-    probe = ProbeSet("p", (Probe("a", "x" * 9, "y" * 7),))
-    opened, _ = ask(lambda *_: completion({"logprobs": text}))
+def parrot(log_p, shift=0.0, start="<s>", halves=False):
+    """A server of one token a letter; whatever comes, the next letter is "!" with `log_p`."""
+
+    def answer(path, body, headers):
+        text = body["prompt"]
+        if not body["echo"]:
+            found = {"tokens": ["!"], "token_logprobs": [log_p]}
+            return completion({"text": "\ufffd" if halves else "!", "logprobs": found})
+        tokens = [start, *text, "!"]
+        values = [None, *(-0.5 if t != "!" else log_p + shift for t in tokens[1:])]
+        # Offsets that count the start token's own text, as vLLM's do.
+        offsets = [sum(map(len, tokens[:i])) for i in range(len(tokens))]
+        found = {"tokens": tokens, "token_logprobs": values, "text_offset": offsets}
+        return completion({"text": text + "!", "logprobs": found})
+
+    return answer
+
+
+def test_offsets_that_count_the_start_token_move_nothing():
+    opened, _ = ask(parrot(-0.25))
     with opened as behavior:
-        # The token at 8-13 crosses the boundary at 9; the one at 16 was generated.
-        assert behavior.text_log_probs(probe).tolist() == [-6.0]
-        with pytest.raises(InputError, match="first token of probe 'a' no probability"):
-            behavior.text_log_probs(ProbeSet("p", (Probe("a", "", "y" * 16),)))
+        assert behavior.text_log_probs(PROBES).tolist() == [-0.5 * 7, -0.5 * 7]
+
+
+def test_what_cannot_be_checked_is_not_believed():
+    opened, _ = ask(parrot(-0.25, halves=True))
+    with opened as behavior, pytest.raises(InputError, match="cannot be checked"):
+        behavior.text_log_probs(PROBES)
+    opened, _ = ask(parrot(-0.25, shift=-1.0))
+    with opened as behavior, pytest.raises(InputError, match="with the wrong tokens"):
+        behavior.text_log_probs(PROBES)
+
+
+def test_a_server_that_ignores_echo_gives_no_score_and_leaves_no_file(tmp_path):
+    from behaviordist.distance.fingerprints.texts import text_distances
+
+    found = {"tokens": ["x"], "token_logprobs": [-1.0], "text_offset": [9]}
+    opened, _ = ask(lambda *_: completion({"text": "x", "logprobs": found}))
+    with opened as behavior, pytest.raises(InputError, match="it ignores `echo`") as caught:
+        text_distances([behavior], PROBES, folder=tmp_path)
+    assert "'m'" in str(caught.value)
+    assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_answers_are_asked_for_with_the_settings_and_different_seeds():
@@ -234,6 +267,44 @@ def test_a_server_that_hangs_is_given_up():
     assert "no answer within 0.2 s (2 attempts)" in message
 
 
+def test_a_server_that_drips_is_given_up_at_the_deadline():
+    """Every byte comes within the socket's timeout; the whole never does."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def drip():
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+            while not stop.wait(0.05):
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    return
+
+    threading.Thread(target=drip, daemon=True).start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    behavior = load_http(f"{url}#m", None, InferenceSettings())
+    object.__setattr__(behavior, "client", Client(url, timeout_s=5, deadline_s=0.4))
+    with pytest.raises(InputError, match="no whole answer within 0.4 s"):
+        behavior.samples(PROBES, 1)
+    stop.set()
+    listener.close()
+
+
+def test_answers_that_are_no_proper_text_or_json():
+    deep = "[" * 100_000
+    assert "nested too deeply" in failure(lambda *_: (200, {}, deep))
+    assert "not JSON" in failure(lambda *_: (200, {}, '{"choices": [' + "9" * 5000 + "]}"))
+    half = '{"choices": [{"text": "a\\ud83d"}], "usage": {"total_tokens": true}}'
+    opened, _ = ask(lambda *_: (200, {}, half))
+    with opened as behavior:
+        (text,) = behavior.samples(PROBES, 1)[0]
+    assert text == "a\ufffd"
+    wait = failure(lambda *_: (429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, "busy"))
+    assert "limits the rate" in wait
+
+
 def test_a_server_that_is_not_there():
     behavior = load_http("http://127.0.0.1:9/v1#m", None, InferenceSettings())
     object.__setattr__(behavior, "client", Client("http://127.0.0.1:9/v1", sleep=lambda _: None))
@@ -276,6 +347,56 @@ def test_keys_reach_the_server_and_nothing_else(monkeypatch):
     assert KEY not in repr(load("http://127.0.0.1:1/v1#m"))
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", " \r\n"])
+def test_blanks_around_a_key_are_cut_off(monkeypatch, end):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY + end)
+    seen = []
+
+    def answer(path, body, headers):
+        seen.append(headers["Authorization"])
+        return completion({"text": "x"})
+
+    opened, _ = ask(answer)
+    with opened as behavior:
+        behavior.samples(ProbeSet("p", PROBES.probes[:1]), 1)
+    assert seen == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("inner", ["\n", "\r\n", " ", "\t", "é", "\x7f"])
+def test_a_key_that_no_header_can_carry_is_refused_and_never_printed(monkeypatch, inner):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY[:9] + inner + KEY[9:])
+    message = failure(lambda *_: completion({"text": "x"}))
+    assert "OPENAI_API_KEY holds" in message
+    assert KEY[:9] not in message
+    assert KEY[9:] not in message
+
+
+def test_what_is_for_this_machine_goes_through_no_proxy(monkeypatch):
+    asked = []
+
+    def proxy(path, body, headers):
+        asked.append(path)
+        return completion({"text": "from the proxy"})
+
+    with serving(proxy) as address, serving(lambda *_: completion({"text": "direct"})) as url:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, address.removesuffix("/v1"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        for host in ("127.0.0.1", "localhost"):
+            behavior = load(f"{url.replace('127.0.0.1', host)}#m")
+            assert behavior.samples(PROBES, 1) == [("direct",), ("direct",)]
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True),
+     ("127.0.0.1.example.org", False), ("10.0.0.1", False), (None, False)],
+)  # fmt: skip
+def test_which_hosts_are_this_machine(host, here):
+    assert is_loopback(host) is here
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
@@ -283,6 +404,13 @@ def test_keys_reach_the_server_and_nothing_else(monkeypatch):
         ("http://user:secret@127.0.0.1:1/v1#m", "keys belong into the environment"),
         ("http://127.0.0.1:1/v1?key=secret#m", "keys belong into the environment"),
         ("http://127.0.0.1:1/v1#m@quant=int4", "a request cannot ask for quant=int4"),
+        ("http://[::1/v1#m", "the address of 'm' is none"),
+        ("http://127.0.0.1:99999999/v1#m", "the address of 'm' is none"),
+        ("http://127.0.0.1:x/v1#m", "the address of 'm' is none"),
+        ("http://127.0.0.1:1/v 1#m", "the address of 'm' is none"),
+        ("~nosuch-user-here/x", "is no path of a model"),
+        ("x" * 5000, "is no path of a model"),
+        ('http://127.0.0.1:1/v1#m@temperature="0.7"', "temperature must be float"),
     ],
 )
 def test_addresses_that_are_refused(spec, words):

@@ -154,6 +154,10 @@ def _remote_fingerprint(
         _tick(progress, behavior.label, len(probes)),
     )
     features = np.array(nats, dtype=np.float32)[:, None]
+    wrong = np.flatnonzero(~np.isfinite(features[:, 0]) | (features[:, 0] > 0))
+    if len(wrong):  # nothing is published before it is checked
+        probe = probes.probes[int(wrong[0])].id
+        raise InputError(f"'{behavior.label}', probe '{probe}': its score is no log-probability")
     made = Fingerprint(identity, features, np.arange(len(probes)), groups_of(probes))
     if path is not None:
         made.save(path)
