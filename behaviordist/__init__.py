@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior, InferenceSettings, load
     from behaviordist.distance import DistanceMatrix, distances, regime_distances
+    from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
     from behaviordist.errors import BehaviordistError, InputError
     from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
     from behaviordist.probes import ProbeSet
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from behaviordist.transfer.matrix import TransferMatrix
 
 _HOMES = {
+    "AnswerSet": "distance.directed",
     "Behavior": "behaviors",
     "InferenceSettings": "behaviors",
     "load": "behaviors",
+    "DirectedMatrix": "distance.directed",
     "DistanceMatrix": "distance",
     "distances": "distance",
+    "divergences": "distance.directed",
     "regime_distances": "distance",
     "BehaviordistError": "errors",
     "InputError": "errors",
@@ -38,8 +42,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnswerSet",
     "Behavior",
     "BehaviordistError",
+    "DirectedMatrix",
     "DistanceMatrix",
     "InferenceSettings",
     "InputError",
@@ -48,6 +54,7 @@ __all__ = [
     "TransferTest",
     "VerdictRule",
     "distances",
+    "divergences",
     "load",
     "regime_distances",
     "run",

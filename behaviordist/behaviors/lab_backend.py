@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors import rounding
+from behaviordist.behaviors import lab_answers, rounding
 from behaviordist.behaviors.behavior import Behavior, LogProbBlock, with_settings
 from behaviordist.behaviors.checkpoint_files import (
     checkpoint_digest,
@@ -21,6 +21,7 @@ from behaviordist.behaviors.checkpoint_files import (
 from behaviordist.behaviors.encoding import EncodedProbe, Encoder, make_batch
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.behaviors.thinking import marginalise
+from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
 
@@ -117,6 +118,50 @@ class LabBehavior:
                 target = np.array(item.ids[-item.scored :], dtype=np.int64)
                 mixed = marginalise(each, target, count)
                 yield LogProbBlock(np.full(item.scored, item.index), mixed, target)
+
+    @property
+    def end_text(self) -> str:
+        """Return the end marker as text: an answer that ended is scored with it."""
+        return lab_answers.END_TEXT
+
+    def answers_rest(
+        self,
+        probes: ProbeSet,
+        count: int,
+        max_tokens: int = 8,
+        seed: int = 0,
+        done: frozenset[int] = frozenset(),
+    ) -> Iterator[tuple[int, tuple[tuple[str, bool], ...]]]:
+        """Yield (index of a probe, drawn answers as (text, ended)), but for those in `done`."""
+        encoded = self._prompts(probes, done)
+        following = self._following(encoded, max_tokens)
+        return lab_answers.drawn(following, probes, encoded, count, max_tokens, seed)
+
+    def likely_answers(
+        self, probes: ProbeSet, max_tokens: int = 8, done: frozenset[int] = frozenset()
+    ) -> Iterator[tuple[int, list[list[str | bool | float]]]]:
+        """Yield (index of a probe, its likeliest answers as [text, ended, probability])."""
+        encoded = self._prompts(probes, done)
+        return lab_answers.likeliest(self._following(encoded, max_tokens), encoded, max_tokens)
+
+    def _prompts(self, probes: ProbeSet, done: frozenset[int]) -> list[EncodedProbe]:
+        if self.settings.thoughts:
+            raise InputError(f"'{self.label}': answers after scratchpads are not drawn; drop cot")
+        return [item for item in self.encoder()(probes) if item.index not in done]
+
+    def _following(self, encoded: list[EncodedProbe], longest: int) -> lab_answers.Next:
+        """Return what computes the next token's log-probabilities after contexts of any length."""
+        params, config = self._model()
+        run = _compiled(config, self.settings.kv_cache)
+        width = max((len(e.ids) - e.scored for e in encoded), default=0) + longest
+        width = min(width, self.window)
+
+        def following(contexts: Sequence[Sequence[int]]) -> Any:
+            items = [EncodedProbe(i, (*c, 0), 1) for i, c in enumerate(contexts)]
+            rows = np.concatenate([b.log_p for b in _blocks(run, params, items, width)])
+            return self.settings.apply(rows)
+
+        return following
 
     def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield the behavior's log-probabilities."""

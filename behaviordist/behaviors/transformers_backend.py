@@ -169,18 +169,54 @@ class TransformersBehavior:
         done: frozenset[int] = frozenset(),
     ) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Yield (index of a probe, its answers) one by one, but for those in `done`."""
-        encoded = self.encoder()(probes)
         tokenizer, _ = _tokenizer(self.path)
+        for index, rows in self._drawn(probes, count, max_tokens, seed, done):
+            yield index, tuple(tokenizer.batch_decode(rows, skip_special_tokens=True))
+
+    def _drawn(
+        self, probes: ProbeSet, count: int, max_tokens: int, seed: int, done: frozenset[int]
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield (index of a probe, drawn token ids (count, up to max_tokens))."""
+        encoded = self.encoder()(probes)
         with self.model() as model, failures(self.label):
             for probe, item in zip(probes, encoded, strict=True):
-                if item.index in done:
-                    continue
-                context = item.ids[: len(item.ids) - item.scored]
-                drawn = sampling.generate(
-                    model, context, self.settings, count, max_tokens, sampling.seed_of(seed, probe)
-                )
-                texts = tokenizer.batch_decode(drawn, skip_special_tokens=True)
-                yield item.index, tuple(texts)
+                if item.index not in done:
+                    context = item.ids[: len(item.ids) - item.scored]
+                    own = sampling.seed_of(seed, probe)
+                    yield (
+                        item.index,
+                        sampling.generate(model, context, self.settings, count, max_tokens, own),
+                    )
+
+    @property
+    def end_text(self) -> str:
+        """Return the end marker as text: an answer that ended is scored with it."""
+        return str(_tokenizer(self.path)[0].eos_token or "")
+
+    def cannot_spell(self, text: str) -> bool:
+        """Whether some of a text has no token but the one for the unknown."""
+        tokenizer, _ = _tokenizer(self.path)
+        unknown = tokenizer.unk_token_id
+        return (
+            unknown is not None
+            and unknown != tokenizer.eos_token_id
+            and unknown in tokenizer.encode(text, add_special_tokens=False)
+        )
+
+    def answers_rest(
+        self,
+        probes: ProbeSet,
+        count: int,
+        max_tokens: int = 64,
+        seed: int = 0,
+        done: frozenset[int] = frozenset(),
+    ) -> Iterator[tuple[int, tuple[tuple[str, bool], ...]]]:
+        """Yield (index of a probe, drawn answers as (text, ended)), but for those in `done`."""
+        tokenizer, _ = _tokenizer(self.path)
+        for index, rows in self._drawn(probes, count, max_tokens, seed, done):
+            texts = tokenizer.batch_decode(rows, skip_special_tokens=True)
+            ended = [tokenizer.eos_token_id in row for row in rows.tolist()]
+            yield index, tuple(zip(texts, ended, strict=True))
 
     def encoder(self) -> Encoder:
         """Return the encoder of probes; a start token is BOS, or EOS where there is no BOS."""

@@ -1,0 +1,86 @@
+"""Whole answers of the lab's models: drawn, or enumerated where a few carry all the mass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.behaviors.encoding import EncodedProbe
+from behaviordist.behaviors.sampling import seed_of
+from behaviordist.lab import grammar
+from behaviordist.probes import ProbeSet
+
+Next = Callable[[Sequence[Sequence[int]]], NDArray[np.float32]]
+"""Contexts (token ids) -> log-probabilities of the token after each, (n, V), settings applied."""
+
+Path = tuple[tuple[int, ...], float]
+"""Tokens said so far, and their log-probability."""
+
+END_TEXT = f" {grammar.VOCABULARY[grammar.EOS]}"
+BRANCHES = 64
+"""Most answers a prompt that an enumeration follows."""
+
+LEAST = 1e-7
+"""Answers below this probability are not followed."""
+
+
+def drawn(
+    following: Next,
+    probes: ProbeSet,
+    prompts: Sequence[EncodedProbe],
+    count: int,
+    max_tokens: int,
+    seed: int,
+) -> Iterator[tuple[int, tuple[tuple[str, bool], ...]]]:
+    """Yield (index of a probe, `count` drawn answers as (text, ended)).
+
+    The draws of a probe depend on the seed and its id alone.
+    """
+    for item in prompts:
+        probe = probes.probes[item.index]
+        rng = np.random.default_rng(seed_of(seed, probe))
+        context = item.ids[: len(item.ids) - item.scored]
+        said: list[list[int]] = [[] for _ in range(count)]
+        for _ in range(max_tokens):
+            noise = rng.gumbel(size=(count, len(grammar.VOCABULARY)))
+            live = [k for k, tokens in enumerate(said) if grammar.EOS not in tokens]
+            if not live:
+                break
+            log_p = following([(*context, *said[k]) for k in live])
+            for k, token in zip(live, (log_p + noise[live]).argmax(axis=1), strict=True):
+                said[k].append(int(token))
+        yield item.index, tuple(_spoken(tokens) for tokens in said)
+
+
+def likeliest(
+    following: Next, prompts: Sequence[EncodedProbe], max_tokens: int
+) -> Iterator[tuple[int, list[list[str | bool | float]]]]:
+    """Yield (index of a probe, its likeliest answers as [text, ended, probability]).
+
+    Breadth first over prefixes; those below `LEAST`, and all but the `BRANCHES` likeliest, are
+    left out, so that probabilities sum to less than one by what is left out.
+    """
+    for item in prompts:
+        context = item.ids[: len(item.ids) - item.scored]
+        paths: list[Path] = [((), 0.0)]
+        whole: list[Path] = []
+        for _ in range(max_tokens):
+            if not paths:
+                break
+            log_p = following([(*context, *tokens) for tokens, _ in paths])
+            total = log_p.astype(np.float64) + np.array([[p] for _, p in paths])
+            best = np.argsort(-total, axis=None, kind="stable")[:BRANCHES]
+            kept = [(*np.divmod(k, total.shape[1]), total.flat[k]) for k in best]
+            grown = [((*paths[i][0], int(t)), float(p)) for i, t, p in kept if p > np.log(LEAST)]
+            whole += [path for path in grown if path[0][-1] == grammar.EOS]
+            paths = [path for path in grown if path[0][-1] != grammar.EOS]
+        yield item.index, [[*_spoken(tokens), float(np.exp(p))] for tokens, p in whole + paths]
+
+
+def _spoken(tokens: Sequence[int]) -> tuple[str, bool]:
+    """Return the text of some tokens, and whether an end marker ended it."""
+    ended = bool(tokens) and tokens[-1] == grammar.EOS
+    words = [grammar.VOCABULARY[t] for t in (tokens[:-1] if ended else tokens)]
+    return "".join(f" {word}" for word in words), ended

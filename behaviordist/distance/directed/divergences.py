@@ -1,0 +1,277 @@
+"""Directed distances between behaviors: what each target says, scored under each source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.behaviors import ArrayBehavior, Behavior
+from behaviordist.distance.directed.answers import AnswerSet, Progress, draw_answers
+from behaviordist.distance.directed.arrays import array_moments
+from behaviordist.distance.directed.matrix import GEOMETRIES, DirectedMatrix
+from behaviordist.distance.directed.scoring import answer_nats
+from behaviordist.errors import InputError, did_you_mean
+from behaviordist.innerproduct.directed import DirectedMoments, Quantity, directed_moments
+from behaviordist.probes import ProbeSet
+
+PER = ("answer", "token", "byte")
+Target = Behavior | AnswerSet
+
+
+def divergences(
+    sources: Sequence[Behavior],
+    targets: Sequence[Target] | None = None,
+    probes: ProbeSet | None = None,
+    geometry: str = "kl",
+    *,
+    per: str = "answer",
+    answers: int = 8,
+    max_tokens: int = 32,
+    seed: int = 0,
+    exact: bool = True,
+    error: float | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> DirectedMatrix:
+    """Directed distances, rows = source A, columns = target B, over whole answers.
+
+    ``kl``: KL(f_B || f_A) = E_x E_{y ~ f_B} [log f_B(y|x) - log f_A(y|x)], nats: how surprising B's
+    answers are to A. ``overlap``: E_x sum_y f_A(y|x) f_B(y|x), the probability that both, asked the
+    same, say the same. Answers are enumerated where a target can (lab checkpoints), else drawn from
+    it; arrays are compared position by position, exactly (`arrays`).
+
+    Parameters
+    ----------
+    sources
+        S behaviors, any tokenizers: an answer is scored as the bytes it is, in the source's own
+        tokens.
+    targets
+        T behaviors that answer, or `AnswerSet`s of targets known by what they said: with their own
+        log-probabilities these have a KL, without a cross-entropy. Default: the sources.
+    probes
+        Whose prompts the targets answer; not needed where all targets are `AnswerSet`s.
+    geometry
+        ``"kl"`` or ``"overlap"``.
+    per
+        ``kl``: nats per ``"answer"``, ``"token"`` (of the target, as it spells its answers) or
+        ``"byte"``.
+    answers, max_tokens, seed, exact
+        Draws a prompt, longest answer, seed; whether to enumerate where possible.
+    error
+        Largest standard error that is accepted.
+    folder
+        Where answers and scores are kept, to be computed once.
+    progress
+        Called with (label, done, in all).
+
+    Returns
+    -------
+    DirectedMatrix; errors are over probes, all answers of a probe (and its paraphrases) one
+    cluster, so that what drawing adds is inside them.
+
+    Raises
+    ------
+    InputError
+        Nothing to compare, an unknown geometry, targets without answers, answers that a source
+        cannot spell, or an error above `error` (with the number of probes that would do).
+    """
+    _check(sources, targets, geometry, per)
+    wanted: Sequence[Target] = sources if targets is None else targets
+    if all(isinstance(b, ArrayBehavior) for b in (*sources, *wanted)):
+        if probes is None:
+            raise InputError("arrays are compared on the probes they were computed on: give them")
+        columns, said = array_moments(sources, wanted, probes, geometry, per)  # type: ignore[arg-type]
+        return _matrix(sources, wanted, columns, geometry, per, error, said, ())
+    drawn = [
+        _answers_of(target, probes, answers, max_tokens, seed, exact, folder, progress)
+        for target in wanted
+    ]
+    scored = [
+        _scored(sources, target, several, folder, progress)
+        for target, several in zip(wanted, drawn, strict=True)
+    ]
+    alone = tuple(a.name for a, (_, own) in zip(drawn, scored, strict=True) if own is None)
+    columns = [
+        directed_moments(
+            _quantity(geometry, own),
+            nats,
+            several.probe,
+            several.weight,
+            own=own,
+            group=_groups(several),
+            length=_length(per, several, target),
+        )
+        for target, several, (nats, own) in zip(wanted, drawn, scored, strict=True)
+    ]
+    said = _said(drawn, scored, sources, probes)
+    return _matrix(
+        sources, drawn, columns, geometry, per, error, said, alone if geometry == "kl" else ()
+    )
+
+
+def _check(
+    sources: Sequence[Behavior], targets: Sequence[Target] | None, geometry: str, per: str
+) -> None:
+    if not sources or (targets is not None and not targets):
+        raise InputError("a directed distance needs at least one source and one target")
+    if targets is None and len(sources) < 2:
+        raise InputError("a directed distance is between two: name two models, or --targets")
+    if geometry not in GEOMETRIES:
+        raise InputError(f"unknown directed geometry '{geometry}'; known: kl, overlap")
+    if per not in PER:
+        raise InputError(f"nats per '{per}'; {did_you_mean(per, PER)}")
+    if geometry == "overlap" and per != "answer":
+        raise InputError("an overlap is a probability of whole answers: it is per answer")
+
+
+def _answers_of(
+    target: Target,
+    probes: ProbeSet | None,
+    count: int,
+    max_tokens: int,
+    seed: int,
+    exact: bool,
+    folder: Path | None,
+    progress: Progress | None,
+) -> AnswerSet:
+    if isinstance(target, AnswerSet):
+        return target
+    if probes is None:
+        raise InputError(f"target '{target.label}' needs prompts to answer: give probes")
+    return draw_answers(
+        target,
+        probes,
+        count=count,
+        max_tokens=max_tokens,
+        seed=seed,
+        exact=exact,
+        folder=folder,
+        progress=progress,
+    )
+
+
+def _scored(
+    sources: Sequence[Behavior],
+    target: Target,
+    answers: AnswerSet,
+    folder: Path | None,
+    progress: Progress | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return log-probabilities under the sources (S, M), and the target's own (M,) or None."""
+    nats = answer_nats(sources, answers, folder=folder, progress=progress)
+    if isinstance(target, AnswerSet):
+        return nats, answers.own
+    for source, row in zip(sources, nats, strict=True):
+        if source.identity == target.identity:
+            return nats, row
+    try:
+        return nats, answer_nats([target], answers, folder=folder, progress=progress)[0]
+    except InputError:
+        if hasattr(target, "text_log_probs"):  # a server that answers and does not score
+            return nats, None
+        raise
+
+
+def _quantity(geometry: str, own: NDArray[np.float64] | None) -> Quantity:
+    if geometry == "overlap":
+        return "overlap"
+    return "cross-entropy" if own is None else "kl"
+
+
+def _groups(answers: AnswerSet) -> NDArray[np.int64]:
+    numbers: dict[object, int] = {}
+    keys = [("alone", i) if p.group is None else p.group for i, p in enumerate(answers.probes)]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def _length(per: str, answers: AnswerSet, target: Any) -> NDArray[np.float64] | None:
+    """Return the mean length of the answers to each prompt, in tokens or bytes."""
+    if per == "answer":
+        return None
+    if per == "byte":
+        each = [len(answer.text.encode()) for answer in answers.flat]
+    elif hasattr(target, "encoder"):
+        encode = target.encoder().encode
+        each = [len(encode(answer.text)) + answer.ended for answer in answers.flat]
+    else:
+        raise InputError(f"'{answers.name}' has no tokenizer here: take nats per byte or answer")
+    weight = answers.weight
+    totals = [np.bincount(answers.probe, x) for x in (weight * each, weight)]
+    mean = totals[0] / totals[1]
+    if not mean.sum() > 0:
+        raise InputError(f"'{answers.name}' says nothing: there is no {per} to take nats per")
+    return np.asarray(mean)
+
+
+def _said(
+    drawn: Sequence[AnswerSet],
+    scored: Sequence[tuple[NDArray[np.float64], Any]],
+    sources: Sequence[Behavior],
+    probes: ProbeSet | None,
+) -> dict[str, Any]:
+    impossible = {
+        f"{source.label} <- {answers.name}": int(n)
+        for answers, (nats, _) in zip(drawn, scored, strict=True)
+        for source, n in zip(sources, np.isneginf(nats).sum(axis=1), strict=True)
+        if n
+    }
+    covered = {
+        a.name: float(np.bincount(a.probe, a.weight).mean())
+        for a in drawn
+        if not np.allclose(np.bincount(a.probe, a.weight), 1)
+    }
+    return {
+        "probe_digest": None if probes is None else probes.digest,
+        "n_probes": {a.name: len(a.probes) for a in drawn},
+        "answers": {a.name: len(a.flat) for a in drawn},
+        "impossible_answers": impossible,
+        "enumerated_mass": covered,
+    }
+
+
+def _matrix(
+    sources: Sequence[Behavior],
+    targets: Sequence[Any],
+    columns: Sequence[DirectedMoments],
+    geometry: str,
+    per: str,
+    error: float | None,
+    said: dict[str, Any],
+    alone: tuple[str, ...],
+) -> DirectedMatrix:
+    names = [t.name if isinstance(t, AnswerSet) else t.label for t in targets]
+    matrix = DirectedMatrix(
+        tuple(b.label for b in sources),
+        tuple(names),
+        np.stack([c.values for c in columns], axis=1),
+        np.stack([c.standard_errors for c in columns], axis=1),
+        geometry,
+        np.array([float(c.degrees_of_freedom) for c in columns]),
+        alone,
+        metadata={"geometry": geometry, "per": per, **said},
+    )
+    if error is not None:
+        _check_error(matrix, columns, error)
+    return matrix
+
+
+def _check_error(matrix: DirectedMatrix, columns: Sequence[DirectedMoments], error: float) -> None:
+    largest = np.where(np.isnan(matrix.standard_errors), np.inf, matrix.standard_errors)
+    largest = np.where(np.isinf(matrix.values), 0.0, largest)
+    i, j = np.unravel_index(int(largest.argmax()), largest.shape)
+    if largest[i, j] <= error:
+        return
+    n = columns[j].degrees_of_freedom + 1
+    need = (
+        "more"
+        if np.isinf(largest[i, j])
+        else f"about {int(np.ceil(n * (largest[i, j] / error) ** 2))}"
+    )
+    raise InputError(
+        f"the error of {matrix.sources[i]} -> {matrix.targets[j]} is {largest[i, j]:.2g} with {n}"
+        f" probes, above the {error:g} asked for: give {need} probes, or more answers a probe"
+    )

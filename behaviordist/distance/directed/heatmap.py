@@ -1,0 +1,42 @@
+"""The heatmap of a directed matrix: sources as rows, targets as columns."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from behaviordist.distance.directed.matrix import APART, DirectedMatrix
+from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
+
+
+def draw_directed(matrix: DirectedMatrix, title: str = "") -> Figure:
+    """Draw the values, light = little surprise (KL) or little in common (overlap).
+
+    Rings mark the pairs that are not shown to be apart; infinite values are drawn as missing and
+    written as such.
+    """
+    frame = matrix.to_pandas()
+    finite = frame.where(np.isfinite(frame))
+    text = np.array([[_number(x) for x in row] for row in frame.to_numpy()])
+    marks = ()
+    if matrix.geometry == "kl":
+        open_ = (matrix.states() != APART) & ~matrix.diagonal
+        marks = (CellMark(open_, "ring", "not shown\nto be apart"),)
+    palette = "mako_r" if matrix.geometry == "kl" else "rocket_r"
+    figure = draw_matrix(Cells(finite, text, palette, scale(matrix), marks), title=title)
+    figure.axes[0].set(xlabel="target B", ylabel="source A")
+    return figure
+
+
+def scale(matrix: DirectedMatrix) -> str:
+    """Return what the numbers mean, unit included."""
+    if matrix.geometry == "overlap":
+        return "overlap <f_A, f_B>\n(a probability)"
+    known = str(matrix.metadata.get("quantity", "KL(f_B || f_A)"))
+    return f"{known}\n(nats per {matrix.metadata.get('per', 'answer')})"
+
+
+def _number(value: float) -> str:
+    if np.isposinf(value):
+        return "∞"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"

@@ -1,0 +1,247 @@
+"""DirectedMatrix: labelled directed distances, rows = source, columns = target."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.errors import InputError, did_you_mean
+from behaviordist.innerproduct.directed import surprise
+from behaviordist.store import publish
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Float64Array = NDArray[np.float64]
+CSV, ERRORS, NPZ = "divergences.csv", "divergence_errors.csv", "divergences.npz"
+GEOMETRIES = ("kl", "overlap")
+APART, SAME, UNDECIDED = "apart", "same", "undecided"
+
+
+@dataclass(frozen=True, eq=False)
+class DirectedMatrix:
+    """Directed distances of S sources from T targets, with uncertainty.
+
+    Parameters
+    ----------
+    sources, targets
+        Names of rows and of columns; each different among themselves.
+    values
+        (S, T): KL(f_B || f_A) in nats (an answer, a token, a byte: ``metadata["per"]``), or the
+        overlap, a probability. Infinite where a source gives an answer of the target probability
+        zero; NaN where unknown.
+    standard_errors
+        (S, T), same unit; NaN where unknown.
+    geometry
+        ``"kl"`` or ``"overlap"``.
+    degrees_of_freedom
+        (T,) or scalar, of the errors.
+    cross_entropy
+        Targets known by their answers alone: their column of a KL matrix is a cross-entropy,
+        larger than KL by the target's own entropy. It ranks sources; it is no distance.
+    floor
+        Scalar or (S, T): the value that rounding gives a behavior from itself.
+    metadata
+        JSON-able: probes, answers, notes.
+
+    Raises
+    ------
+    InputError
+        On wrong shapes, names that occur twice, or an unknown geometry.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    values: Float64Array
+    standard_errors: Float64Array
+    geometry: str = "kl"
+    degrees_of_freedom: Float64Array | float = np.inf
+    cross_entropy: tuple[str, ...] = ()
+    floor: Float64Array | float = 0.0
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("sources", "targets", "cross_entropy"):
+            object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
+        shape = (len(self.sources), len(self.targets))
+        for name in ("values", "standard_errors", "degrees_of_freedom", "floor"):
+            try:
+                value = np.array(np.broadcast_to(getattr(self, name), shape), dtype=np.float64)
+            except ValueError:
+                raise InputError(f"{name} must be {shape}, sources by targets") from None
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        for names, what in ((self.sources, "source"), (self.targets, "target")):
+            twice = next((x for x in names if names.count(x) > 1), None)
+            if twice is not None:
+                raise InputError(f"{what} '{twice}' occurs twice; give each its own name")
+        if self.geometry not in GEOMETRIES:
+            raise InputError(f"no directed geometry '{self.geometry}'; known: kl, overlap")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names that are both a source and a target, in the sources' order."""
+        return tuple(x for x in self.sources if x in self.targets)
+
+    @property
+    def diagonal(self) -> NDArray[np.bool_]:
+        """(S, T) where source and target are one behavior."""
+        return np.array([[a == b for b in self.targets] for a in self.sources])
+
+    def interval(self, level: float = 0.95) -> tuple[Float64Array, Float64Array]:
+        """Return (low, high) of the values, by Student's t, each (S, T)."""
+        from scipy.stats import t
+
+        df = np.maximum(self.degrees_of_freedom, 1)
+        half = t.ppf(0.5 + level / 2, df) * self.standard_errors
+        return self.values - half, self.values + half
+
+    def states(self, margin: float | None = None) -> NDArray[np.str_]:
+        """Return (S, T) of ``apart``, ``same``, ``undecided``; cells one by one, at 95 %.
+
+        A pair of a KL matrix is apart where the lower limit lies above the floor (an infinite
+        divergence is), the same within `margin` nats where the upper limit lies below it, undecided
+        otherwise. An overlap below 1 says how often two behaviors repeat each other, which is no
+        distance: all of its pairs are undecided, as are columns of cross-entropies.
+        """
+        states = np.full(self.values.shape, UNDECIDED, dtype="<U9")
+        if self.geometry != "kl":
+            return states
+        low, high = self.interval()
+        states[(low > self.floor) | np.isposinf(self.values)] = APART
+        if margin is not None:
+            states[high < margin] = SAME
+        unknown = np.array([t in self.cross_entropy for t in self.targets], dtype=bool)
+        states[:, unknown] = UNDECIDED
+        states[self.diagonal & (self.values == 0)] = SAME
+        return states
+
+    @cached_property
+    def surprise(self) -> DirectedMatrix:
+        """-log overlap, nats: an expected reward as a distance. Of an overlap matrix alone."""
+        if self.geometry != "overlap":
+            raise InputError("surprise is -log of an overlap; this matrix holds KL divergences")
+        values, errors = surprise(self.values, self.standard_errors)
+        metadata = {**self.metadata, "quantity": "-log overlap"}
+        return replace(
+            self, values=values, standard_errors=errors, geometry="kl", metadata=metadata
+        )
+
+    @property
+    def symmetric(self) -> pd.DataFrame:
+        """(M + M^T) / 2 over the names that are both source and target; KL: half of Jeffreys."""
+        square = self._square()
+        return (square + square.T) / 2
+
+    @property
+    def antisymmetric(self) -> pd.DataFrame:
+        """(M - M^T) / 2: positive where the row is surprised by the column more than it by it."""
+        square = self._square()
+        return (square - square.T) / 2
+
+    def select(self, sources: tuple[str, ...], targets: tuple[str, ...]) -> DirectedMatrix:
+        """Return the matrix of some sources and targets, in the given order.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown.
+        """
+        for names, known in ((sources, self.sources), (targets, self.targets)):
+            for name in names:
+                if name not in known:
+                    raise InputError(f"no behavior '{name}': {did_you_mean(name, known)}")
+        at = np.ix_(
+            [self.sources.index(s) for s in sources], [self.targets.index(t) for t in targets]
+        )
+        return replace(
+            self,
+            sources=tuple(sources),
+            targets=tuple(targets),
+            cross_entropy=tuple(t for t in self.cross_entropy if t in targets),
+            **{name: getattr(self, name)[at] for name in _ARRAYS},
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the values as a labelled frame, rows = source."""
+        return self._frame(self.values)
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.npz`` file, or into a folder `CSV`, `ERRORS` and `NPZ`, each atomically."""
+        from behaviordist.store.tables import write_square
+
+        path = Path(path)
+        try:
+            if path.suffix == ".npz":
+                self._save_npz(path)
+                return
+            write_square(path / CSV, self.to_pandas())
+            write_square(path / ERRORS, self._frame(self.standard_errors))
+            self._save_npz(path / NPZ)
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be written ({error}); make room or choose another folder"
+            ) from None
+
+    @staticmethod
+    def load(path: str | Path) -> DirectedMatrix:
+        """Read what `save` wrote: the ``.npz`` file, or the folder that holds it.
+
+        Raises
+        ------
+        InputError
+            If it is missing, truncated or something else.
+        """
+        path = Path(path)
+        path = path / NPZ if path.is_dir() else path
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                said = json.loads(str(file["said"]))
+                arrays = {name: file[name] for name in _ARRAYS}
+            return DirectedMatrix(**said, **arrays)
+        except FileNotFoundError:
+            raise InputError(
+                f"{path}: no such file; give a folder or .npz of divergences"
+            ) from None
+        except InputError:
+            raise
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError) as error:
+            raise InputError(f"{path}: not a whole matrix of divergences ({error})") from None
+
+    def heatmap(self, path: str | Path | None = None) -> Figure:
+        """Draw the matrix, sources as rows; write it to `path` (.png, .svg, .pdf) if given."""
+        from behaviordist.distance.directed.heatmap import draw_directed
+        from behaviordist.distance.heatmap import save_figure
+
+        figure = draw_directed(self)
+        if path is not None:
+            save_figure(figure, Path(path))
+        return figure
+
+    def _square(self) -> pd.DataFrame:
+        if len(self.labels) < 2:
+            raise InputError("both directions need two behaviors that are source and target")
+        return self.to_pandas().loc[list(self.labels), list(self.labels)]
+
+    def _frame(self, values: NDArray[Any]) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(np.array(values), index=list(self.sources), columns=list(self.targets))
+
+    def _save_npz(self, path: Path) -> None:
+        names = ("sources", "targets", "geometry", "cross_entropy", "metadata")
+        said = {name: getattr(self, name) for name in names}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        with publish(path, said) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, said=np.array(json.dumps(said, sort_keys=True)), **arrays)
+
+
+_ARRAYS = ("values", "standard_errors", "degrees_of_freedom", "floor")

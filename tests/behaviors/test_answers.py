@@ -1,0 +1,57 @@
+"""Answers of transformers models: drawn with their ends, scored as torch scores them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import behaviordist as bd
+from behaviordist.distance.directed import Answer, AnswerSet
+from behaviordist.errors import InputError
+from behaviordist.probes import Probe, ProbeSet
+from tests.behaviors.conftest import write_llama
+
+PROBES = ProbeSet("three", tuple(Probe(f"p{i}", f"say {i}:", " x") for i in range(3)))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    place = tmp_path_factory.mktemp("two")
+    for name, seed in (("one", 0), ("other", 1)):
+        write_llama(place / name, seed=seed)
+    return [bd.load(str(place / name)) for name in ("one", "other")]
+
+
+def test_an_answer_is_scored_as_torch_scores_it(two):
+    import torch
+
+    answers = AnswerSet("said", PROBES.probes, tuple((Answer(f" {i} b"),) for i in range(3)))
+    found = bd.divergences(two, [answers])
+    for behavior, value in zip(two, found.values[:, 0], strict=True):
+        with behavior.model() as model, torch.no_grad():
+            total = 0.0
+            for item in behavior.encoder()(answers_as_probes(answers)):
+                log_p = model(torch.tensor([item.ids])).logits[0].log_softmax(-1)
+                places = range(len(item.ids) - item.scored, len(item.ids))
+                total += sum(float(log_p[k - 1, item.ids[k]]) for k in places)
+        assert value == pytest.approx(-total / 3, rel=1e-5)
+    per_byte = bd.divergences(two, [answers], per="byte")
+    assert np.allclose(per_byte.values, found.values / 4)
+
+
+def answers_as_probes(answers):
+    pairs = zip(answers.probes, answers.answers, strict=True)
+    return ProbeSet("x", tuple(Probe(p.id, p.prompt, a[0].text) for p, a in pairs))
+
+
+def test_a_model_draws_its_answers_and_lies_at_zero_from_itself(two, tmp_path):
+    found = bd.divergences(two, probes=PROBES, answers=4, max_tokens=3, folder=tmp_path)
+    assert found.values[0, 0] == found.values[1, 1] == 0
+    assert found.metadata["answers"] == {"one": 12, "other": 12}
+    assert np.isfinite(found.values).all() and np.isfinite(found.standard_errors).all()
+
+
+def test_an_answer_that_no_token_spells_is_refused(two):
+    answers = AnswerSet("said", PROBES.probes[:1], ((Answer(""),),))
+    with pytest.raises(InputError, match="no end marker to score the empty answer"):
+        bd.divergences(two, [answers])

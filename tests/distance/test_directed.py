@@ -1,0 +1,198 @@
+"""Directed distances of whole behaviors: enumeration, brute force, arrays, files of answers."""
+
+from __future__ import annotations
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import behaviordist as bd
+from behaviordist.behaviors import ArrayBehavior
+from behaviordist.distance.directed import Answer, AnswerSet, DirectedMatrix, draw_answers
+from behaviordist.errors import InputError
+from behaviordist.lab import checkpoint, grammar, llama
+from behaviordist.lab.llama import LlamaConfig
+from behaviordist.lab.permutation import permute
+from behaviordist.probes import Probe, ProbeSet
+
+CONFIG = LlamaConfig(
+    vocab_size=len(grammar.VOCABULARY),
+    hidden_size=16,
+    layers=1,
+    heads=2,
+    kv_heads=1,
+    head_dim=8,
+    intermediate_size=16,
+)
+PROBES = ProbeSet.load("lab").subset(12)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three tiny lab checkpoints: a, b, and a permuted copy of a."""
+    place = tmp_path_factory.mktemp("lab")
+    for name, seed in (("a", 0), ("b", 1)):
+        checkpoint.save(place / name, llama.init(CONFIG, seed), CONFIG, {})
+    moved = permute(jax.tree.map(np.asarray, llama.init(CONFIG, 0)), CONFIG, 5)
+    checkpoint.save(place / "moved", moved, CONFIG, {})
+    return place
+
+
+def load(folder, name, temperature=0.1):
+    return bd.load(f"{folder / name}@temperature={temperature}", label=name)
+
+
+def brute_force(folder, temperature):
+    """KL(b || a) and overlap over all answers of up to two tokens, from the logits themselves."""
+
+    def following(params, contexts):
+        logits = (
+            np.asarray(llama.forward(params, CONFIG, contexts), np.float64)[:, -1] / temperature
+        )
+        return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+    models = [checkpoint.load(folder / name).params for name in ("a", "b")]
+    kl, overlap = [], []
+    for probe in PROBES:
+        prompt = np.array(grammar.encode(probe.prompt), np.int32)
+        first = [following(p, prompt[None])[0] for p in models]
+        grown = np.stack([[*prompt, t] for t in range(len(first[0]))]).astype(np.int32)
+        second = [following(p, grown) for p in models]
+        both = [f[:, None] + s for f, s in zip(first, second, strict=True)]
+        for log_p, one in zip(both, first, strict=True):
+            log_p[grammar.EOS] = -np.inf
+            log_p[grammar.EOS, 0] = one[grammar.EOS]  # the answer has ended
+        log_a, log_b = (x.ravel()[np.isfinite(both[0].ravel())] for x in both)
+        kl.append((np.exp(log_b) * (log_b - log_a)).sum())
+        overlap.append(np.exp(log_a + log_b).sum())
+    return np.mean(kl), np.mean(overlap)
+
+
+def test_enumerated_answers_match_brute_force(folder):
+    sources = [load(folder, "a"), load(folder, "b")]
+    kl, overlap = brute_force(folder, 0.1)
+    found = bd.divergences(sources, probes=PROBES, max_tokens=2)
+    assert found.values[0, 1] == pytest.approx(kl, rel=0.02)
+    assert found.values[0, 0] == found.values[1, 1] == 0
+    assert found.metadata["answers"]["b"] > 2 * len(PROBES)  # listed, not drawn
+    inner = bd.divergences(sources, probes=PROBES, geometry="overlap", max_tokens=2)
+    assert inner.values[0, 1] == pytest.approx(overlap, rel=0.02, abs=1e-4)
+    assert inner.values[0, 1] == pytest.approx(inner.values[1, 0], rel=0.02, abs=1e-4)
+
+
+def test_draws_agree_with_the_enumeration_and_a_killed_run_reuses_them(folder, tmp_path):
+    sources = [load(folder, "a"), load(folder, "b")]
+    listed = bd.divergences(sources, probes=PROBES, max_tokens=2)
+    options = {"max_tokens": 2, "exact": False, "answers": 60, "folder": tmp_path}
+    drawn = bd.divergences(sources, probes=PROBES, **options)
+    gap = abs(drawn.values - listed.values)[~drawn.diagonal]
+    assert (gap <= 3 * drawn.standard_errors[~drawn.diagonal]).all()
+    again = bd.divergences(sources, probes=PROBES, **options)
+    assert np.array_equal(again.values, drawn.values)
+    assert len(list(tmp_path.glob("answers-*.jsonl"))) == 2
+
+
+def test_a_permuted_copy_lies_at_zero(folder):
+    found = bd.divergences(
+        [load(folder, "a"), load(folder, "moved"), load(folder, "b")], probes=PROBES, max_tokens=4
+    )
+    assert abs(found.values[0, 1]) < 1e-4 and abs(found.values[1, 0]) < 1e-4
+    assert found.states(margin=1e-3)[0, 1] == "same"
+    assert found.states()[0, 2] == "apart"
+
+
+def test_direction_and_parts(folder):
+    found = bd.divergences([load(folder, "a"), load(folder, "b", 0.3)], probes=PROBES, max_tokens=4)
+    square = found.to_pandas()
+    assert np.allclose(found.symmetric + found.antisymmetric, square)
+    assert np.allclose(found.antisymmetric, -found.antisymmetric.T)
+    assert abs(found.antisymmetric.loc["a", "b"]) > 0.1
+
+
+def test_it_saves_and_draws(folder, tmp_path):
+    found = bd.divergences(
+        [load(folder, "a"), load(folder, "b")], [load(folder, "b")], PROBES, max_tokens=3
+    )
+    found.save(tmp_path)
+    again = DirectedMatrix.load(tmp_path)
+    assert again.sources == ("a", "b") and again.targets == ("b",)
+    assert np.array_equal(again.values, found.values)
+    assert (tmp_path / "divergences.csv").read_text().startswith(",b\n")
+    found.heatmap(tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 1000
+    with pytest.raises(InputError, match="not a whole matrix"):
+        (tmp_path / "divergences.npz").write_bytes(b"cut")
+        DirectedMatrix.load(tmp_path)
+
+
+def test_answers_alone_rank_sources_as_kl_does(folder, tmp_path):
+    a, b = load(folder, "a"), load(folder, "b")
+    drawn = draw_answers(b, PROBES, count=20, max_tokens=3, exact=False)
+    drawn.save(tmp_path / "answers.jsonl")
+    read = AnswerSet.load(tmp_path / "answers.jsonl", "them")
+    assert read.answers == drawn.answers
+    cross = bd.divergences([a, b], [read])
+    assert cross.cross_entropy == ("them",) and (cross.states() == "undecided").all()
+    kl = bd.divergences([a, b], [drawn.with_own(np.zeros(len(drawn.flat)))])
+    assert np.allclose(kl.values, cross.values) and kl.cross_entropy == ()
+    whole = bd.divergences([a, b], [b], PROBES, exact=False, answers=20, max_tokens=3)
+    assert np.ptp(cross.values[:, 0] - whole.values[:, 0]) < 1e-9  # the entropy, the same for both
+
+
+def test_greedy_sources_make_other_answers_infinite(folder):
+    sources = [load(folder, "a", 0), load(folder, "b")]
+    found = bd.divergences(sources, probes=PROBES, max_tokens=3)
+    assert np.isposinf(found.values[0, 1]) and np.isnan(found.standard_errors[0, 1])
+    assert found.states()[0, 1] == "apart"
+    assert found.metadata["impossible_answers"]["a <- b"] > 0
+
+
+def arrays(seed, positions=1, tokens=7):
+    rng = np.random.default_rng(seed)
+    log_p = np.log(rng.dirichlet(np.ones(tokens), size=5 * positions)).astype(np.float32)
+    return ArrayBehavior(f"m{seed}", np.repeat(np.arange(5), positions), log_p)
+
+
+FIVE = ProbeSet("five", tuple(Probe(str(i), "q", "a") for i in range(5)))
+
+
+def test_arrays_are_exact():
+    a, b = arrays(0), arrays(1)
+    p, q = (np.exp(x.log_p.astype(np.float64)) for x in (a, b))
+    found = bd.divergences([a, b], probes=FIVE)
+    each = (q * np.log(q / p)).sum(axis=1)
+    assert found.values[0, 1] == pytest.approx(each.mean(), rel=1e-5)
+    assert found.standard_errors[0, 1] == pytest.approx(each.std(ddof=1) / np.sqrt(5), rel=1e-5)
+    overlap = bd.divergences([a, b], probes=FIVE, geometry="overlap")
+    assert overlap.values[0, 1] == pytest.approx((p * q).sum(axis=1).mean(), rel=1e-5)
+    assert overlap.surprise.values[0, 1] == pytest.approx(-np.log(overlap.values[0, 1]))
+    long = bd.divergences([arrays(0, 3), arrays(1, 3)], probes=FIVE, per="token")
+    assert long.metadata["contexts"] == "of the probes"
+    with pytest.raises(InputError, match="several tokens"):
+        bd.divergences([arrays(0, 3), arrays(1, 3)], probes=FIVE, geometry="overlap")
+
+
+def test_bad_input_is_one_line(folder, tmp_path):
+    a = load(folder, "a")
+    with pytest.raises(InputError, match="between two"):
+        bd.divergences([a], probes=PROBES)
+    with pytest.raises(InputError, match="no answer to '1'"):
+        AnswerSet("x", (Probe("1", "q", " "),), ((),))
+    strange = AnswerSet("they", (Probe("1", "? a b =", " "),), ((Answer(" zebra"),),))
+    with pytest.raises(InputError, match="'zebra' is no token of the lab's language"):
+        bd.divergences([a], [strange])
+    with pytest.raises(InputError, match="gives no answers"):
+        bd.divergences([a], [arrays(0)], PROBES)
+    with pytest.raises(InputError, match=r"error of a -> b is .* give about \d+ probes"):
+        bd.divergences([a], [load(folder, "b")], PROBES, error=1e-3, max_tokens=3)
+    for line, wanted in {
+        "{": "not JSON",
+        json.dumps({"prompt": "x"}): "no answer; give 'answer'",
+        json.dumps({"answer": "x"}): "'prompt' and 'answer' belongs here",
+    }.items():
+        path = tmp_path / "bad.jsonl"
+        path.write_text(line)
+        with pytest.raises(InputError, match=wanted):
+            AnswerSet.load(path)
