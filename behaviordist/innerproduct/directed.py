@@ -91,7 +91,7 @@ def directed_moments(
         missing = int(np.setdiff1d(np.arange(n), probe)[0])
         raise InputError(f"input {missing} has no answer; give every input at least one")
     each = _answer_values(quantity, nats, own) * weight
-    per_input = np.stack([np.bincount(probe, row, n) for row in each])
+    per_input = np.array([np.bincount(probe, row, n) for row in each], dtype=np.float64)
     sizes = np.ones(n) if length is None else np.asarray(length, dtype=np.float64)
     clusters = np.arange(n) if group is None else np.unique(group, return_inverse=True)[1]
     return ratio_moments(per_input, sizes, np.asarray(clusters))

@@ -75,4 +75,4 @@ def _per_probe(
     else:
         with np.errstate(invalid="ignore"):
             each = np.where(p > 0, p * (target - source), 0.0)
-    return np.bincount(probe, each.sum(axis=1), n)
+    return np.asarray(np.bincount(probe, each.sum(axis=1), n), dtype=np.float64)

@@ -262,7 +262,7 @@ def _matrix(
 def _check_error(matrix: DirectedMatrix, columns: Sequence[DirectedMoments], error: float) -> None:
     largest = np.where(np.isnan(matrix.standard_errors), np.inf, matrix.standard_errors)
     largest = np.where(np.isinf(matrix.values), 0.0, largest)
-    i, j = np.unravel_index(int(largest.argmax()), largest.shape)
+    i, j = (int(k) for k in np.unravel_index(int(largest.argmax()), largest.shape))
     if largest[i, j] <= error:
         return
     n = columns[j].degrees_of_freedom + 1

@@ -18,7 +18,7 @@ def draw_directed(matrix: DirectedMatrix, title: str = "") -> Figure:
     frame = matrix.to_pandas()
     finite = frame.where(np.isfinite(frame))
     text = np.array([[_number(x) for x in row] for row in frame.to_numpy()])
-    marks = ()
+    marks: tuple[CellMark, ...] = ()
     if matrix.geometry == "kl":
         open_ = (matrix.states() != APART) & ~matrix.diagonal
         marks = (CellMark(open_, "ring", "not shown\nto be apart"),)
