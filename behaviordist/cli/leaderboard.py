@@ -22,6 +22,7 @@ from behaviordist.cli.tables import (
     Seed,
     StatisticName,
     Strata,
+    Units,
     named_paths,
     read_tables,
     span,
@@ -49,6 +50,7 @@ def leaderboard(
     rectangular: Rectangular = False,
     invalid: Invalid = None,
     strata: Strata = None,
+    units: Units = None,
     out: Annotated[Path, typer.Option(help="Where the files go.")] = Path("reports/leaderboard"),
 ) -> None:
     """Compare predictors of transfer cost; writes leaderboard.json, .csv, .png and .svg."""
@@ -59,9 +61,9 @@ def leaderboard(
         costs,
         cost_columns=cost_column,
         baselines=baseline,
-        rectangular=rectangular,
         invalid=invalid,
         strata=strata,
+        units=units,
     )
     took = {name: _seconds(text) for name, text in named_paths("--seconds", seconds or [])}
     results = [

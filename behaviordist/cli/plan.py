@@ -70,16 +70,13 @@ def plan(
     if like is not None:
         near, target = _distances_like(like, study, probes, out), WANTED
     else:
-        near = read_predictor(_file(study, distances, "distances"), "distances", rectangular=True)
-    past = read_cost_data(_file(study, costs, "costs"), cost_column, rectangular=True).costs
+        near = read_predictor(_file(study, distances, "distances"))
+    past = read_cost_data(_file(study, costs, "costs"), cost_column).costs
     barred = _barred(invalid, study if unrelated else None, unrelated)
     owned = None if have is None else [label.strip() for label in have.split(",")]
     console = Console()
     if target is None:
-        others = {
-            name: read_predictor(path, rectangular=True)
-            for name, path in named_paths("--other", other or [])
-        }
+        others = {name: read_predictor(path) for name, path in named_paths("--other", other or [])}
         result = follow(near, past, base=base, have=owned, others=others, invalid=barred)
         write_json(out / "backtest.json", {"schema": 1, **result.to_json()})
         _show_backtest(result, "random" if base is None else "base", console)

@@ -24,7 +24,10 @@ Costs = Annotated[
 Gains = Annotated[bool, typer.Option("--gains", help="Higher is better in COSTS.")]
 Baselines = Annotated[
     list[str] | None,
-    typer.Option(help="NAME=FILE, a simpler predictor; larger = dearer. Repeatable."),
+    typer.Option(
+        help="NAME=FILE, a simpler explanation that opens no function, such as a"
+        " distance of weights; larger = dearer. Repeatable."
+    ),
 ]
 StatisticName = Annotated[
     str,
@@ -47,7 +50,20 @@ CostColumn = Annotated[
     str | None, typer.Option(help="Cost column of a long table; default the first known one.")
 ]
 Rectangular = Annotated[
-    bool, typer.Option("--rectangular", help="Sources and targets are different behaviors.")
+    bool,
+    typer.Option("--rectangular", hidden=True, help="Not needed: a table says itself what it is."),
+]
+Predictors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--predictor",
+        help="NAME=FILE, another predictor that looks at the functions,"
+        " such as the score at step 0; larger = dearer. Repeatable.",
+    ),
+]
+Units = Annotated[
+    Path | None,
+    typer.Option(help="CSV label,unit: behaviors of one function, base or family are one unit."),
 ]
 Invalid = Annotated[
     Path | None, typer.Option(help="CSV target,source of pairs that must not count.")
@@ -69,8 +85,8 @@ class Tables:
         Predictors by name.
     invalid
         Sources that must not count, for each target.
-    strata
-        Stratum of each label.
+    strata, units
+        Stratum and unit of each label.
     """
 
     columns: list[CostData]
@@ -78,6 +94,7 @@ class Tables:
     baselines: dict[str, pd.DataFrame]
     invalid: dict[str, list[str]] | None
     strata: dict[str, str] | None
+    units: dict[str, str] | None
 
     def of(self, column: CostData) -> dict[str, Any]:
         """Return the arguments that `transfer_test` and `leaderboard` share."""
@@ -88,6 +105,7 @@ class Tables:
             "halves": None if column.halves is None else [column.halves],
             "invalid": self.invalid,
             "strata": self.strata,
+            "units": self.units,
         }
 
 
@@ -97,27 +115,28 @@ def read_tables(
     *,
     cost_columns: Sequence[str] | None,
     baselines: Sequence[str] | None,
-    rectangular: bool,
     invalid: Path | None,
     strata: Path | None,
+    units: Path | None,
 ) -> Tables:
     """Read named distances, the costs and what goes with them; `InputError` names the file."""
     # These bring pandas and scipy; --help of any command must not wait for them.
     from behaviordist.hypothesis.tables.long_tables import (
         read_cost_columns,
+        read_groups,
         read_invalid,
         read_predictor,
-        read_strata,
     )
 
-    columns = read_cost_columns(costs, cost_columns, rectangular)
+    columns = read_cost_columns(costs, cost_columns)
     simpler = named_paths("--baseline", baselines or [])
     return Tables(
         columns,
-        {name: read_predictor(path, "distances", rectangular) for name, path in distances},
-        {name: read_predictor(path, "matrix", rectangular) for name, path in simpler},
+        {name: read_predictor(path) for name, path in distances},
+        {name: read_predictor(path) for name, path in simpler},
         None if invalid is None else read_invalid(invalid),
-        None if strata is None else read_strata(strata, _labels_of(columns)),
+        None if strata is None else read_groups(strata, "stratum", _labels_of(columns)),
+        None if units is None else read_groups(units, "unit", []),
     )
 
 

@@ -18,10 +18,13 @@ from behaviordist.cli.tables import (
     Gains,
     Invalid,
     Permutations,
+    Predictors,
     Rectangular,
     Seed,
     StatisticName,
     Strata,
+    Units,
+    named_paths,
     read_tables,
     span,
 )
@@ -40,6 +43,7 @@ def test(
     costs: Costs,
     gains: Gains = False,
     baseline: Baselines = None,
+    predictor: Predictors = None,
     statistic: StatisticName = "within-target",
     permutations: Permutations = 10_000,
     interval: Interval = "jackknife",
@@ -48,6 +52,7 @@ def test(
     rectangular: Rectangular = False,
     invalid: Invalid = None,
     strata: Strata = None,
+    units: Units = None,
     models: Annotated[
         bool, typer.Option("--models", help="Also ask regressions; writes models.json.")
     ] = False,
@@ -57,6 +62,7 @@ def test(
     # These bring pandas and scipy; --help of any command must not wait for them.
     from behaviordist.hypothesis import transfer_test
     from behaviordist.hypothesis.models.checks import model_checks
+    from behaviordist.hypothesis.tables.long_tables import read_predictor
     from behaviordist.store import write_json
 
     tables = read_tables(
@@ -64,14 +70,18 @@ def test(
         costs,
         cost_columns=cost_column,
         baselines=baseline,
-        rectangular=rectangular,
         invalid=invalid,
         strata=strata,
+        units=units,
     )
+    further = {
+        name: read_predictor(path) for name, path in named_paths("--predictor", predictor or [])
+    }
     near, data = tables.distances["distance"], tables.columns[0]
     results = [
         transfer_test(
             near,
+            predictors=further,
             gains=gains,
             statistic=statistic,
             permutations=permutations,
@@ -92,6 +102,7 @@ def test(
             runs=data.runs,
             invalid=tables.invalid,
             strata=tables.strata,
+            units=tables.units,
             seed=seed,
         )
         write_json(
@@ -112,20 +123,26 @@ def show(result: TransferTest, console: Console, checks: Sequence[Estimate] = ()
     for heading in ("predictor", "value", "95 % interval", "p"):
         table.add_column(heading, justify="left" if heading == "predictor" else "right")
     table.add_row("distance", *_cells(result.value, result.ci_low, result.ci_high, result.p_value))
-    for b in result.baselines:
-        table.add_row(escape(b.name), *_cells(b.value, b.ci_low, b.ci_high, b.p_value))
-    for check in checks:
-        table.add_row(
-            escape(check.name), *_cells(check.value, check.ci_low, check.ci_high, check.p_value)
-        )
+    beyond = [result.beyond_sources] if result.beyond_sources else []
+    for e in (*beyond, *result.predictors, *result.baselines, *checks):
+        name = f"distance, {e.name}" if e is result.beyond_sources else e.name
+        table.add_row(escape(name), *_cells(e.value, e.ci_low, e.ci_high, e.p_value))
     console.print(table)
-    console.print(
-        f"{result.n_behaviors} behaviors, {result.n_targets} targets, {result.n_pairs} pairs,"
-        f" {result.n_missing} missing, {result.n_censored} censored"
-    )
+    console.print(_counts(result), soft_wrap=True)
     for line in (*(f"note: {note}" for note in result.notes), f"rule: {result.rule.text()}"):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(result.sentence(), highlight=False, markup=False, soft_wrap=True)
+
+
+def _counts(result: TransferTest) -> str:
+    """Say what was counted, and how far a predictor could get."""
+    units = f" in {result.n_units} units" if result.n_units < result.n_behaviors else ""
+    ceiling = result.tie_ceiling if result.noise_ceiling is None else result.noise_ceiling
+    return (
+        f"{result.n_behaviors} behaviors{units}, {result.n_targets} targets,"
+        f" {result.n_pairs} pairs, {result.n_missing} missing, {result.n_censored} censored;"
+        f" a predictor without ties reaches {ceiling:.2f} at most"
+    )
 
 
 def _column(name: str, result: TransferTest) -> dict[str, Any]:

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behaviordist.hypothesis.inference.intervals import half_width, left_out_values
 from behaviordist.hypothesis.inference.intervals import intervals as confidence_intervals
+from behaviordist.hypothesis.inference.intervals import left_out_values, pair_noise_of
 from behaviordist.hypothesis.inference.permuted import Permuted, permuted
 from behaviordist.hypothesis.inference.reliability import noise_ceiling, split_half_of
 from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.hypothesis.permutation.relabelling import Relabelling
-from behaviordist.hypothesis.statistics.pair_noise import pair_variance
 from behaviordist.hypothesis.statistics.statistic import statistic_named
 from behaviordist.hypothesis.tables.pairs import Matrix, Pairs
 from behaviordist.store import write_json
@@ -125,6 +124,7 @@ def leaderboard(
     halves: Sequence[tuple[Matrix, Matrix]] | None = None,
     invalid: Mapping[str, Sequence[str]] | None = None,
     strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> Leaderboard:
     """Compare predictors of transfer cost on the same pairs, under the same relabellings.
@@ -132,12 +132,12 @@ def leaderboard(
     Parameters
     ----------
     distances
-        Predictors by name; not negative, labelled like the costs.
-    costs, gains, statistic, permutations, seed, censored, halves, invalid, strata
+        Predictors by name, smaller = nearer, labelled like the costs.
+    costs, gains, statistic, permutations, seed, censored, halves, invalid, strata, units
         As in `transfer_test`.
     baselines
-        Simpler predictors by name, larger = expected dearer. "source quality" and "random" are
-        added.
+        Simpler predictors by name, larger = expected dearer. "source quality", "random" and,
+        with units, "same unit" are added.
     seconds
         What computing each predictor took.
 
@@ -164,6 +164,7 @@ def leaderboard(
         censored=censored,
         invalid=invalid,
         strata=strata,
+        units=units,
     )
     pairs = asked.pairs
     half = split_half_of(asked.method, pairs, halves)
@@ -208,12 +209,12 @@ def _rows(
     adjusted = max_t(null)
     baseline = np.arange(len(estimates)) >= n_distances
     best = int(np.argmax(np.where(baseline, null[:, 0], -np.inf)))
-    without = left_out_values(method, pairs)
+    without, jackknife = left_out_values(method, pairs)
     difference = null[:, 0] - null[best, 0]
     # What is common to both predictors cancels, in single pairs as in behaviors.
     effects = method.pair_effects(pairs.predictors, pairs.cost)
-    noise = pair_variance(effects - effects[best], pairs.sources, pairs.targets)
-    margin = half_width(without - without[best], noise, method.pair_noise)
+    noise = pair_noise_of(pairs, effects - effects[best])
+    margin = jackknife.half_width(without - without[best], noise, method.pair_noise)
     regret, regret_margin = _regret(pairs)
     ceiling = math.nan if half is None else noise_ceiling(half)
     rows = []
@@ -246,9 +247,9 @@ def _regret(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
     rows, columns = pairs.cost.shape
     identity = Relabelling(np.arange(rows)[None], np.arange(columns)[None])
     saving = REGRET.permuted(pairs.predictors, pairs.cost, identity)[:, 0]
-    effects = REGRET.pair_effects(pairs.predictors, pairs.cost)
-    noise = pair_variance(effects, pairs.sources, pairs.targets)
-    return 1 - saving, half_width(left_out_values(REGRET, pairs), noise, REGRET.pair_noise)
+    noise = pair_noise_of(pairs, REGRET.pair_effects(pairs.predictors, pairs.cost))
+    without, jackknife = left_out_values(REGRET, pairs)
+    return 1 - saving, jackknife.half_width(without, noise, REGRET.pair_noise)
 
 
 def _notes(pairs: Pairs) -> list[str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.intervals import Method, intervals
-from behaviordist.hypothesis.inference.permuted import DISTANCE, SOURCE_QUALITY, Permuted, permuted
-from behaviordist.hypothesis.inference.reliability import noise_ceiling, split_half_of
+from behaviordist.hypothesis.inference.permuted import DISTANCE, ROUNDING, Permuted, permuted
+from behaviordist.hypothesis.inference.reliability import noise_ceiling, split_half_of, tie_ceiling
 from behaviordist.hypothesis.inference.result import Estimate, TargetResult, TransferTest
-from behaviordist.hypothesis.inference.verdict import Verdict, VerdictRule
+from behaviordist.hypothesis.inference.verdict import VerdictRule
 from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.hypothesis.statistics.statistic import Statistic
+from behaviordist.hypothesis.statistics.two_way import TwoWay
 from behaviordist.hypothesis.tables.pairs import Matrix, Pairs
 
 POWER = 0.8
@@ -24,6 +26,7 @@ def transfer_test(
     distances: Matrix,
     costs: Matrix,
     *,
+    predictors: Mapping[str, Matrix] | None = None,
     baselines: Mapping[str, Matrix] | None = None,
     gains: bool = False,
     statistic: str = "within-target",
@@ -35,6 +38,7 @@ def transfer_test(
     halves: Sequence[tuple[Matrix, Matrix]] | None = None,
     invalid: Mapping[str, Sequence[str]] | None = None,
     strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
     rule: VerdictRule | None = None,
 ) -> TransferTest:
     """Test whether behaviors at a smaller distance are cheaper to reach.
@@ -42,16 +46,21 @@ def transfer_test(
     Parameters
     ----------
     distances
-        (N, N) labelled square matrix, not negative, diagonal 0 or NaN; need not be symmetric.
+        (N, N) labelled square matrix, smaller = nearer; only its order inside a target is used,
+        so that scores of any sign do. Need not be symmetric; the diagonal is ignored.
     costs
         (N, N) labelled, rows = source, columns = target, same labels in any order; or rectangular
         (sources that are no targets). NaN is missing, the diagonal is ignored. In a square table
         a label with an empty column is a *reference* (the base, random weights): it is set aside,
         since its distance and its cost stand out for reasons of their own.
+    predictors
+        Further predictors that look at the functions, by name, labelled like `costs`, larger =
+        expected dearer: other distances, or one minus the score at step 0, which for a
+        deterministic target is the inner product of the two functions.
     baselines
-        Further predictors by name, labelled like `costs`, larger = expected dearer. "source
-        quality" (computed from the costs; not where the statistic removes source effects) and
-        "random" are added.
+        Simpler explanations that open no function, such as a distance between weights. "source
+        quality" (computed from the costs; not where the statistic removes source effects),
+        "same unit" (where units are given) and "random" are added.
     gains
         Larger is better in `costs`: its sign is flipped.
     statistic
@@ -62,7 +71,7 @@ def transfer_test(
     bootstrap
         Bootstrap samples, where ``interval="bootstrap"``.
     interval
-        ``jackknife`` over behaviors (default) or ``bootstrap`` over behaviors; see `intervals`.
+        ``jackknife`` over units (default) or ``bootstrap`` over units; see `intervals`.
     seed
         Of relabellings, bootstrap and the random baseline.
     censored
@@ -74,6 +83,10 @@ def transfer_test(
         For each target, the sources that must not count (trained on the target's data, say).
     strata
         Stratum of each label; behaviors swap names only inside a stratum.
+    units
+        Unit of each label: behaviors that share a function, a base or a family are one unit.
+        Relabellings, intervals and degrees of freedom are over units; see `relabellings`. Default:
+        every behavior is one.
     rule
         How the verdict follows; default `VerdictRule()`.
 
@@ -84,8 +97,8 @@ def transfer_test(
     Raises
     ------
     InputError
-        Labels that do not match, fewer than four behaviors, bad distances, equal distances, no
-        target whose costs can be ranked, an unknown statistic.
+        Labels that do not match, fewer than four behaviors, a label without a unit, equal
+        distances, no target whose costs can be ranked, an unknown statistic.
 
     Notes
     -----
@@ -93,6 +106,8 @@ def transfer_test(
     (every run censored) are left out and listed. ``minimum_detectable = c + z(0.80) s`` with c the
     95 % quantile of the null distribution and s its standard deviation: the smallest effect found
     with 80 % power if the statistic spreads about the effect as it does about zero.
+    ``minimum_supported`` asks as much of each part of the rule: of p, of the interval, and of the
+    correlation with source effects removed (two-way residuals, own p by the same relabellings).
     """
     rule = rule or VerdictRule()
     if bootstrap < 1:
@@ -100,6 +115,7 @@ def transfer_test(
     asked = permuted(
         {DISTANCE: distances},
         costs,
+        predictors=predictors,
         baselines=baselines,
         gains=gains,
         statistic=statistic,
@@ -108,12 +124,31 @@ def transfer_test(
         censored=censored,
         invalid=invalid,
         strata=strata,
+        units=units,
     )
     limits = intervals(
         asked.method, asked.pairs, asked.null[:, 0], interval, bootstrap, rng=asked.rng
     )
     half = split_half_of(asked.method, asked.pairs, halves)
-    return _result(asked, limits, interval, half, rule, gains)
+    beyond = None if asked.method.removes_source_effects else _beyond_sources(asked)
+    return _result(asked, limits, interval, half, beyond, rule, len(predictors or {}), gains)
+
+
+@dataclass(frozen=True)
+class _Beyond:
+    """The distance with source effects removed, and its null distribution."""
+
+    estimate: Estimate
+    null: FloatArray
+
+
+def _beyond_sources(asked: Permuted) -> _Beyond:
+    statistic = TwoWay()
+    alone = replace(asked.pairs, names=asked.pairs.names[:1], predictors=asked.pairs.predictors[:1])
+    null = statistic.permuted(alone.predictors, alone.cost, asked.drawn)
+    low, high = intervals(statistic, alone, null[:, 0])[0]
+    p = float((null[0] >= null[0, 0] - ROUNDING).mean())
+    return _Beyond(Estimate(statistic.name, float(null[0, 0]), float(low), float(high), p), null[0])
 
 
 def _result(
@@ -121,14 +156,17 @@ def _result(
     limits: FloatArray,
     interval: str,
     half: float | None,
+    beyond: _Beyond | None,
     rule: VerdictRule,
+    n_predictors: int,
     gains: bool,
 ) -> TransferTest:
     method, pairs, drawn = asked.method, asked.pairs, asked.drawn
     main, *others = asked.estimates(limits)
-    quality = next((e.value for e in others if e.name == SOURCE_QUALITY), None)
-    spread = asked.null[0, 0 if drawn.exact else 1 :]
-    detectable = np.quantile(spread, 1 - rule.alpha) + stats.norm.ppf(POWER) * spread.std()
+    chance = 0.0 if method.correlation else float(asked.drawn_null(0).mean())
+    detectable, supported = _smallest(asked, main, beyond, rule, chance)
+    ties = tie_ceiling(method, pairs.cost)
+    rest = None if beyond is None else beyond.estimate
     return TransferTest(
         statistic=method.name,
         value=main.value,
@@ -137,22 +175,33 @@ def _result(
         p_value=main.p_value,
         permutations=asked.n_permutations,
         exact=drawn.exact,
-        interval=f"{interval} over behaviors",
+        interval=f"{interval} over {'units' if pairs.units else 'behaviors'}",
         n_behaviors=len(set(pairs.sources) | set(pairs.targets)),
+        n_units=pairs.n_units,
         n_targets=int(pairs.counted.sum()),
         n_pairs=pairs.n_pairs,
         n_missing=pairs.n_missing,
         n_censored=pairs.n_censored,
         per_target=_per_target(method, pairs),
-        baselines=tuple(others),
-        noise_ceiling=None if half is None else noise_ceiling(half),
+        baselines=tuple(others[n_predictors:]),
+        predictors=tuple(others[:n_predictors]),
+        beyond_sources=rest,
+        tie_ceiling=ties,
+        noise_ceiling=None if half is None else noise_ceiling(half) * ties,
         split_half=half,
-        minimum_detectable=float(detectable),
-        verdict=_verdict(method, main, quality, spread, rule),
+        minimum_detectable=detectable,
+        minimum_supported=supported,
+        # What is no correlation counts by what exceeds chance.
+        verdict=rule.decide(
+            main.ci_low - chance,
+            main.ci_high - chance,
+            main.p_value,
+            None if rest is None else rest.p_value,
+        ),
         rule=rule,
         left_out=pairs.left_out,
         references=pairs.references,
-        notes=tuple(_notes(pairs, main, gains)),
+        notes=tuple(_notes(asked, main, rule, gains)),
     )
 
 
@@ -164,26 +213,33 @@ def _per_target(method: Statistic, pairs: Pairs) -> tuple[TargetResult, ...]:
     )
 
 
-def _verdict(
-    method: Statistic,
-    main: Estimate,
-    quality: float | None,
-    null: FloatArray,
-    rule: VerdictRule,
-) -> Verdict:
-    """Apply the rule to what exceeds chance: 0 for correlations, else the mean of the null."""
-    chance = 0.0 if method.correlation else float(null.mean())
-    return rule.decide(
-        main.value - chance,
-        main.ci_low - chance,
-        main.ci_high - chance,
-        main.p_value,
-        None if quality is None else quality - chance,
-    )
+def _smallest(
+    asked: Permuted, main: Estimate, beyond: _Beyond | None, rule: VerdictRule, chance: float
+) -> tuple[float, float]:
+    """Smallest effects for p <= alpha, and for the whole rule; infinite where no p is so small."""
+    if asked.smallest_p > rule.alpha:
+        return np.inf, np.inf
+    room = stats.norm.ppf(POWER)
+
+    def seen(null: FloatArray) -> float:
+        return float(np.quantile(null, 1 - rule.alpha) + room * null.std())
+
+    alone = seen(asked.drawn_null(0))
+    half = (main.ci_high - main.ci_low) / 2
+    needs = [alone, chance + half * (1 + room / stats.norm.ppf(0.975))]
+    if beyond is not None and rule.beyond_source_effects:
+        needs.append(seen(beyond.null))
+    return alone, float(np.max(needs)) if np.isfinite(half) else np.inf
 
 
-def _notes(pairs: Pairs, main: Estimate, gains: bool) -> list[str]:
-    notes = []
+def _notes(asked: Permuted, main: Estimate, rule: VerdictRule, gains: bool) -> list[str]:
+    pairs = asked.pairs
+    notes = list(pairs.remarks)
+    if asked.smallest_p > rule.alpha:
+        notes.append(
+            f"names can be swapped in {len(asked.drawn)} orders only: no p is smaller than"
+            f" {asked.smallest_p:.2g}, which is above {rule.alpha:g}"
+        )
     if pairs.left_out:
         listed = "; ".join(f"{target} ({reason})" for target, reason in pairs.left_out)
         notes.append(f"{len(pairs.left_out)} target(s) left out of the statistic: {listed}")
@@ -210,5 +266,5 @@ def _notes(pairs: Pairs, main: Estimate, gains: bool) -> list[str]:
             " better, say so (--gains)"
         )
     if not np.isfinite(main.ci_low):
-        notes.append("too few behaviors for an interval")
+        notes.append("too few units for an interval")
     return notes

@@ -61,7 +61,7 @@ class RuleSection(Section):
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
     relevant_effect: float = Field(default=0.3, gt=0, lt=1)
-    beat_source_quality: bool = True
+    beyond_source_effects: bool = True
 
 
 class TestSection(Section):

@@ -89,7 +89,7 @@ def test_frames_and_files_agree(tables):
     from behaviordist.hypothesis.tables.long_tables import read_cost_data, read_predictor
 
     data = read_cost_data(tables / "costs.csv")
-    near = read_predictor(tables / "good.csv", "distances", rectangular=True)
+    near = read_predictor(tables / "good.csv")
     board = leaderboard({"good": near}, data.costs, permutations=19)
     assert board.n_pairs == 54 and board.rows[0].value > 0.8
 

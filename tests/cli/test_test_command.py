@@ -86,8 +86,6 @@ BAD = {
     "absent file": (None, "no such file"),
     "other labels": (lambda f: f.rename(index={"m1": "z"}, columns={"m1": "z"}), "only in"),
     "not square": (lambda f: f.iloc[:5], "not square"),
-    "negative distance": (lambda f: f - 3, "negative"),
-    "diagonal": (lambda f: f + np.eye(8), "diagonal"),
 }
 
 
@@ -101,6 +99,43 @@ def test_bad_distances_exit_2_and_write_nothing(monkeypatch, capsys, tables, cas
     code, _, err = run(monkeypatch, capsys, folder)
     assert code == 2 and message in err and err.startswith("error: ")
     assert err.count("\n") == 1 and not (folder / "out").exists()
+
+
+def test_scores_and_measured_self_distances_are_taken_with_a_note(monkeypatch, capsys, tables):
+    folder, distances, _ = tables
+    write_square(folder / "D.csv", distances - 3 + 4 * np.eye(8))
+    code, out, _ = run(monkeypatch, capsys, folder)
+    assert code == 0 and "only their order is used" in out
+    assert "what 'm0' and 7 more measured against itself is ignored" in out
+
+
+def test_a_rectangular_table_needs_no_flag(monkeypatch, capsys, tables):
+    folder, _, costs = tables
+    write_square(folder / "C.csv", costs[["m5", "m6", "m7"]])
+    code, out, _ = run(monkeypatch, capsys, folder)
+    assert code == 0 and "8 sources, 3 targets, 3 label(s) that are both" in out
+
+
+def test_units_and_predictors(monkeypatch, capsys, tables):
+    folder, distances, costs = tables
+    lines = ["label,unit", *(f"m{i},u{i // 2}" for i in range(8)), "other,u0"]
+    (folder / "U.csv").write_text("\n".join(lines))
+    extra = ("--units", folder / "U.csv", "--predictor", f"score={folder / 'B.csv'}")
+    code, out, _ = run(monkeypatch, capsys, folder, *extra)
+    record = json.loads((folder / "out/test.json").read_text())
+    units = {f"m{i}": f"u{i // 2}" for i in range(8)}
+    expected = transfer_test(distances, costs, permutations=99, units=units)
+    assert code == 0 and "8 behaviors in 4 units" in out
+    assert record["n_units"] == 4 and record["statistic"]["permutations"] == 24
+    assert record["statistic"]["p_value"] == expected.p_value
+    assert [p["name"] for p in record["predictors"]] == ["score"]
+    assert "same unit" in [b["name"] for b in record["baselines"]]
+    (folder / "U.csv").write_text("\n".join(lines[:-2]))
+    code, _, err = run(monkeypatch, capsys, folder, *extra)
+    assert code == 2 and "no unit for m7" in err
+    (folder / "U.csv").write_text("\n".join([*lines, "m1,u3"]))
+    code, _, err = run(monkeypatch, capsys, folder, *extra)
+    assert code == 2 and "'m1' is there twice" in err
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,21 @@ from scipy import stats
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.intervals import (
     correlation_limits,
-    half_width,
     intervals,
     left_out_values,
 )
+from behaviordist.hypothesis.inference.jackknife import jackknife_of
 from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
 from behaviordist.hypothesis.statistics.pair_noise import PairNoise, pair_variance
 from behaviordist.hypothesis.statistics.statistic import STATISTICS
 from behaviordist.hypothesis.tables.pairs import make_pairs
 from tests.hypothesis.dyadic_worlds import world
+
+
+def half_width(without, noise, counted):
+    """The jackknife's half width where the values are those without each of n labels."""
+    labels = [str(i) for i in range(without.shape[1])]
+    return jackknife_of(labels, labels).half_width(without, noise, counted)
 
 
 def null_of(pairs, statistic, rng, permutations=99):
@@ -97,7 +103,7 @@ def test_the_jackknife_counts_the_noise_of_pairs_as_often_as_is_said(name, count
         np.fill_diagonal(distance, 0.0)
         frames = (pd.DataFrame(matrix, labels, labels) for matrix in (distance, cost))
         pairs = make_pairs(*frames, {})
-        without = left_out_values(statistic, pairs)
+        without = left_out_values(statistic, pairs)[0]
         jackknife = 23 / 24 * ((without - without.mean()) ** 2).sum()
         ratios.append(jackknife / null_of(pairs, statistic, rng, 200).var())
     assert np.mean(ratios) == pytest.approx(counted, rel=0.2)
@@ -130,7 +136,7 @@ def test_bootstrap_and_jackknife_agree_roughly_and_only_ranks_can_be_bootstrappe
 def test_left_out_values_are_tests_of_smaller_tables():
     distances, costs = world(np.random.default_rng(2), n=9, slope=0.5)
     pairs = make_pairs(distances, costs, {})
-    without = left_out_values(STATISTICS["within-target"], pairs)[0]
+    without = left_out_values(STATISTICS["within-target"], pairs)[0][0]
     rest = [label for label in distances.index if label != "b04"]
     smaller = make_pairs(distances.loc[rest, rest], costs.loc[rest, rest], {})
     value = null_of(smaller, STATISTICS["within-target"], np.random.default_rng(0), 1)[0, 0]

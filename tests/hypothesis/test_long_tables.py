@@ -7,9 +7,9 @@ import pytest
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.tables.long_tables import (
     read_cost_data,
+    read_groups,
     read_invalid,
     read_predictor,
-    read_strata,
 )
 
 LONG = """source,target,seed,steps,tokens,censored,budget
@@ -48,10 +48,8 @@ def test_parquet_long_square_and_rectangular_say_the_same(tmp_path):
     data.costs.to_parquet(tmp_path / "matrix.parquet")
     pd.testing.assert_frame_equal(read_cost_data(tmp_path / "matrix.parquet").costs, data.costs)
     data.costs.to_csv(tmp_path / "matrix.csv")
-    rectangular = read_cost_data(tmp_path / "matrix.csv", rectangular=True).costs
+    rectangular = read_cost_data(tmp_path / "matrix.csv").costs
     pd.testing.assert_frame_equal(rectangular, data.costs)
-    with pytest.raises(InputError, match="not square"):
-        read_cost_data(tmp_path / "matrix.csv")
 
 
 def test_long_predictor(tmp_path):
@@ -82,8 +80,8 @@ def test_invalid_sources_and_strata(tmp_path):
     pairs = read_invalid(written(tmp_path, "target,source\nt,a\nt,b\nu,a\n", "invalid.csv"))
     assert pairs == {"t": ["a", "b"], "u": ["a"]}
     path = written(tmp_path, "label,stratum\na,small\nb,large\n", "strata.csv")
-    assert read_strata(path, ["a", "b"]) == {"a": "small", "b": "large"}
+    assert read_groups(path, "stratum", ["a", "b"]) == {"a": "small", "b": "large"}
     with pytest.raises(InputError, match="no stratum for c"):
-        read_strata(path, ["a", "c"])
+        read_groups(path, "stratum", ["a", "c"])
     with pytest.raises(InputError, match="absent.csv: cannot be read"):
-        read_strata(tmp_path / "absent.csv", [])
+        read_groups(tmp_path / "absent.csv", "stratum", [])

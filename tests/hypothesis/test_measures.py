@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import ndcg_score
 
-from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.inference.jackknife import jackknife_of
+from behaviordist.hypothesis.permutation.relabelling import relabellings
 from behaviordist.hypothesis.statistics.statistic import STATISTICS
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
@@ -90,7 +91,8 @@ def test_leaving_a_behavior_out_is_deleting_its_row_and_column(name):
     rng = np.random.default_rng(9)
     distance, cost = (off_diagonal(f) for f in world(rng, n=8, slope=0.5, missing=0.1))
     labels = [str(i) for i in range(8)]
-    values = STATISTICS[name].kept(distance[None], cost, *leave_one_out(labels, labels))[0]
+    left = jackknife_of(labels, labels)
+    values = STATISTICS[name].kept(distance[None], cost, left.rows, left.columns)[0]
     for i in range(8):
         smaller = [np.delete(np.delete(m, i, 0), i, 1) for m in (distance, cost)]
         rho, count = STATISTICS[name].per_target(*smaller)

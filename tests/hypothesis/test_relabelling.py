@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
+from behaviordist.errors import InputError
 from behaviordist.hypothesis import transfer_test
-from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.permutation.relabelling import relabellings
 from behaviordist.hypothesis.statistics.within_target import WithinTargetSpearman
 from tests.hypothesis.dyadic_worlds import off_diagonal, world
 
@@ -82,10 +83,38 @@ def test_p_value_agrees_with_scikit_bios_mantel():
     assert ours == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 4000) + 1e-3)
 
 
-def test_leave_one_out_drops_a_behavior_from_both_sides():
-    rows, columns = leave_one_out(["a", "b"], ["b", "c"])
-    assert rows.tolist() == [[0, 1], [1, 0], [1, 1]]
-    assert columns.tolist() == [[1, 1], [0, 1], [1, 0]]
+def test_units_move_as_wholes_and_their_members_keep_their_places():
+    labels = [f"{unit}-{kind}" for unit in "abcd" for kind in ("dpo", "sft")]
+    units = {label: label[0] for label in labels}
+    drawn = relabellings(labels, labels, 10_000, np.random.default_rng(0), units=units)
+    assert drawn.exact and len(drawn) == 24
+    assert len({tuple(row) for row in drawn.rows.tolist()}) == 24
+    moved = np.array(labels)[drawn.rows]
+    for place, label in enumerate(labels):
+        assert {name[2:] for name in moved[:, place]} == {label[2:]}
+    assert all(row[0][0] == row[1][0] for row in moved)
+    assert (drawn.rows == drawn.columns).all() and (drawn.rows[0] == np.arange(8)).all()
+
+
+def test_only_units_of_one_make_up_swap():
+    sources, targets = ["a1", "a2", "b1", "b2", "c1", "d1"], ["b1", "x1", "x2"]
+    units = {label: label[0] for label in [*sources, *targets]}
+    drawn = relabellings(sources, targets, 100, np.random.default_rng(0), units=units)
+    # a is two sources, b one source and one that is both, c and d one source each; x never moves.
+    assert drawn.exact and drawn.rows.tolist() == [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 5, 4]]
+    assert (drawn.columns == np.arange(3)).all()
+    with pytest.raises(InputError, match="unit 'a' lies in strata p and q"):
+        strata = dict(zip(sources, "pqpppp", strict=True))
+        relabellings(sources, targets, 100, np.random.default_rng(0), strata, units)
+
+
+def test_every_order_inside_strata_is_listed_where_they_are_few():
+    """Two strata of sources, 4 x 2 orders: the smallest p is 1 / 48, never an estimate of it."""
+    sources, targets = list("abcdef"), ["x", "y", "z"]
+    strata = dict(zip(sources, "ppppqq", strict=True))
+    drawn = relabellings(sources, targets, 10_000, np.random.default_rng(0), strata)
+    assert drawn.exact and len({tuple(row) for row in drawn.rows.tolist()}) == len(drawn) == 48
+    assert {frozenset(row) for row in drawn.rows[:, 4:].tolist()} == {frozenset({4, 5})}
 
 
 @pytest.mark.parametrize("statistic", ["within-target", "two-way"])

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.inference.intervals import half_width
+from behaviordist.hypothesis.inference.jackknife import jackknife_of
 from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 
 FloatArray = NDArray[np.float64]
@@ -145,5 +145,6 @@ def _share(values: list[float]) -> Share:
     value, without = values[0], np.array(values[1:])
     if not np.isfinite(value):
         return Share(float("nan"), float("nan"), float("nan"))
-    half = float(half_width(without[None], 0.0, RELABELLED)[0])
+    labels = [str(i) for i in range(len(without))]
+    half = float(jackknife_of(labels, labels).half_width(without[None], 0.0, RELABELLED)[0])
     return Share(value, max(0.0, value - half), min(1.0, value + half))

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.inference.intervals import correlation_limits, half_width
+from behaviordist.hypothesis.inference.intervals import correlation_limits
+from behaviordist.hypothesis.inference.jackknife import jackknife_of
 from behaviordist.hypothesis.inference.result import Estimate
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, whole_midranks
-from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.permutation.relabelling import relabellings
 from behaviordist.hypothesis.statistics.additive import Subsets
 from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, make_pairs
@@ -44,12 +45,13 @@ def symmetry_parts(
     permutations: int = 10_000,
     seed: int = 0,
     strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> SymmetryParts:
     """Split ranked costs and distances, effects removed, into symmetric and antisymmetric parts.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed, strata
+    distances, costs, gains, permutations, seed, strata, units
         As in `transfer_test`; the costs must be square. Only pairs with both directions count.
 
     Raises
@@ -57,16 +59,17 @@ def symmetry_parts(
     InputError
         As `transfer_test`; rectangular costs.
     """
-    pairs = make_pairs(frame_of(distances, "distances"), frame_of(costs, "costs"), {}, gains=gains)
+    near, dear = frame_of(distances, "distances"), frame_of(costs, "costs")
+    pairs = make_pairs(near, dear, {}, gains=gains, units=units)
     if pairs.sources != pairs.targets:
         raise InputError("costs: only a square table has a symmetric and an antisymmetric part")
     rng = np.random.default_rng(seed)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
     mask = np.isfinite(pairs.cost) & np.isfinite(pairs.predictors[0])
     mask &= mask.T
     n = len(pairs.sources)
-    rows, _ = leave_one_out(pairs.sources, pairs.targets)
-    keeps = [mask & (r > 0)[:, None] & (r > 0)[None, :] for r in rows]
+    jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
+    keeps = [mask & (r > 0)[:, None] & (r > 0)[None, :] for r in jackknife.rows]
     parts = [_parts(pairs.predictors[0], pairs.cost, keep) for keep in (mask, *keeps)]
     found: list[Estimate | None] = []
     for i, name in enumerate(("symmetric", "antisymmetric")):
@@ -77,7 +80,8 @@ def symmetry_parts(
             continue
         r = products(x[None], y, drawn)[0] / max(length, 1e-9)
         without = np.array([_correlation(a[i], b[i]) for a, b in parts[1:]])
-        half = float(half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0])
+        noise = float(r.var() * (1 - r[0] ** 2) ** 2)
+        half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
         p = float((r >= r[0] - 1e-12).mean())
         found.append(Estimate(name, float(r[0]), *correlation_limits(float(r[0]), half), p))
     symmetric, antisymmetric = found

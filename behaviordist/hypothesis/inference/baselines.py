@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from behaviordist.hypothesis.permutation.ranks import FloatArray, column_midranks, ratio
+from behaviordist.hypothesis.permutation.ranks import FloatArray, column_midranks, ratio, to_digits
+
+LARGEST_WHOLE = 2.0**53
 
 
 def source_quality(cost: FloatArray) -> FloatArray:
@@ -22,13 +25,16 @@ def source_quality(cost: FloatArray) -> FloatArray:
     (S, T): cell (s, t) is the mean of ``(rank - 1/2) / n`` of s over the targets other than t
     (and other than s itself, whose column has no cost of s). NaN where s has no other target.
     """
-    count = np.isfinite(cost).sum(axis=0)
-    share = (column_midranks(cost) - 0.5) / np.maximum(count, 1)
-    known = np.isfinite(share)
-    filled = np.where(known, share, 0.0)
-    others = known.sum(axis=1, keepdims=True) - known
-    total = filled.sum(axis=1, keepdims=True) - filled
-    return ratio(total, others, np.nan)
+    known = np.isfinite(cost)
+    count = np.maximum(known.sum(axis=0), 1)
+    # Sums of whole numbers are exact: over one common denominator, 2 lcm(n), equal means tie.
+    common = math.lcm(*(int(n) for n in count))
+    exact = 2 * common * cost.shape[1] < LARGEST_WHOLE
+    weight = common // count if exact else 1 / count
+    parts = np.where(known, (2 * column_midranks(cost) - 1) * weight, 0.0)
+    others = (known.sum(axis=1, keepdims=True) - known).astype(np.float64)
+    quality = ratio(parts.sum(axis=1, keepdims=True) - parts, others, np.nan)
+    return quality / (2 * common) if exact else to_digits(quality / 2)
 
 
 def random_distances(

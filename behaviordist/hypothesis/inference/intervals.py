@@ -1,16 +1,16 @@
-"""Confidence intervals for statistics of pairs: the behaviors, not the pairs, are the sample."""
+"""Confidence intervals for statistics of pairs: units, not pairs, are the sample."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from behaviordist.errors import InputError
+from behaviordist.hypothesis.inference.jackknife import Jackknife, jackknife_of
 from behaviordist.hypothesis.permutation.ranks import FloatArray
-from behaviordist.hypothesis.permutation.relabelling import leave_one_out, multiplicities
-from behaviordist.hypothesis.statistics.pair_noise import PairNoise, pair_variance
+from behaviordist.hypothesis.permutation.relabelling import multiplicities
+from behaviordist.hypothesis.statistics.pair_noise import pair_variance
 from behaviordist.hypothesis.statistics.statistic import Resampled, Statistic
 from behaviordist.hypothesis.tables.pairs import Pairs
 
@@ -35,10 +35,11 @@ def intervals(
     values
         (K,) values of the statistic.
     method
-        ``jackknife``: leave out one behavior (its row and its column) at a time, correct for the
-        noise of single pairs, Student's t with N - 1 degrees of freedom, on Fisher's z scale for
-        correlations. ``bootstrap``: percentiles over samples of behaviors with replacement; pairs
-        of two copies of one behavior are no pairs.
+        ``jackknife``: leave out one unit (rows and columns) at a time, or one source and one
+        target at a time where these are different things (`jackknife_of`); correct for the noise
+        of single pairs; Student's t, on Fisher's z scale for correlations. ``bootstrap``:
+        percentiles over samples of units with replacement; pairs of two copies of one behavior
+        are no pairs.
     draws
         Bootstrap samples.
     level
@@ -56,9 +57,9 @@ def intervals(
     cover 95 % in simulations of 10 to 30 behaviors (`benchmarks/hypothesis_nulls.py`).
     """
     if method == "jackknife":
-        effects = statistic.pair_effects(pairs.predictors, pairs.cost)
-        noise = pair_variance(effects, pairs.sources, pairs.targets)
-        half = half_width(left_out_values(statistic, pairs), noise, statistic.pair_noise, level)
+        noise = pair_noise_of(pairs, statistic.pair_effects(pairs.predictors, pairs.cost))
+        without, jackknife = left_out_values(statistic, pairs)
+        half = jackknife.half_width(without, noise, statistic.pair_noise, level)
         if not statistic.correlation:
             # What is no correlation is a share of the best that can be had: at most 1.
             return np.stack([values - half, np.minimum(values + half, 1.0)], axis=1)
@@ -68,42 +69,22 @@ def intervals(
     if not isinstance(statistic, Resampled):
         raise InputError(f"no bootstrap for '{statistic.name}'; use the jackknife")
     generator = rng if rng is not None else np.random.default_rng(0)
-    rows, columns = multiplicities(pairs.sources, pairs.targets, draws, generator)
+    rows, columns = multiplicities(pairs.sources, pairs.targets, draws, generator, pairs.units)
     sample = statistic.resampled(pairs.predictors, pairs.cost, rows, columns)
     tail = (1 - level) / 2
     return np.array([_quantiles(row, (tail, 1 - tail)) for row in sample])
 
 
-def left_out_values(statistic: Statistic, pairs: Pairs) -> FloatArray:
-    """Return (K, N) values of the statistic without each behavior in turn."""
-    rows, columns = leave_one_out(pairs.sources, pairs.targets)
-    return statistic.kept(pairs.predictors, pairs.cost, rows, columns)
+def left_out_values(statistic: Statistic, pairs: Pairs) -> tuple[FloatArray, Jackknife]:
+    """Return (K, B) values of the statistic without each unit in turn, and what was left out."""
+    jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
+    values = statistic.kept(pairs.predictors, pairs.cost, jackknife.rows, jackknife.columns)
+    return values, jackknife
 
 
-def half_width(
-    without: FloatArray,
-    noise: FloatArray | float,
-    counted: PairNoise,
-    level: float = 0.95,
-) -> FloatArray:
-    """Half width (K,) of Student's t interval, corrected for the noise of single pairs.
-
-    Parameters
-    ----------
-    without
-        (K, N) values without each behavior.
-    noise
-        (K,) variance that the noise of single pairs gives the statistic; 0 does not correct.
-    counted
-        How the jackknife counts that noise.
-    level
-        Coverage.
-    """
-    n = without.shape[-1]
-    centred = without - without.mean(axis=-1, keepdims=True)
-    variance = (n - 1) / n * (centred**2).sum(axis=-1)
-    corrected = np.maximum(variance - counted.excess * noise, counted.floor * variance)
-    return np.asarray(stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(corrected))
+def pair_noise_of(pairs: Pairs, effects: FloatArray) -> FloatArray:
+    """Return the variance (K,) that single pairs of units make; `effects` are (K, S, T)."""
+    return pair_variance(effects, pairs.sources, pairs.targets, pairs.units)
 
 
 def _quantiles(sample: FloatArray, at: tuple[float, float]) -> FloatArray:

@@ -17,13 +17,13 @@ from behaviordist.hypothesis.statistics.statistic import Statistic, statistic_na
 from behaviordist.hypothesis.tables.pairs import (
     Matrix,
     Pairs,
-    check_distances,
     frame_of,
     make_pairs,
 )
 
 DISTANCE = "distance"
 SOURCE_QUALITY = "source quality"
+LABEL = "same unit"
 RANDOM = "random"
 ROUNDING = 1e-12
 
@@ -57,6 +57,15 @@ class Permuted:
         """How many relabellings there are; the identity counts where all are listed."""
         return len(self.drawn) - (0 if self.drawn.exact else 1)
 
+    @property
+    def smallest_p(self) -> float:
+        """The smallest p-value that these relabellings can give."""
+        return 1 / len(self.drawn)
+
+    def drawn_null(self, k: int) -> FloatArray:
+        """Return predictor k under all relabellings; the identity only where every order is."""
+        return self.null[k, 0 if self.drawn.exact else 1 :]
+
     def estimates(self, limits: FloatArray) -> list[Estimate]:
         """Put values, limits (K, 2) and p-values together."""
         # The identity is the first of the batch, and is the 1 in both (1 + #) and (1 + B).
@@ -73,6 +82,7 @@ def permuted(
     distances: Mapping[str, Matrix],
     costs: Matrix,
     *,
+    predictors: Mapping[str, Matrix] | None = None,
     baselines: Mapping[str, Matrix] | None,
     gains: bool,
     statistic: str,
@@ -81,6 +91,7 @@ def permuted(
     censored: Matrix | None,
     invalid: Mapping[str, Sequence[str]] | None,
     strata: Mapping[str, str] | None,
+    units: Mapping[str, str] | None,
 ) -> Permuted:
     """Align tables, add the baselines and relabel; arguments as in `transfer_test`.
 
@@ -95,33 +106,43 @@ def permuted(
     if seed < 0:
         raise InputError(f"seed is {seed}: a seed is 0 or more")
     rng = np.random.default_rng(seed)
-    pairs = _pairs(distances, costs, baselines or {}, censored, gains, invalid)
+    others = _others(distances, predictors or {}, baselines or {})
+    pairs = _pairs(distances, costs, others, censored, gains, invalid, units)
     _check_spread(pairs, list(distances))
     pairs = with_own_baselines(pairs, method, rng)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
     null = method.permuted(pairs.predictors, pairs.cost, drawn)
     return Permuted(method, pairs, drawn, null, rng)
+
+
+def _others(
+    distances: Mapping[str, Matrix],
+    predictors: Mapping[str, Matrix],
+    baselines: Mapping[str, Matrix],
+) -> dict[str, Matrix]:
+    """Predictors and baselines in one; `InputError` for a name that two of the three have."""
+    names = [*distances, *predictors, *baselines]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"'{twice[0]}' is given twice, as distance, predictor or baseline")
+    return {**predictors, **baselines}
 
 
 def _pairs(
     distances: Mapping[str, Matrix],
     costs: Matrix,
-    baselines: Mapping[str, Matrix],
+    others: Mapping[str, Matrix],
     censored: Matrix | None,
     gains: bool,
     invalid: Mapping[str, Sequence[str]] | None,
+    units: Mapping[str, str] | None,
 ) -> Pairs:
     if not distances:
         raise InputError("no predictor: give at least one distance")
-    twice = set(distances) & set(baselines)
-    if twice:
-        raise InputError(f"'{sorted(twice)[0]}' is given as a distance and as a baseline")
     near = {name: frame_of(matrix, _called(name)) for name, matrix in distances.items()}
-    for name, frame in near.items():
-        check_distances(frame, _called(name))
-    first, *others = near
-    further = {name: near[name] for name in others}
-    further |= {n: frame_of(matrix, f"baseline '{n}'") for n, matrix in baselines.items()}
+    first, *rest = near
+    further = {name: near[name] for name in rest}
+    further |= {name: frame_of(matrix, f"'{name}'") for name, matrix in others.items()}
     # A TransferMatrix brings its own shares of censored runs.
     brought = None if isinstance(costs, pd.DataFrame) else getattr(costs, "censored", None)
     share = brought if censored is None else censored
@@ -133,6 +154,7 @@ def _pairs(
         gains,
         invalid,
         name=first,
+        units=units,
     )
 
 
@@ -150,8 +172,14 @@ def _called(name: str) -> str:
 
 
 def with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator) -> Pairs:
-    """Add source quality (unless the statistic is blind to it) and a random predictor."""
+    """Add source quality (unless the statistic is blind to it), the label and a random predictor.
+
+    The label knows one thing, whether source and target are of one unit; where no unit has two
+    members it says nothing and is left away.
+    """
     own = {RANDOM: random_distances(pairs.sources, pairs.targets, rng)}
+    if np.ptp(pairs.across[np.isfinite(pairs.cost)]) > 0:
+        own = {LABEL: pairs.across, **own}
     if not method.removes_source_effects:
         # Once source effects are removed, leaving one target out of a source's mean would leave
         # minus the cost of that very pair: an artefact, not a baseline.

@@ -46,6 +46,20 @@ def noise_ceiling(half: float) -> float:
     return float(np.sqrt(2 * half / (1 + half)))
 
 
+def tie_ceiling(statistic: Statistic, cost: FloatArray) -> float:
+    """Largest value that a predictor without ties can reach, because costs (S, T) have some.
+
+    Runs that never arrive all cost the budget. Of Spearman inside a target it is the mean of
+    ``sqrt(1 - sum (t^3 - t) / (n^3 - n))``, t the sizes of the ties among n costs. 1 without ties.
+    """
+    inside = np.argsort(np.argsort(cost, axis=0, kind="stable"), axis=0, kind="stable")
+    ideal = np.where(np.isfinite(cost), inside.astype(np.float64), np.nan)
+    if statistic.removes_source_effects:
+        order = np.argsort(np.argsort(cost, axis=None, kind="stable"), kind="stable")
+        ideal = np.where(np.isfinite(cost), order.reshape(cost.shape).astype(np.float64), np.nan)
+    return float(statistic.permuted(ideal[None], cost, _identity(cost))[0, 0])
+
+
 def _identity(matrix: FloatArray) -> Relabelling:
     rows, columns = matrix.shape
     return Relabelling(np.arange(rows)[None], np.arange(columns)[None])

@@ -56,22 +56,31 @@ class TransferTest:
     statistic
         Name of the statistic.
     value, ci_low, ci_high
-        The statistic of the distance and its 95 % interval over behaviors.
+        The statistic of the distance and its 95 % interval over units.
     p_value
         One-sided permutation p-value, (1 + relabellings at least as large) / (1 + relabellings).
     permutations, exact
         Relabellings used, and whether they were all there are.
     interval
         How intervals were made.
-    n_behaviors, n_targets, n_pairs, n_missing, n_censored
+    n_behaviors, n_units, n_targets, n_pairs, n_missing, n_censored
         What was counted.
-    per_target, baselines
-        The statistic of single targets; the same statistic of simpler predictors.
+    per_target
+        The statistic of single targets.
+    baselines, predictors
+        The same statistic of simpler explanations (they open no function) and of further
+        predictors (they do).
+    beyond_sources
+        The distance's correlation with source and target effects removed, which the verdict asks
+        for; None where the statistic removes them itself.
+    tie_ceiling
+        Largest value that ties among the costs leave to a predictor without ties.
     noise_ceiling, split_half
-        Largest correlation that noise in the costs leaves, and the split-half correlation it
-        comes from; None without several seeds.
-    minimum_detectable
-        Smallest effect that this design detects with 80 % power.
+        What noise leaves of it, and the split-half correlation it comes from; None without
+        several seeds.
+    minimum_detectable, minimum_supported
+        Smallest effects at which 80 % of studies like this one have p <= alpha, and at which they
+        meet the whole rule.
     verdict, rule
         The verdict and the rule it follows.
     left_out, references, notes
@@ -87,15 +96,20 @@ class TransferTest:
     exact: bool
     interval: str
     n_behaviors: int
+    n_units: int
     n_targets: int
     n_pairs: int
     n_missing: int
     n_censored: int
     per_target: tuple[TargetResult, ...]
     baselines: tuple[Estimate, ...]
+    predictors: tuple[Estimate, ...]
+    beyond_sources: Estimate | None
+    tie_ceiling: float
     noise_ceiling: float | None
     split_half: float | None
     minimum_detectable: float
+    minimum_supported: float
     verdict: Verdict
     rule: VerdictRule
     left_out: tuple[tuple[str, str], ...]
@@ -111,15 +125,35 @@ class TransferTest:
             "not supported": "Closer is cheaper: not supported",
             "inconclusive": "Closer is cheaper: inconclusive",
         }[self.verdict]
-        seen = f"sees effects from {self.minimum_detectable:.2f}"
-        if self.minimum_detectable >= 1:
-            seen = "is too small to see any effect"
         known = math.isfinite(self.ci_low) and math.isfinite(self.ci_high)
         interval = f"95 % interval {self.ci_low:+.2f} to {self.ci_high:+.2f}"
         return (
             f"{claim} ({self.statistic} {self.value:+.2f}, {interval if known else 'no interval'},"
-            f" p = {self.p_value:.2g}{beside}; this design {seen})."
+            f" p = {self.p_value:.2g}{self._beyond()}{beside}; {self._sees()}{self._edges()})."
         )
+
+    def _beyond(self) -> str:
+        """Say what is left with source effects removed, where the rule asks for it."""
+        if self.beyond_sources is None or not self.rule.beyond_source_effects:
+            return ""
+        rest = self.beyond_sources
+        return f"; {rest.value:+.2f} with source effects removed, p = {rest.p_value:.2g}"
+
+    def _sees(self) -> str:
+        """Say which effects the design sees: those of p alone and those of the whole rule."""
+        if self.minimum_detectable >= 1:
+            return "this design is too small to see any effect"
+        whole = self.minimum_supported
+        needs = f"from {whole:.2f}" if whole < 1 else "at no size"
+        return (
+            f"this design sees effects from {self.minimum_detectable:.2f} and supports them {needs}"
+        )
+
+    def _edges(self) -> str:
+        """Say where a bound of the rule is so near that two decimals do not tell."""
+        beyond = None if self.beyond_sources is None else self.beyond_sources.p_value
+        near = self.rule.edges(self.ci_low, self.ci_high, self.p_value, beyond)
+        return f"; on the edge: {', '.join(near)}" if near else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record that `save` writes (schema 1); missing numbers are null."""
@@ -127,6 +161,7 @@ class TransferTest:
         return {
             "schema": SCHEMA,
             "n_behaviors": self.n_behaviors,
+            "n_units": self.n_units,
             "n_targets": self.n_targets,
             "n_pairs": self.n_pairs,
             "n_missing": self.n_missing,
@@ -139,9 +174,13 @@ class TransferTest:
             },
             "per_target": [result.to_json() for result in self.per_target],
             "baselines": [baseline.to_json() for baseline in self.baselines],
+            "predictors": [predictor.to_json() for predictor in self.predictors],
+            "beyond_sources": self.beyond_sources.to_json() if self.beyond_sources else None,
+            "tie_ceiling": _number(self.tie_ceiling),
             "noise_ceiling": self.noise_ceiling,
             "split_half": self.split_half,
             "minimum_detectable": _number(self.minimum_detectable),
+            "minimum_supported": _number(self.minimum_supported),
             "verdict": self.verdict,
             "sentence": self.sentence(),
             "rule": self.rule.to_json(),

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from behaviordist.errors import InputError
 
 Verdict = Literal["supported", "not supported", "inconclusive"]
+EDGE = 0.005
+"""Numbers that agree with a bound to two decimals are shown with more of them."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,12 @@ class VerdictRule:
     Attributes
     ----------
     alpha
-        Level of the one-sided permutation test.
+        Level of the one-sided permutation tests.
     relevant_effect
         Smallest correlation that would matter; an interval wholly below it speaks against.
-    beat_source_quality
-        Whether the distance must also predict better than knowing which sources are good.
+    beyond_source_effects
+        Whether the distance must also count once source effects are removed, at its own p: good
+        sources are cheap for every target, and a distance may know no more than who they are.
 
     Raises
     ------
@@ -31,7 +34,7 @@ class VerdictRule:
 
     alpha: float = 0.05
     relevant_effect: float = 0.3
-    beat_source_quality: bool = True
+    beyond_source_effects: bool = True
 
     def __post_init__(self) -> None:
         for name in ("alpha", "relevant_effect"):
@@ -40,31 +43,44 @@ class VerdictRule:
                 raise InputError(f"verdict rule: {name} is {value}; it lies between 0 and 1")
 
     def decide(
-        self,
-        value: float,
-        ci_low: float,
-        ci_high: float,
-        p_value: float,
-        source_quality: float | None,
+        self, ci_low: float, ci_high: float, p_value: float, beyond_p: float | None
     ) -> Verdict:
-        """Apply the rule; `source_quality` is the statistic of that baseline, None without one."""
-        significant = p_value <= self.alpha and ci_low > 0
-        beaten = not self.beat_source_quality or source_quality is None or value > source_quality
-        if significant and beaten:
+        """Apply the rule; `beyond_p` is the p with source effects removed, None if they are."""
+        counts = not self.beyond_source_effects or beyond_p is None or beyond_p <= self.alpha
+        if p_value <= self.alpha and ci_low > 0 and counts:
             return "supported"
-        if significant or ci_high < self.relevant_effect:
-            return "not supported"
-        return "inconclusive"
+        # An effect that is there, but may be the sources', is not the absence of an effect.
+        return "not supported" if ci_high < self.relevant_effect else "inconclusive"
+
+    def edges(
+        self, ci_low: float, ci_high: float, p_value: float, beyond_p: float | None
+    ) -> tuple[str, ...]:
+        """Say which numbers lie so near a bound of the rule that two decimals do not tell."""
+        bounds = [
+            ("lower limit", ci_low, 0.0),
+            ("upper limit", ci_high, self.relevant_effect),
+            ("p", p_value, self.alpha),
+        ]
+        if self.beyond_source_effects and beyond_p is not None:
+            bounds.append(("p beyond source effects", beyond_p, self.alpha))
+        return tuple(
+            f"{name} {value:.4f} against {bound:g}"
+            for name, value, bound in bounds
+            if abs(value - bound) < EDGE
+        )
 
     def text(self) -> str:
         """Return the rule as one plain sentence."""
-        better = " and it predicts better than source quality" if self.beat_source_quality else ""
-        worse = " or it is significant but no better than source quality," if better else ""
+        also = (
+            f" and the distance counts with source effects removed (p <= {self.alpha:g} of its own)"
+            if self.beyond_source_effects
+            else ""
+        )
         return (
-            f"Supported if p <= {self.alpha:g} (one-sided), the interval lies above zero{better};"
-            f" not supported if the interval lies below {self.relevant_effect:g}{worse};"
+            f"Supported if p <= {self.alpha:g} (one-sided), the interval lies above zero{also};"
+            f" not supported if the interval lies below {self.relevant_effect:g};"
             " inconclusive otherwise."
-        ).replace(",;", ";")
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule's numbers and its text."""

@@ -22,6 +22,7 @@ class Drawn(TypedDict):
     permutations: int
     seed: int
     strata: Mapping[str, str] | None
+    units: Mapping[str, str] | None
 
 
 def model_checks(
@@ -33,6 +34,7 @@ def model_checks(
     runs: pd.DataFrame | None = None,
     invalid: Mapping[str, Sequence[str]] | None = None,
     strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
     permutations: int = 2_000,
     seed: int = 0,
 ) -> tuple[Estimate, ...]:
@@ -40,7 +42,7 @@ def model_checks(
 
     Parameters
     ----------
-    distances, costs, gains, invalid, strata, permutations, seed
+    distances, costs, gains, invalid, strata, units, permutations, seed
         As in `transfer_test`.
     beyond
         Predictors beyond which the distance is tested (source quality always).
@@ -60,7 +62,7 @@ def model_checks(
         As `transfer_test`.
     """
     frame = without_invalid(frame_of(costs, "costs"), invalid or {})
-    drawn: Drawn = {"permutations": permutations, "seed": seed, "strata": strata}
+    drawn: Drawn = {"permutations": permutations, "seed": seed, "strata": strata, "units": units}
     partial = partial_test(distances, frame, beyond=beyond, gains=gains, **drawn)[0]
     others = ", ".join([*(beyond or {}), "source quality"])
     found = [

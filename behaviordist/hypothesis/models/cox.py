@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.inference.intervals import half_width
+from behaviordist.hypothesis.inference.jackknife import Jackknife, jackknife_of
 from behaviordist.hypothesis.inference.result import Estimate
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import FloatArray, IntArray
-from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.permutation.relabelling import relabellings
 from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of
 from behaviordist.hypothesis.tables.survival import CoxData
@@ -28,6 +28,7 @@ def cox_test(
     permutations: int = 10_000,
     seed: int = 0,
     strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Estimate:
     """Test whether runs from closer sources arrive sooner, censored runs included.
 
@@ -37,7 +38,7 @@ def cox_test(
         Labelled distances that cover the runs.
     runs
         One row a run: source, target, cost, censored (then the cost is where it was stopped).
-    permutations, seed, strata
+    permutations, seed, strata, units
         Of the relabellings.
 
     Returns
@@ -73,11 +74,12 @@ def cox_test(
     score = np.zeros_like(x)
     np.add.at(score, (row, column), data.score_weights())
     rng = np.random.default_rng(seed)
-    drawn = relabellings(sources, targets, permutations, rng, strata)
+    drawn = relabellings(sources, targets, permutations, rng, strata, units)
     null = products(-x[None], score, drawn)[0]
-    without = -_left_out(data, covariate, row, column, sources, targets)
+    jackknife = jackknife_of(sources, targets, units)
+    without = -_left_out(data, covariate, row, column, jackknife)
     noise = float(null.var()) * fitted.standard_error**4
-    half = float(half_width(without[None], noise, RELABELLED)[0])
+    half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
     p = float((null >= null[0] - 1e-12).mean())
     return Estimate("stratified cox", -fitted.beta, -fitted.beta - half, -fitted.beta + half, p)
 
@@ -108,9 +110,7 @@ def _left_out(
     covariate: FloatArray,
     row: IntArray,
     column: IntArray,
-    sources: list[str],
-    targets: list[str],
+    jackknife: Jackknife,
 ) -> FloatArray:
-    rows, columns = leave_one_out(sources, targets)
-    keeps = (rows[:, row] > 0) & (columns[:, column] > 0)
+    keeps = (jackknife.rows[:, row] > 0) & (jackknife.columns[:, column] > 0)
     return np.array([data.fit(covariate, keep).beta for keep in keeps])

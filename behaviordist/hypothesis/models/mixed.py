@@ -14,11 +14,11 @@ import numpy as np
 from scipy import linalg, optimize
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.inference.intervals import half_width
+from behaviordist.hypothesis.inference.jackknife import jackknife_of
 from behaviordist.hypothesis.inference.result import Estimate
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray
-from behaviordist.hypothesis.permutation.relabelling import leave_one_out, relabellings
+from behaviordist.hypothesis.permutation.relabelling import relabellings
 from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, make_pairs
 
@@ -67,12 +67,13 @@ def mixed_test(
     permutations: int = 10_000,
     seed: int = 0,
     strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Estimate:
     """Test the slope of cost on distance with crossed random source and target effects.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed, strata
+    distances, costs, gains, permutations, seed, strata, units
         As in `transfer_test`. Both are used as numbers, not ranks, and scaled to unit variance.
 
     Returns
@@ -87,7 +88,8 @@ def mixed_test(
     InputError
         As `transfer_test`; fewer pairs than effects.
     """
-    pairs = make_pairs(frame_of(distances, "distances"), frame_of(costs, "costs"), {}, gains=gains)
+    near, dear = frame_of(distances, "distances"), frame_of(costs, "costs")
+    pairs = make_pairs(near, dear, {}, gains=gains, units=units)
     x, y = pairs.predictors[0], pairs.cost
     mask = np.isfinite(x) & np.isfinite(y)
     _check(x, y, mask)
@@ -96,16 +98,17 @@ def mixed_test(
     ratio = (np.array([fitted.source_sd, fitted.target_sd]) / fitted.noise_sd) ** 2
     columns = [np.where(mask, m, 0.0) for m in (mask.astype(float), x, y)]
     rng = np.random.default_rng(seed)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
     weights = _score(columns, mask, ratio)
     feature = np.nan_to_num(x - np.nanmean(x))
     null = products(feature[None], weights, drawn)[0]
-    rows, cols = leave_one_out(pairs.sources, pairs.targets)
-    keeps = [mask & (r > 0)[:, None] & (c > 0)[None, :] for r, c in zip(rows, cols, strict=True)]
+    jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
+    left = zip(jackknife.rows, jackknife.columns, strict=True)
+    keeps = [mask & (r > 0)[:, None] & (c > 0)[None, :] for r, c in left]
     without = np.array([_slope([m * keep for m in columns], keep, ratio)[0] for keep in keeps])
     # The score is the slope times its information; its spread under relabelling scales alike.
     noise = float(null.var()) * (fitted.slope / null[0]) ** 2 if abs(null[0]) > 1e-9 else 0.0
-    half = float(half_width(without[None], noise, RELABELLED)[0])
+    half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
     p = float((null >= null[0] - 1e-12).mean())
     value = fitted.slope
     return Estimate("crossed random effects", value, value - half, value + half, p)

@@ -15,7 +15,8 @@ import numpy as np
 from scipy import linalg
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.inference.intervals import correlation_limits, half_width
+from behaviordist.hypothesis.inference.intervals import correlation_limits
+from behaviordist.hypothesis.inference.jackknife import Jackknife, jackknife_of
 from behaviordist.hypothesis.inference.permuted import RANDOM, with_own_baselines
 from behaviordist.hypothesis.inference.result import Estimate
 from behaviordist.hypothesis.permutation.products import products
@@ -25,7 +26,7 @@ from behaviordist.hypothesis.permutation.ranks import (
     ratio,
     standardised_columns,
 )
-from behaviordist.hypothesis.permutation.relabelling import Relabelling, leave_one_out, relabellings
+from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
 from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 from behaviordist.hypothesis.statistics.statistic import statistic_named
 from behaviordist.hypothesis.tables.pairs import Matrix, Pairs, frame_of, make_pairs
@@ -41,12 +42,13 @@ def partial_test(
     permutations: int = 10_000,
     seed: int = 0,
     strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> tuple[Estimate, ...]:
     """Test each predictor beyond all others: the distance, those of `beyond`, source quality.
 
     Parameters
     ----------
-    distances, costs, gains, permutations, seed, strata
+    distances, costs, gains, permutations, seed, strata, units
         As in `transfer_test`.
     beyond
         Further predictors by name; source quality is added.
@@ -70,17 +72,17 @@ def partial_test(
     rng = np.random.default_rng(seed)
     named = {name: frame_of(m, f"'{name}'") for name, m in (beyond or {}).items()}
     pairs = make_pairs(
-        frame_of(distances, "distances"), frame_of(costs, "costs"), named, gains=gains
+        frame_of(distances, "distances"), frame_of(costs, "costs"), named, gains=gains, units=units
     )
     pairs = with_own_baselines(pairs, statistic_named("within-target"), rng).dropping(RANDOM)
-    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata)
+    drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
     x, y = standardised(pairs.predictors, pairs.cost, ranks)
-    rows, columns = leave_one_out(pairs.sources, pairs.targets)
-    without = np.array(
-        [_partials(*_kept(pairs, r, c, ranks)) for r, c in zip(rows, columns, strict=True)]
-    )
+    jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
+    left = zip(jackknife.rows, jackknife.columns, strict=True)
+    without = np.array([_partials(*_kept(pairs, r, c, ranks)) for r, c in left])
     return tuple(
-        _estimate(name, k, x, y, drawn, without[:, k]) for k, name in enumerate(pairs.names)
+        _estimate(name, k, x, y, drawn, without[:, k], jackknife)
+        for k, name in enumerate(pairs.names)
     )
 
 
@@ -121,7 +123,13 @@ def _residual(x: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _estimate(
-    name: str, k: int, x: FloatArray, y: FloatArray, drawn: Relabelling, without: FloatArray
+    name: str,
+    k: int,
+    x: FloatArray,
+    y: FloatArray,
+    drawn: Relabelling,
+    without: FloatArray,
+    jackknife: Jackknife,
 ) -> Estimate:
     rest, basis = _residual(x, k)
     if rest @ rest < 1e-9 * (x[k] ** 2).sum():
@@ -136,5 +144,5 @@ def _estimate(
     r = ratio(moved[0], np.sqrt(np.maximum(square, 0.0) * (cost @ cost)))
     # t grows with r at fixed degrees of freedom, so their orders, and p, are the same.
     p = float((r >= r[0] - 1e-12).mean())
-    half = half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0]
+    half = jackknife.half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0]
     return Estimate(name, float(r[0]), *correlation_limits(float(r[0]), float(half)), p)

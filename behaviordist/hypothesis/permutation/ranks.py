@@ -11,6 +11,19 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
 
+DIGITS = 12
+
+
+def to_digits(matrix: FloatArray, digits: int = DIGITS) -> FloatArray:
+    """Round to significant digits, so that one number computed in two ways ties with itself."""
+    with np.errstate(divide="ignore"):
+        size = np.floor(np.log10(np.abs(matrix)))
+    shift = np.where(np.isfinite(size), digits - 1 - size, 0.0)
+    # Powers beyond 300 overflow: numbers that small are left as they are.
+    scale = 10.0 ** np.clip(shift, -300, 300)
+    return np.where(np.abs(shift) < 300, np.rint(matrix * scale) / scale, matrix)
+
+
 def column_midranks(matrix: FloatArray) -> FloatArray:
     """Midranks inside each column of an (S, T) matrix; NaN stays NaN and is not counted."""
     ranks: FloatArray = stats.rankdata(matrix, axis=0, nan_policy="omit")

@@ -5,6 +5,11 @@ its quirks. So behaviors, not pairs, are exchanged. A behavior that is both a so
 keeps its row and its column together (the quadratic assignment procedure, QAP; Hubert & Schultz
 1976; Krackhardt 1988). Behaviors that are only sources swap among themselves, inside strata
 where those are given; behaviors that are only targets stay.
+
+Behaviors that share a function, a base or a family are one *unit*, and units are what is
+exchanged: all members of one take the places of all members of another of the same make-up (as
+many sources, targets and both, one stratum), in the order of their labels, so that
+``copy-dpo, copy-sft`` become ``sort-dpo, sort-sft``. Units without a source stay.
 """
 
 from __future__ import annotations
@@ -16,6 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from behaviordist.errors import InputError
 
 IntArray = npt.NDArray[np.intp]
 FloatArray = npt.NDArray[np.float64]
@@ -49,11 +56,12 @@ def relabellings(
     permutations: int,
     rng: np.random.Generator,
     strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Relabelling:
     """Draw the identity and `permutations` random relabellings of the behaviors.
 
-    Where all behaviors are one group with at most `permutations` orders, every order is listed
-    once instead, and the p-value is exact.
+    Where there are at most `permutations` orders, each is listed once instead, and the p-value is
+    exact.
 
     Parameters
     ----------
@@ -65,9 +73,16 @@ def relabellings(
         Source of randomness.
     strata
         Stratum of each label; labels swap only inside a stratum.
+    units
+        Unit of each label; units swap as wholes. Default: each label is one.
+
+    Raises
+    ------
+    InputError
+        A unit whose members lie in several strata.
     """
     union = list(dict.fromkeys([*sources, *targets]))
-    groups = _groups(union, set(sources), set(targets), strata or {})
+    groups = _groups(union, set(sources), set(targets), strata or {}, units or {})
     orders, exact = _orders(len(union), groups, permutations, rng)
     position = {label: i for i, label in enumerate(union)}
     return Relabelling(
@@ -76,27 +91,45 @@ def relabellings(
 
 
 def _groups(
-    union: list[str], sources: set[str], targets: set[str], strata: Mapping[str, str]
+    union: list[str],
+    sources: set[str],
+    targets: set[str],
+    strata: Mapping[str, str],
+    units: Mapping[str, str],
 ) -> list[IntArray]:
-    """Sets of labels (as positions) that may swap names; targets alone never do."""
-    members: dict[tuple[bool, str], list[int]] = {}
+    """Units that may swap places: a group is (m, k), m units of k members each (as positions)."""
+    role = {label: (label in targets, label not in sources) for label in union}
+    members: dict[str, list[int]] = {}
     for i, label in enumerate(union):
-        if label in sources:
-            members.setdefault((label in targets, strata.get(label, "")), []).append(i)
-    return [np.array(group, dtype=np.intp) for group in members.values()]
+        members.setdefault(units.get(label, label), []).append(i)
+    alike: dict[tuple[object, ...], list[list[int]]] = {}
+    for unit, places in members.items():
+        inside = sorted({strata.get(union[i], "") for i in places if not role[union[i]][1]})
+        if not inside:
+            continue  # no source in it
+        if len(inside) > 1:
+            raise InputError(f"unit '{unit}' lies in strata {inside[0]} and {inside[1]}; only one")
+        ordered = sorted(places, key=lambda i: (role[union[i]], union[i]))
+        make_up = (inside[0], *(role[union[i]] for i in ordered))
+        alike.setdefault(make_up, []).append(ordered)
+    return [np.array(group, dtype=np.intp) for group in alike.values()]
 
 
 def _orders(
     n: int, groups: list[IntArray], permutations: int, rng: np.random.Generator
 ) -> tuple[IntArray, bool]:
-    if len(groups) == 1 and math.factorial(min(len(groups[0]), 20)) <= permutations:
-        orders = np.array(list(itertools.permutations(groups[0].tolist())), dtype=np.intp)
-        every = np.tile(np.arange(n, dtype=np.intp), (len(orders), 1))
-        every[:, groups[0]] = orders
+    if math.prod(math.factorial(min(len(group), 20)) for group in groups) <= permutations:
+        listed = itertools.product(*(itertools.permutations(range(len(g))) for g in groups))
+        chosen = [[np.array(order, dtype=np.intp) for order in orders] for orders in listed]
+        every = np.tile(np.arange(n, dtype=np.intp), (len(chosen), 1))
+        for k, group in enumerate(groups):
+            order = np.array([orders[k] for orders in chosen])
+            every[:, group.ravel()] = group[order].reshape(len(chosen), -1)
         return every, True
     drawn = np.tile(np.arange(n, dtype=np.intp), (permutations + 1, 1))
     for group in groups:
-        drawn[1:, group] = rng.permuted(np.tile(group, (permutations, 1)), axis=1)
+        order = rng.permuted(np.tile(np.arange(len(group)), (permutations, 1)), axis=1)
+        drawn[1:, group.ravel()] = group[order].reshape(permutations, -1)
     return drawn, False
 
 
@@ -112,32 +145,29 @@ def _select(
 
 
 def multiplicities(
-    sources: Sequence[str], targets: Sequence[str], draws: int, rng: np.random.Generator
+    sources: Sequence[str],
+    targets: Sequence[str],
+    draws: int,
+    rng: np.random.Generator,
+    units: Mapping[str, str] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Draw bootstrap samples of behaviors: how often each source and each target is drawn.
+    """Draw bootstrap samples of units: how often each source and each target is drawn.
 
-    A behavior that is both is drawn once for both sides; behaviors that are only sources are
-    resampled among themselves, and those that are only targets among themselves.
+    A unit that has both is drawn once for both sides; units that are only sources are resampled
+    among themselves, and those that are only targets among themselves.
 
     Returns
     -------
     (B, S) and (B, T) float64 counts.
     """
-    union = list(dict.fromkeys([*sources, *targets]))
-    sides: dict[tuple[bool, bool], list[int]] = {}
-    for i, label in enumerate(union):
-        sides.setdefault((label in set(sources), label in set(targets)), []).append(i)
-    counts = np.zeros((draws, len(union)))
-    for side in sides.values():
-        n = len(side)
-        counts[:, side] = rng.multinomial(n, np.full(n, 1 / n), size=draws)
-    position = {label: i for i, label in enumerate(union)}
-    return counts[:, [position[s] for s in sources]], counts[:, [position[t] for t in targets]]
-
-
-def leave_one_out(sources: Sequence[str], targets: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """Weights that drop one behavior at a time, from its row and its column: (N, S) and (N, T)."""
-    union = list(dict.fromkeys([*sources, *targets]))
-    rows = np.array([[float(s != out) for s in sources] for out in union])
-    columns = np.array([[float(t != out) for t in targets] for out in union])
-    return rows, columns
+    unit = dict(units or {})
+    rows, columns = ([unit.get(label, label) for label in side] for side in (sources, targets))
+    sides: dict[tuple[bool, bool], list[str]] = {}
+    for name in dict.fromkeys([*rows, *columns]):
+        sides.setdefault((name in set(rows), name in set(columns)), []).append(name)
+    counts: dict[str, FloatArray] = {}
+    for names in sides.values():
+        n = len(names)
+        drawn = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
+        counts |= dict(zip(names, drawn.T, strict=True))
+    return np.stack([counts[u] for u in rows], 1), np.stack([counts[u] for u in columns], 1)

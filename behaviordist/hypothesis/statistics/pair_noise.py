@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,9 +43,12 @@ RELABELLED = PairNoise(excess=1.0, floor=0.6)
 
 
 def pair_variance(
-    effects: FloatArray, sources: Sequence[str], targets: Sequence[str]
+    effects: FloatArray,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    units: Mapping[str, str] | None = None,
 ) -> FloatArray:
-    """Return the variance (K,) that single pairs of behaviors make.
+    """Return the variance (K,) that single pairs of units make.
 
     Parameters
     ----------
@@ -53,6 +56,9 @@ def pair_variance(
         (K, S, T) change of the statistic when a pair is left out, 0 where there is none.
     sources, targets
         Labels of rows and columns.
+    units
+        Unit of each label; default: each label is one. Pairs inside a unit make no such variance:
+        they are left out with it once.
 
     Notes
     -----
@@ -60,10 +66,12 @@ def pair_variance(
     Samii & Assenova (2015): sum over pairs of ``(effect_ij + effect_ji)^2``. The jackknife over
     behaviors holds these terms once for each end of a pair.
     """
-    union = list(dict.fromkeys([*sources, *targets]))
-    position = {label: i for i, label in enumerate(union)}
-    rows, columns = ([position[label] for label in side] for side in (sources, targets))
-    whole = np.zeros((len(effects), len(union), len(union)))
-    whole[:, np.array(rows)[:, None], np.array(columns)] = effects
-    variance: FloatArray = ((whole + whole.transpose(0, 2, 1)) ** 2).sum(axis=(1, 2)) / 2
+    unit = dict(units or {})
+    rows, columns = ([unit.get(label, label) for label in side] for side in (sources, targets))
+    position = {name: i for i, name in enumerate(dict.fromkeys([*rows, *columns]))}
+    row, column = (np.array([position[name] for name in side]) for side in (rows, columns))
+    whole = np.zeros((len(effects), len(position), len(position)))
+    np.add.at(whole, (slice(None), row[:, None], column[None, :]), effects)
+    between = ~np.eye(len(position), dtype=bool)
+    variance: FloatArray = ((whole + whole.transpose(0, 2, 1)) ** 2 * between).sum(axis=(1, 2)) / 2
     return variance

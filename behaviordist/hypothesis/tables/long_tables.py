@@ -11,7 +11,7 @@ import pandas as pd
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.hypothesis.tables.survival import restricted_mean
-from behaviordist.store.tables import TableKind, read_costs, read_matrix, read_square
+from behaviordist.store.tables import read_costs, read_matrix
 
 KEYS = ("source", "target")
 COST_COLUMNS = ("cost", "steps", "tokens", "flops", "value", "gain", "score")
@@ -41,9 +41,7 @@ class CostData:
     runs: pd.DataFrame | None = None
 
 
-def read_cost_columns(
-    path: str | Path, columns: Sequence[str] | None, rectangular: bool = False
-) -> list[CostData]:
+def read_cost_columns(path: str | Path, columns: Sequence[str] | None) -> list[CostData]:
     """Read each of several cost columns of one long table, in the order they are asked for.
 
     Without `columns` the one of `read_cost_data`. A ``budget`` counts in the first column's unit:
@@ -57,16 +55,15 @@ def read_cost_columns(
     first, others = (columns[0], list(columns[1:])) if columns else (None, [])
     if len({first, *others}) <= len(others):
         raise InputError(f"cost columns {', '.join(columns or [])}: one is named twice")
-    found = [read_cost_data(path, first, rectangular)]
+    found = [read_cost_data(path, first)]
     if others and found[0].runs is None:
         raise InputError(f"{path}: a matrix has one cost; several columns need a long table")
-    return found + [read_cost_data(path, c, rectangular, own_budget=False) for c in others]
+    return found + [read_cost_data(path, c, own_budget=False) for c in others]
 
 
 def read_cost_data(
     path: str | Path,
     column: str | None = None,
-    rectangular: bool = False,
     own_budget: bool = True,
 ) -> CostData:
     """Read costs from CSV or Parquet, a labelled matrix or long with one row a run.
@@ -79,8 +76,6 @@ def read_cost_data(
         the run), ``unit``.
     column
         The cost column of a long table; default the first of cost, steps, tokens, flops, ...
-    rectangular
-        Whether the rows and columns of a CSV matrix may be different behaviors.
     own_budget
         Whether ``budget`` is in the unit of `column`, and so the cost of a censored run that has
         none.
@@ -94,7 +89,7 @@ def read_cost_data(
     path = Path(path)
     frame = _frame(path)
     if frame is None:
-        return CostData(*read_costs(path, square=not rectangular))
+        return CostData(*read_costs(path, square=False))
     if not set(KEYS) <= set(frame.columns):
         matrix = _labelled(path, frame)
         return CostData(matrix, matrix * 0.0)
@@ -104,14 +99,12 @@ def read_cost_data(
     return CostData(costs, censored, _halves(runs), runs)
 
 
-def read_predictor(
-    path: str | Path, kind: TableKind = "matrix", rectangular: bool = False
-) -> pd.DataFrame:
+def read_predictor(path: str | Path) -> pd.DataFrame:
     """Read a predictor of cost: a labelled matrix, or long with ``source,target,<value>``."""
     path = Path(path)
     frame = _frame(path)
     if frame is None:
-        return read_matrix(path, kind) if rectangular else read_square(path, kind)
+        return read_matrix(path)
     if not set(KEYS) <= set(frame.columns):
         return _labelled(path, frame)
     values = [c for c in frame.columns if c not in KEYS]
@@ -259,19 +252,32 @@ def read_invalid(path: str | Path) -> dict[str, list[str]]:
     return pairs
 
 
-def read_strata(path: str | Path, labels: Sequence[str]) -> dict[str, str]:
-    """Read ``label,stratum`` lines; sources swap names only inside a stratum."""
+def read_groups(path: str | Path, column: str, labels: Sequence[str]) -> dict[str, str]:
+    """Read ``label,<column>`` lines, the stratum or the unit of each label.
+
+    Raises
+    ------
+    InputError
+        No such columns, an empty cell, a label twice, or one of `labels` that is not there.
+    """
     path = Path(path)
     try:
-        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:  # empty, ragged, or not UTF-8
-        raise InputError(f"{path}: not a CSV with columns label and stratum ({error})") from None
-    if not {"label", "stratum"} <= set(frame.columns):
-        raise InputError(f"{path}: expected columns label and stratum")
-    strata = dict(zip(frame["label"].str.strip(), frame["stratum"], strict=True))
-    missing = sorted(set(labels) - set(strata))
+        raise InputError(f"{path}: not a CSV with columns label and {column} ({error})") from None
+    frame = frame.rename(columns=str.strip)
+    if not {"label", column} <= set(frame.columns):
+        raise InputError(f"{path}: expected columns label and {column}")
+    label, group = (frame[name].str.strip() for name in ("label", column))
+    empty = np.flatnonzero((label == "") | (group == ""))
+    if len(empty):
+        raise InputError(f"{path}, line {empty[0] + 2}: an empty cell")
+    if label.duplicated().any():
+        raise InputError(f"{path}: '{label[label.duplicated()].iloc[0]}' is there twice")
+    groups = dict(zip(label, group, strict=True))
+    missing = sorted(set(labels) - set(groups))
     if missing:
-        raise InputError(f"{path}: no stratum for {', '.join(missing[:8])}")
-    return strata
+        raise InputError(f"{path}: no {column} for {', '.join(missing[:8])}")
+    return groups

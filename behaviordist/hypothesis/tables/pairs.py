@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, to_digits
 from behaviordist.hypothesis.statistics.within_target import MIN_SOURCES
 from behaviordist.store.tables import require_same_labels
 
@@ -50,6 +50,10 @@ class Pairs:
         Cells of counted columns without a cost or without a distance.
     n_censored
         Counted pairs of which at least one run was censored.
+    units
+        Unit of each label that shares one with others; a label that is not there is its own.
+    remarks
+        What was passed over in the tables.
     """
 
     sources: tuple[str, ...]
@@ -61,6 +65,8 @@ class Pairs:
     references: tuple[str, ...]
     n_missing: int
     n_censored: int
+    units: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def counted(self) -> BoolArray:
@@ -71,6 +77,20 @@ class Pairs:
     def n_pairs(self) -> int:
         """How many pairs have a cost and a distance (the first predictor)."""
         return int((np.isfinite(self.cost) & np.isfinite(self.predictors[0])).sum())
+
+    @property
+    def n_units(self) -> int:
+        """How many units the labels fall into."""
+        return len({self.units.get(label, label) for label in (*self.sources, *self.targets)})
+
+    @property
+    def across(self) -> FloatArray:
+        """(S, T) 1 where source and target belong to different units, 0 where to one."""
+        rows, columns = (
+            np.array([self.units.get(label, label) for label in side])
+            for side in (self.sources, self.targets)
+        )
+        return np.asarray(rows[:, None] != columns[None, :], dtype=np.float64)
 
     def with_predictors(self, further: Mapping[str, FloatArray]) -> Pairs:
         """Return pairs with further (S, T) predictors; a name already taken is kept as it is."""
@@ -129,14 +149,16 @@ def make_pairs(
     gains: bool = False,
     invalid: Mapping[str, Sequence[str]] | None = None,
     name: str = "distance",
+    units: Mapping[str, str] | None = None,
 ) -> Pairs:
     """Align matrices by label and set aside what cannot be ranked.
 
     Parameters
     ----------
     distances
-        Not negative, 0 or NaN from a behavior to itself; square, or covering the sources and
-        targets of rectangular costs. It becomes the first predictor.
+        Square, or covering the sources and targets of rectangular costs. Only their order is
+        used, so that scores of any sign do (smaller = nearer); what a label has with itself is
+        passed over. It becomes the first predictor.
     costs
         (N, N) or rectangular, rows = source, columns = target. In a square table a label whose
         column is empty was never a target: it is a reference and is left out altogether.
@@ -150,14 +172,20 @@ def make_pairs(
         Sources that must not count, for each target.
     name
         What the distance is called among the predictors.
+    units
+        Unit of each label; all labels or none.
 
     Raises
     ------
     InputError
-        Labels that differ, fewer than four behaviors, bad distances, nothing left to rank.
+        Labels that differ, fewer than four behaviors or two units, nothing left to rank.
+
+    Notes
+    -----
+    Costs and predictors are taken to twelve digits: numbers that differ less are one number that
+    was computed in two ways, and must tie.
     """
     _check_labels(distances, costs)
-    check_distances(distances, "distances")
     sources, targets, references = _sides(costs)
     _check_size(sources, targets)
     cost = _cells(costs, sources, targets, "costs") * (-1.0 if gains else 1.0)
@@ -175,6 +203,7 @@ def make_pairs(
             f"costs: no target can be ranked ({left_out[0][1]}); raise the budget or add sources"
         )
     own = np.array(sources)[:, None] == np.array(targets)[None, :]
+    shared = _shared_units(units, sources, targets)
     wanted = ~own & ~skip[None, :] & ~dropped
     known = np.isfinite(cost) & np.isfinite(stack[0])
     return Pairs(
@@ -187,6 +216,8 @@ def make_pairs(
         references=tuple(references),
         n_missing=int((wanted & ~known).sum()),
         n_censored=int((known & (share > 0)).sum()),
+        units=shared,
+        remarks=tuple(_remarks(distances, sources, targets, name)),
     )
 
 
@@ -224,21 +255,47 @@ def _check_labels(distances: pd.DataFrame, costs: pd.DataFrame) -> None:
     require_same_labels(list(distances.index), list(costs.index), "distances", "costs")
 
 
-def check_distances(distances: pd.DataFrame, name: str) -> None:
-    """Raise `InputError` for a negative distance, or one from a behavior to itself."""
-    values = distances.to_numpy()
-    negative = np.argwhere(values < 0)
-    if len(negative):
-        i, j = negative[0]
-        raise InputError(
-            f"{name}: row '{distances.index[i]}', column '{distances.columns[j]}' is"
-            f" {values[i, j]:.6g}; a distance is not negative (a baseline may be)"
+def _remarks(
+    distances: pd.DataFrame, sources: Sequence[str], targets: Sequence[str], name: str
+) -> list[str]:
+    """Say what of a table of distances is no distance, and that only its order counts."""
+    remarks = []
+    both = set(sources) & set(targets)
+    if set(sources) != set(targets):
+        remarks.append(
+            f"sources and targets are not the same: {len(sources)} sources, {len(targets)} targets,"
+            f" {len(both)} label(s) that are both"
         )
-    column = {label: j for j, label in enumerate(distances.columns)}
-    for i, label in enumerate(distances.index):
-        own = values[i, column[label]] if label in column else 0.0
-        if own > SLACK:
-            raise InputError(f"{name}: '{label}' is at {own:.6g} from itself; the diagonal is 0")
+    values = distances.loc[list(sources), list(targets)].to_numpy()
+    own = np.array(sources)[:, None] == np.array(targets)[None, :]
+    negative = int((values[~own] < 0).sum())
+    if negative:
+        remarks.append(f"{negative} value(s) of {name} are negative; only their order is used")
+    itself = [s for s, t in zip(*np.nonzero(own & (values > SLACK)), strict=True)]
+    if itself:
+        others = f" and {len(itself) - 1} more" if len(itself) > 1 else ""
+        remarks.append(
+            f"{name}: what '{sources[itself[0]]}'{others} measured against itself is ignored"
+            " (larger means farther; of similarities, take the negative)"
+        )
+    return remarks
+
+
+def _shared_units(
+    units: Mapping[str, str] | None, sources: Sequence[str], targets: Sequence[str]
+) -> dict[str, str]:
+    """Return the units of these labels; `InputError` for a label without one, or a single unit."""
+    if not units:
+        return {}
+    labels = list(dict.fromkeys([*sources, *targets]))
+    missing = [label for label in labels if label not in units]
+    if missing:
+        raise InputError(
+            f"units: no unit for {', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}"
+        )
+    if len({units[label] for label in labels}) < 2:
+        raise InputError(f"units: all labels are in '{units[labels[0]]}'; two units are needed")
+    return {label: units[label] for label in labels}
 
 
 def without_invalid(costs: pd.DataFrame, invalid: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -277,7 +334,7 @@ def _cells(
         )
     values = frame.loc[list(sources), list(targets)].to_numpy(dtype=np.float64, copy=True)
     values[np.array(sources)[:, None] == np.array(targets)[None, :]] = np.nan
-    return values
+    return to_digits(values)
 
 
 def _unrankable(
