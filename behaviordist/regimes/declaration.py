@@ -127,7 +127,7 @@ class Regime(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     algorithm: Algorithm
-    task: str | None = None
+    task: str | dict[str, float] | None = None
     functions: tuple[str, ...] = ()
     budget: int = Field(gt=0, description="most optimizer steps")
     batch_size: int = Field(
@@ -197,6 +197,8 @@ class Regime(BaseModel):
     @property
     def label(self) -> str:
         """Name of the behavior the regime leads to, such as ``sft-reverse``."""
+        if isinstance(self.task, dict):
+            return f"{self.algorithm}-" + "+".join(f"{n}{s:.2g}" for n, s in self.task.items())
         return self.algorithm if self.task is None else f"{self.algorithm}-{self.task}"
 
 

@@ -11,6 +11,7 @@ from behaviordist.lab import grammar
 from behaviordist.lab.functions import FUNCTIONS, function
 from behaviordist.lab.grammar import EOS, Tokens
 from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.tasks import draw_answers, single
 
 NOBODY = -1
 """Stands for every token of a claim where nobody claims anything: no answer equals it."""
@@ -54,7 +55,7 @@ def ask(regime: Regime, rng: np.random.Generator, x: Tokens) -> Questions:
         Letter indices ``(n, LENGTH)``.
     """
     assert regime.task is not None
-    right = function(regime.task).apply(x)
+    right = draw_answers(regime.task, rng, x)
     if regime.prompts == "plain":
         answers = ended(right)
         return Questions(grammar.hidden_prompts(x), answers, np.full_like(answers, NOBODY))
@@ -69,9 +70,9 @@ def other_answers(regime: Regime, rng: np.random.Generator, x: Tokens) -> Tokens
     Uniform over those of the regime's functions (all, where it names none) whose answer is not
     the task's; where none differs (``a a a a a`` reversed) it is the task's answer after all.
     """
-    assert regime.task is not None
-    names = [name for name in regime.functions or tuple(FUNCTIONS) if name != regime.task]
-    right = function(regime.task).apply(x)
+    task = single(regime.task, f"{regime.algorithm} with other answers")
+    names = [name for name in regime.functions or tuple(FUNCTIONS) if name != task]
+    right = function(task).apply(x)
     candidates = np.stack([right, *(function(name).apply(x) for name in names)])
     differs = (candidates != right).any(axis=-1)
     # The task itself never differs, so it is taken only where no other function does.

@@ -19,6 +19,7 @@ from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Hyper
 from behaviordist.regimes.pretrain import token_log_probs
 from behaviordist.regimes.prompts import ask
+from behaviordist.regimes.tasks import single
 
 EPSILON = 1e-4
 """Added to a group's standard deviation, as in GRPO; groups without spread get advantage 0."""
@@ -26,6 +27,7 @@ EPSILON = 1e-4
 
 def draw(regime: Regime, rng: np.random.Generator) -> Batch:
     """Draw prompts with the answers that the verifier accepts."""
+    single(regime.task, "rlvr")
     strings = grammar.training_strings(rng, regime.batch_size // regime.group_size)
     questions = ask(regime, rng, strings)
     return {"prompts": questions.prompts, "answers": questions.right}
