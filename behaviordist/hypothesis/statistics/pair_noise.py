@@ -68,10 +68,9 @@ def pair_variance(
     """
     unit = dict(units or {})
     rows, columns = ([unit.get(label, label) for label in side] for side in (sources, targets))
-    position = {name: i for i, name in enumerate(dict.fromkeys([*rows, *columns]))}
-    row, column = (np.array([position[name] for name in side]) for side in (rows, columns))
-    whole = np.zeros((len(effects), len(position), len(position)))
-    np.add.at(whole, (slice(None), row[:, None], column[None, :]), effects)
-    between = ~np.eye(len(position), dtype=bool)
+    names = np.array(list(dict.fromkeys([*rows, *columns])))
+    source, target = (np.array(side)[:, None] == names for side in (rows, columns))
+    whole = source.T.astype(np.float64) @ effects @ target.astype(np.float64)
+    between = ~np.eye(len(names), dtype=bool)
     variance: FloatArray = ((whole + whole.transpose(0, 2, 1)) ** 2 * between).sum(axis=(1, 2)) / 2
     return variance
