@@ -5,7 +5,7 @@
 A *unit* shares its place and its quirks: distances and costs have a part that is the unit's (of
 each ordered pair of units, of each unit as source, of each unit as target) and a part of the
 behavior's own. Members of one unit are near each other and cheap to reach from each other, whatever
-the cell; a null cell links nothing else. Costs have ties, and a share of the runs is censored at one
+the cell; a null cell links nothing else. Costs have ties; a share of the runs is censored at one
 budget.
 """
 
