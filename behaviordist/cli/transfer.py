@@ -60,24 +60,22 @@ def transfer(
     """
     from behaviordist.cli.inputs import check_folder
     from behaviordist.engines.threads import one_thread_per_process
-    from behaviordist.store import ranks
     from behaviordist.store.jobs import exclusive
-    from behaviordist.studies.real_models.pairs import Asked, run_transfers, write_transfers
+    from behaviordist.studies.real_models.pairs import open_pairs, tune_pairs
     from behaviordist.studies.stages import StageClock
 
     check_folder(out)
-    asked = Asked.of(sources, targets, base, seeds=seeds, share=share, seed=seed, out=out)
+    runs = open_pairs(sources, targets, base, share=share, seeds=seeds, seed=seed, out=out)
     one_thread_per_process()
-    clock = StageClock.on_stderr()
     with exclusive(out):
-        goals = run_transfers(asked, jobs, clock)
-        if not ranks.is_first():
-            return
-        costs, censored, notes = write_transfers(asked, goals, clock)
+        outcome = tune_pairs(runs, jobs, StageClock.on_stderr())
+    if outcome is None:
+        return
+    matrix, notes = outcome
     for note in notes:
         typer.echo(f"note: {note}")
-    numbers = costs.round(1).astype(str)
-    shown = numbers.where(censored.fillna(0) == 0, ">" + numbers)
+    numbers = matrix.costs.round(1).astype(str)
+    shown = numbers.where(matrix.censored.fillna(0) == 0, ">" + numbers)
     typer.echo("Mean steps until the target's level; rows: source, columns: target")
     typer.echo(shown.replace("nan", "").to_string())
     typer.echo(f"written: {out / 'costs.csv'}")

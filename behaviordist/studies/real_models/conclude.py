@@ -16,13 +16,14 @@ from behaviordist.studies.folder import (
     run_row,
     target_rows,
 )
-from behaviordist.studies.real_models.measure import study_probes
-from behaviordist.studies.real_models.runs import BASE, TrlRuns, own_scores
+from behaviordist.studies.real_models.runs import BASE, RealRuns, remarks_on
 from behaviordist.studies.settings import Settings
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
+    from behaviordist.probes import ProbeSet
     from behaviordist.studies.questions import Questions
+    from behaviordist.studies.real_models.study import Study
 
 LIBRARIES = ("trl", "peft", "accelerate", "datasets")
 FEW = 6
@@ -30,8 +31,10 @@ FEW = 6
 
 
 def transfer_record(
-    runs: TrlRuns,
+    study: Study,
     settings: Settings,
+    runs: RealRuns,
+    probes: ProbeSet,
     matrices: Mapping[str, Any],
     questions: Questions,
     headline: TransferTest | None,
@@ -40,8 +43,7 @@ def transfer_record(
     """Collect ``run.json``: what was run, with what, and the tables of the report."""
     from behaviordist.transfer.matrix import MEASURES
 
-    study, main = runs.study, matrices[runs.study.distances.geometry]
-    probes = study_probes(study)
+    main = matrices[study.distances.geometry]
     measures = [questions.row(measure, main, measure) for measure in MEASURES]
     return {
         "schema": 1,
@@ -73,44 +75,30 @@ def transfer_record(
     }
 
 
-def notes(runs: TrlRuns, rows: pd.DataFrame) -> list[str]:
+def notes(runs: RealRuns, rows: pd.DataFrame) -> list[str]:
     """Say what a reader must know: power, sources that were there already, regimes that failed."""
-    from behaviordist.transfer.trl_runs import met_at_start
-
-    count, said = len(runs.targets), []
+    count, remarks = len(runs.targets), []
     if count < FEW:
         orders = math.factorial(count)
-        said.append(
+        remarks.append(
             f"a reduced study: {count} behaviors can be relabelled in {orders} ways, so no p-value"
             f" below 1/{orders} = {1 / orders:.3f} exists; read it as a description of"
             f" {count * (count - 1)} transfers, not as evidence for or against the hypothesis"
         )
-    if runs.study.seeds == 1:
-        said.append("one seed: no noise floor, no split-half reliability; costs carry seed noise")
-    for source, target in met_at_start(rows):
-        said.append(f"{source} meets {target} before any training: cost 0")
-    for label in runs.targets:
-        first, last = own_scores(runs, label)
-        if last <= first:
-            said.append(
-                f"{label}: its own run ended no higher than it started ({first:.2f}, then"
-                f" {last:.2f}), so it is a source but no target"
-            )
-            continue
-        records = [runs.provenance(label, r) for r in range(runs.study.seeds)]
-        if not all(record["converged"] for record in records):
-            rule = records[0]["evidence"]["rule"]
-            said.append(f"{label} did not meet its rule ({rule}); its level is what it reached")
-    return said
+    if runs.seeds == 1:
+        remarks.append(
+            "one seed: no noise floor, no split-half reliability; costs carry seed noise"
+        )
+    return remarks + remarks_on(runs, rows)
 
 
-def _behavior_rows(runs: TrlRuns) -> list[dict[str, Any]]:
+def _behavior_rows(runs: RealRuns) -> list[dict[str, Any]]:
     rows = [
         behavior_row(
             regime,
             [
                 run_row(runs.checkpoint(label, r), runs.provenance(label, r), r)
-                for r in range(runs.study.seeds)
+                for r in range(runs.seeds)
             ],
         )
         for label, regime in runs.targets.items()

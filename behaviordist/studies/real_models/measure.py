@@ -1,4 +1,4 @@
-"""What study `trl-transfer` measures: distances of models and of their adapters, costs."""
+"""What study `trl-transfer` measures: distances of models, and of their adapters."""
 
 from __future__ import annotations
 
@@ -10,39 +10,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from behaviordist.probes import ProbeSet
 from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
-from behaviordist.studies.real_models.runs import BASE, TrlRuns
-from behaviordist.studies.real_models.study import Study
+from behaviordist.studies.real_models.runs import BASE, RealRuns
+from behaviordist.studies.real_models.study import ProbeSection, Study
 from behaviordist.studies.stages import StageClock
 
 
-def measure_distances(runs: TrlRuns, clock: StageClock) -> dict[str, Any]:
+def measure_distances(
+    runs: RealRuns, section: ProbeSection, probes: ProbeSet, clock: StageClock
+) -> dict[str, Any]:
     """Return regime-level distance matrices, one a geometry, from fingerprints made once."""
     from behaviordist.behaviors import load
 
-    wanted, seeds = runs.study.distances, range(runs.study.seeds)
-    folders = {label: [runs.checkpoint(label, r) for r in seeds] for label in runs.targets}
-    folders[BASE] = [runs.base]
-    names = [(label, folder) for label, paths in folders.items() for folder in paths]
-    loaded = [load(str(f), label=BASE if b == BASE else f.name) for b, f in names]
-    geometries = (wanted.geometry, *wanted.also)
-
-    probes = study_probes(runs.study)
+    places = [(label, runs.checkpoint(label, r)) for label, r in _replicates(runs)]
+    behaviors = [load(str(folder), label=folder.name) for _, folder in places]
+    behaviors.append(load(str(runs.given[BASE]), label=BASE))
+    geometries = (section.geometry, *section.also)
     prints = fingerprint_stage(
-        loaded, probes, geometries, runs.folder, clock, reference=loaded[-1], what="models"
+        behaviors, probes, geometries, runs.folder, clock, reference=behaviors[-1], what="models"
     )
-    return regime_matrices([label for label, _ in names], prints)
+    return regime_matrices([*(label for label, _ in places), BASE], prints)
 
 
-def study_probes(study: Study) -> Any:
+def study_probes(study: Study) -> ProbeSet:
     """Return the study's probes: some of each set, as one set."""
-    from behaviordist.probes import ProbeSet
-
     parts = [ProbeSet.load(name).subset(study.distances.each) for name in study.distances.probes]
     return ProbeSet("+".join(part.name for part in parts), tuple(p for part in parts for p in part))
 
 
-def adapter_distances(runs: TrlRuns) -> pd.DataFrame | None:
+def adapter_distances(runs: RealRuns) -> pd.DataFrame | None:
     """Euclidean distance between the changes of weights, ``alpha / r B A`` of every adapter.
 
     The base is the origin. None where a behavior is no adapter.
@@ -52,7 +49,7 @@ def adapter_distances(runs: TrlRuns) -> pd.DataFrame | None:
         if regime.adapter is None:
             return None
         scale = regime.adapter.alpha / regime.adapter.rank
-        folders = [runs.checkpoint(label, r) for r in range(runs.study.seeds)]
+        folders = [runs.checkpoint(label, r) for r in range(runs.seeds)]
         changes[label] = [_changes(folder, scale) for folder in folders]
     labels = [*runs.targets, BASE]
     square = pd.DataFrame(0.0, index=labels, columns=labels)
@@ -61,6 +58,10 @@ def adapter_distances(runs: TrlRuns) -> pd.DataFrame | None:
             gaps = [_gap(a, b) for a in changes[first] for b in changes[second]]
             square.loc[first, second] = float(np.mean(gaps)) if first != second else 0.0
     return square
+
+
+def _replicates(runs: RealRuns) -> list[tuple[str, int]]:
+    return [(label, r) for label in runs.targets for r in range(runs.seeds)]
 
 
 def _changes(folder: Path, scale: float) -> dict[str, Any]:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.store import ranks
 from behaviordist.store.jobs import run_jobs
@@ -22,13 +20,22 @@ from behaviordist.studies.questions import Questions
 from behaviordist.studies.real_models.base import base_job
 from behaviordist.studies.real_models.conclude import transfer_record
 from behaviordist.studies.real_models.examples import write_tasks
-from behaviordist.studies.real_models.measure import adapter_distances, measure_distances
-from behaviordist.studies.real_models.runs import BASE, TrlRuns, fix_goals
+from behaviordist.studies.real_models.measure import (
+    adapter_distances,
+    measure_distances,
+    study_probes,
+)
+from behaviordist.studies.real_models.runs import (
+    BASE,
+    RealRuns,
+    fix_goals,
+    run_transfers,
+    train_targets,
+)
 from behaviordist.studies.real_models.study import Study
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.matrix import scores_at_start
-from behaviordist.transfer.trl_runs import collect_trl
 
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
@@ -39,13 +46,14 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     distances and costs are written all the same, and the record says why.
     """
     require_trl()
-    runs = TrlRuns(study, settings.folder, settings.seed)
-    prepare(runs, clock)
-    train_behaviors(runs, settings.jobs, clock)
-    rows = run_transfers(runs, settings.jobs, clock)
+    runs = runs_of(study, settings)
+    prepare(study, runs, clock)
+    train_targets(runs, settings.jobs, clock)
+    rows = run_transfers(runs, fix_goals(runs), settings.jobs, clock)
     if not ranks.is_first():
         return {}
-    matrices = measure_distances(runs, clock)
+    probes = study_probes(study)
+    matrices = measure_distances(runs, study.distances, probes, clock)
     labels = [*runs.targets, BASE]
     with clock.stage("test", 1, "Testing closer against cheaper") as done:
         baselines = {"score at step 0": 1.0 - scores_at_start(rows, labels)}
@@ -54,37 +62,37 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
             baselines["weight-space distance"] = weights
         questions = Questions(study.test, runs.seed, rows, labels)
         headline, untested = questions.headline(matrices[study.distances.geometry], baselines)
-        record = transfer_record(runs, settings, matrices, questions, headline, untested)
+        record = transfer_record(
+            study, settings, runs, probes, matrices, questions, headline, untested
+        )
         done(1)
     return write_transfer(study, settings, record, clock, questions, headline, matrices, baselines)
 
 
-def prepare(runs: TrlRuns, clock: StageClock) -> None:
+def runs_of(study: Study, settings: Settings) -> RealRuns:
+    """Return the study's runs: the base and every behavior towards every behavior."""
+    targets = {regime.label: regime for regime in study.regimes()}
+    lies = Path(study.base)
+    converted = settings.folder / "checkpoints" / BASE
+    return RealRuns(
+        settings.folder,
+        settings.seed,
+        study.seeds,
+        targets,
+        (BASE, *targets),
+        {BASE: lies if (lies / "config.json").is_file() else converted},
+        study.transfer.share,
+        {label: study.transfer.budget[regime.algorithm] for label, regime in targets.items()},
+        study.transfer.sweep,
+    )
+
+
+def prepare(study: Study, runs: RealRuns, clock: StageClock) -> None:
     """Write the examples that ship with the package, and the base as a plain float32 folder."""
-    if runs.study.examples is not None and ranks.is_first():
+    if study.examples is not None and ranks.is_first():
         write_tasks(runs.folder / "data")
     ranks.wait()
-    if runs.base != Path(runs.study.base):
+    base = runs.given[BASE]
+    if base != Path(study.base):
         with clock.stage("base", 1, "Converting the base to float32") as done:
-            run_jobs([base_job(runs.base, runs.study.base)], 1, done)
-
-
-def train_behaviors(runs: TrlRuns, processes: int, clock: StageClock) -> None:
-    """Train the reward models, then tune the base into every behavior."""
-    rewards = runs.reward_jobs()
-    if rewards:
-        with clock.stage("rewards", len(rewards), "Training reward models") as done:
-            run_jobs(rewards, processes, done)
-    jobs = runs.regime_jobs()
-    with clock.stage("regimes", len(jobs), "Tuning the base into the behaviors") as done:
-        run_jobs(jobs, processes, done)
-
-
-def run_transfers(runs: TrlRuns, processes: int, clock: StageClock) -> pd.DataFrame:
-    """Tune every source into every target; one row an evaluation."""
-    goals = fix_goals(runs)
-    transfers = [transfer for transfer in runs.transfers() if transfer.target in goals]
-    jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
-    with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
-        run_jobs(jobs, processes, done)
-    return collect_trl(transfers, goals)
+            run_jobs([base_job(base, study.base)], 1, done)

@@ -1,162 +1,269 @@
-"""Everything that study `trl-transfer` trains: names, places, seeds."""
+"""Everything that is tuned of real models: one maker of jobs for the study and the command."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from behaviordist.engines.trl_engine import (
-    ENGINE_VERSION,
-    reward_regime,
-    train_checkpoint,
-)
+import pandas as pd
+
+from behaviordist.engines.trl_engine import ENGINE_VERSION, reward_regime, train_checkpoint
 from behaviordist.errors import InputError
 from behaviordist.regimes.declaration import Regime
-from behaviordist.store import file_digest
-from behaviordist.store.jobs import Job
-from behaviordist.store.seeds import derived_seed
+from behaviordist.regimes.files import placed
+from behaviordist.store import digest_of, file_digest
+from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.studies.places import read_provenance
-from behaviordist.studies.real_models.pairs import run_folder, weights_digest
-from behaviordist.studies.real_models.study import Study
+from behaviordist.studies.seeds import reward_seed, training_seed, transfer_seed
+from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
-from behaviordist.transfer.trl_runs import run_trl_transfer
+from behaviordist.transfer.trl_runs import collect_trl, met_at_start, run_trl_transfer
 
 BASE = "base"
+WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
 
 
 @dataclass(frozen=True)
-class TrlRuns:
-    """Names and places of everything that a study trains, in one folder and for one seed."""
+class RealRuns:
+    """Names, places and seeds of the runs of some sources towards some targets, in one folder.
 
-    study: Study
+    Attributes
+    ----------
+    folder
+        Of the run; data files of a regime are looked for in it first.
+    seed, seeds
+        Of every random draw; runs of every regime and pair.
+    targets
+        Label -> regime.
+    sources
+        What is tuned into every target: labels.
+    given
+        Label -> checkpoint that is there already, whatever the seed; the base under ``base``.
+        Any other source is the finished run of the target of that label.
+    share, sweep
+        tau is this share of a target's level; shares that the curves are to reach too.
+    budgets
+        Label -> the budget of a transfer, where it is not the regime's own.
+    """
+
     folder: Path
     seed: int
-
-    @cached_property
-    def targets(self) -> dict[str, Regime]:
-        """Label -> regime as the file says it, paths as they stand there."""
-        return {regime.label: regime for regime in self.study.regimes()}
+    seeds: int
+    targets: Mapping[str, Regime]
+    sources: tuple[str, ...]
+    given: Mapping[str, Path]
+    share: float
+    budgets: Mapping[str, int]
+    sweep: tuple[float, ...] = ()
 
     @property
-    def base(self) -> Path:
-        """The base's folder: the study's own copy of a converted file, or where it lies."""
-        given = Path(self.study.base)
-        return given if (given / "config.json").is_file() else self.folder / "checkpoints" / BASE
+    def base(self) -> Path | None:
+        """Where the targets' own runs start, if there is a base."""
+        return self.given.get(BASE)
 
-    def checkpoint(self, label: str, replicate: int = 0) -> Path:
-        """Folder of one checkpoint."""
-        if label == BASE:
-            return self.base
-        return self.folder / "checkpoints" / f"{label}-s{replicate}"
+    @property
+    def labels(self) -> list[str]:
+        """Rows and columns of the cost matrix: sources, then targets that are no source."""
+        return list(dict.fromkeys([*self.sources, *self.targets]))
 
-    def provenance(self, label: str, replicate: int = 0) -> dict[str, Any]:
-        """Read how a finished checkpoint was reached."""
-        return read_provenance(self.checkpoint(label, replicate))
+    def checkpoint(self, target: str, replicate: int = 0) -> Path:
+        """Folder of a target's own run."""
+        return self.folder / "checkpoints" / f"{target}-s{replicate}"
 
-    def placed(self, regime: Regime) -> Regime:
-        """Return a regime whose paths of data hold from anywhere."""
-        data = regime.data
-        both = {k: self._place(getattr(data, k)) for k in ("train", "held_out")}
-        return regime.model_copy(update={"data": data.model_copy(update=both)})
+    def source(self, label: str, replicate: int) -> Path:
+        """Folder of a source."""
+        return self.given.get(label) or self.checkpoint(label, replicate)
 
-    def reward_path(self, label: str, replicate: int) -> Path:
-        """Folder of the reward model that belongs to one rlhf target."""
-        return self.folder / "rewards" / f"{label}-s{replicate}"
+    def provenance(self, target: str, replicate: int = 0) -> dict[str, Any]:
+        """Read how a target's finished run went."""
+        return read_provenance(self.checkpoint(target, replicate))
+
+    def reward_model(self, target: str, replicate: int) -> Path:
+        """Folder of the reward model that is trained for a target."""
+        return self.folder / "rewards" / f"{target}-s{replicate}"
 
     def reward_jobs(self) -> list[Job]:
-        """Reward models of the rlhf targets, each trained once, from the base."""
+        """Reward models of the rlhf targets that name none, from the base, once a seed."""
         return [
-            self._job(self.reward_path(label, r), reward_regime(regime), BASE, label, r)
+            self._job(
+                self.reward_model(label, r),
+                reward_regime(regime),
+                BASE,
+                reward_seed(self.seed, regime.task, r),
+                r,
+            )
             for label, regime in self.targets.items()
-            if regime.algorithm == "rlhf"
-            for r in range(self.study.seeds)
+            if self._trains_reward(regime)
+            for r in range(self.seeds)
         ]
 
-    def regime_jobs(self) -> list[Job]:
-        """Tuning of every behavior from the base, once a seed."""
+    def target_jobs(self) -> list[Job]:
+        """Tuning of the base into every target, once a seed."""
         return [
-            self._job(self.checkpoint(label, r), regime, BASE, label, r)
+            self._job(
+                self.checkpoint(label, r), regime, BASE, training_seed(self.seed, label, r), r
+            )
             for label, regime in self.targets.items()
-            for r in range(self.study.seeds)
+            for r in range(self.seeds)
         ]
 
     def transfers(self) -> list[Transfer]:
-        """Every ordered pair of behaviors, and the base as a source."""
-        roles = {BASE: BASE, **dict.fromkeys(self.targets, "behavior")}
+        """Every source towards every target that is not the source itself."""
         return [
             Transfer(
                 source,
-                role,
+                BASE if source == BASE else "behavior",
                 target,
                 r,
                 self.folder / "transfers" / target / f"{source}-s{r}.json",
             )
             for target in self.targets
-            for source, role in roles.items()
-            for r in range(self.study.seeds)
+            for source in self.sources
+            for r in range(self.seeds)
             if source != target
         ]
 
     def transfer_job(self, transfer: Transfer, goal: Goal) -> Job:
-        """Make the job of one transfer run; its data seed is shared by all sources of a target."""
-        regime = self.study.transfer_regime(self.targets[transfer.target])
-        made = self._job(transfer.path, regime, transfer.source, transfer.target, transfer.seed)
-        seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
-        inputs = {**made.inputs, "seed": seed, "stop_at": goal.stop_at}
-        work = run_folder(self.folder, transfer.path, inputs)
-        arguments = {**made.arguments, "seed": seed, "goal": goal, "work": work}
-        return Job(transfer.path, inputs, run_trl_transfer, arguments)
+        """Make the job of one transfer run; all sources of a target see the same data."""
+        regime = self.targets[transfer.target]
+        if transfer.target in self.budgets:
+            update = {"budget": self.budgets[transfer.target]}
+            regime = Regime.model_validate({**regime.model_dump(), **update})
+        seed = transfer_seed(self.seed, transfer.target, transfer.seed)
+        return self._job(transfer.path, regime, transfer.source, seed, transfer.seed, goal)
 
-    def _job(self, path: Path, regime: Regime, source: str, label: str, replicate: int) -> Job:
-        seed = derived_seed(self.seed, regime.algorithm, label, replicate)
-        start = self.checkpoint(source, replicate)
-        placed = self.placed(regime)
-        files = [placed.data.train, placed.data.held_out]
+    def _job(
+        self,
+        path: Path,
+        regime: Regime,
+        source: str,
+        seed: int,
+        replicate: int,
+        goal: Goal | None = None,
+    ) -> Job:
+        """Make the job of one run: with a goal a transfer's curve, without one a checkpoint."""
+        start = self.source(source, replicate)
+        ready = placed(regime, self.folder)
+        if self._trains_reward(regime):
+            reward = self.reward_model(regime.label, replicate).absolute()
+            update = {"checkpoint": str(reward)}
+            judge = ready.reward_model.model_copy(update=update)
+            ready = ready.model_copy(update={"reward_model": judge})
+        files = [Path(f) for f in (ready.data.train, ready.data.held_out) if f]
+        judged = ready.reward_model.checkpoint
         inputs: dict[str, Any] = {
             "regime": regime.model_dump(mode="json"),
-            "data": [file_digest(Path(f)) for f in files if f and Path(f).is_file()],
+            "data": [file_digest(file) for file in files if file.is_file()],
             "source": weights_digest(start),
+            "reward": weights_digest(Path(judged)) if judged else None,
             "seed": seed,
             "engine": ENGINE_VERSION,
         }
-        if regime.algorithm == "rlhf":
-            reward = self.reward_path(label, replicate)
-            inputs["reward"] = weights_digest(reward)
-            asked = placed.reward_model.model_copy(update={"checkpoint": str(reward.resolve())})
-            placed = placed.model_copy(update={"reward_model": asked})
+        if goal is not None:
+            inputs["stop_at"] = goal.stop_at
         work = run_folder(self.folder, path, inputs)
-        arguments = {"regime": placed, "source": start, "seed": seed, "work": work}
+        arguments = {"regime": ready, "source": start, "seed": seed, "work": work}
+        if goal is not None:
+            return Job(path, inputs, run_trl_transfer, {**arguments, "goal": goal})
         return Job(path, inputs, train_checkpoint, arguments)
 
-    def _place(self, path: str | None) -> str | None:
-        if path is None:
-            return None
-        inside = self.folder / path
-        return str((inside if inside.exists() else Path(path)).absolute())
+    def _trains_reward(self, regime: Regime) -> bool:
+        named = regime.reward_model.checkpoint is not None
+        return regime.algorithm == "rlhf" and self.base is not None and not named
 
 
-def fix_goals(runs: TrlRuns) -> dict[str, Goal]:
-    """Fix tau of every target from its own runs, before any transfer.
+def weights_digest(folder: Path) -> str:
+    """Return the digest of a checkpoint's weights, an adapter's or whole ones.
 
-    A regime whose own runs ended no higher than they started brings nothing out that others could
-    be asked for (a policy that fools its reward model): it is a source, but no target.
+    Raises
+    ------
+    InputError
+        If there are none as safetensors.
     """
-    asked, goals = runs.study.transfer, {}
-    for label in runs.targets:
-        first, level = own_scores(runs, label)
-        if level > first:
-            goals[label] = Goal(level, asked.share * level, max(asked.share, *asked.sweep) * level)
-    if not goals:
+    for name in WEIGHTS:
+        if (folder / name).is_file():
+            return file_digest(folder / name)
+    raise InputError(f"{folder} has no weights; expected {' or '.join(WEIGHTS[:2])}")
+
+
+def run_folder(folder: Path, path: Path, inputs: Mapping[str, Any]) -> Path:
+    """Return where a run keeps its curve and checkpoints: by its inputs, so that none is mixed."""
+    place = folder / "work" / path.relative_to(folder).with_suffix("")
+    return place.with_name(f"{place.name}-{digest_of(dict(inputs))[:8]}")
+
+
+def train_targets(runs: RealRuns, processes: int, clock: StageClock) -> None:
+    """Train the reward models, then tune the base into every target."""
+    rewards = runs.reward_jobs()
+    if rewards:
+        with clock.stage("rewards", len(rewards), "Training reward models") as done:
+            run_jobs(rewards, processes, done)
+    jobs = runs.target_jobs()
+    with clock.stage("regimes", len(jobs), "Tuning the base into the targets") as done:
+        run_jobs(jobs, processes, done)
+
+
+def run_transfers(
+    runs: RealRuns, goals: Mapping[str, Goal], processes: int, clock: StageClock
+) -> pd.DataFrame:
+    """Tune every source into every target that has a goal; return one row an evaluation."""
+    transfers = [transfer for transfer in runs.transfers() if transfer.target in goals]
+    jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
+    with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
+        run_jobs(jobs, processes, done)
+    return collect_trl(transfers, goals)
+
+
+def scores_of_target(runs: RealRuns, label: str) -> tuple[float, float]:
+    """Return the mean score of a target's own runs where they started and where they ended."""
+    curves = [runs.provenance(label, r)["evidence"]["scores"] for r in range(runs.seeds)]
+    first, last = (sum(scores[i] for scores in curves) / len(curves) for i in (0, -1))
+    return first, last
+
+
+def fix_goals(runs: RealRuns) -> dict[str, Goal]:
+    """Fix tau of every target before any transfer: a share of the level of its own runs.
+
+    Without a base a target has no run of its own: its level is its regime's
+    ``convergence.at_least``. A regime whose own runs ended no higher than they started brings
+    nothing out that others could be asked for (a policy that fools its reward model): it may be a
+    source, but is no target.
+
+    Raises
+    ------
+    InputError
+        No target is left.
+    """
+    share, stop = runs.share, max(runs.share, *runs.sweep, 0.0)
+    if runs.base is None:
+        levels = {label: r.convergence.at_least for label, r in runs.targets.items()}
+    else:
+        scores = {label: scores_of_target(runs, label) for label in runs.targets}
+        levels = {label: last for label, (first, last) in scores.items() if last > first}
+    if not levels:
         raise InputError(
             "no regime's own run scored above its start: raise budget or learning_rate"
         )
-    return goals
+    return {label: Goal(level, share * level, stop * level) for label, level in levels.items()}
 
 
-def own_scores(runs: TrlRuns, label: str) -> tuple[float, float]:
-    """Return the mean score of a regime's own runs where they started and where they ended."""
-    found = [runs.provenance(label, r)["evidence"]["scores"] for r in range(runs.study.seeds)]
-    first, last = (sum(scores[i] for scores in found) / len(found) for i in (0, -1))
-    return first, last
+def remarks_on(runs: RealRuns, rows: pd.DataFrame) -> list[str]:
+    """Say which sources were there already, and which targets' own runs fell short."""
+    remarks = [f"{s} meets {t} before any training: cost 0" for s, t in met_at_start(rows)]
+    if runs.base is None:
+        return remarks
+    for label in runs.targets:
+        first, last = scores_of_target(runs, label)
+        if last <= first:
+            remarks.append(
+                f"{label}: its own run ended no higher than it started ({first:.2f}, then"
+                f" {last:.2f}), so it is a source but no target"
+            )
+            continue
+        records = [runs.provenance(label, r) for r in range(runs.seeds)]
+        if not all(record["converged"] for record in records):
+            rule = records[0]["evidence"]["rule"]
+            remarks.append(f"{label} did not meet its rule ({rule}); its level is what it reached")
+    return remarks

@@ -57,17 +57,13 @@ class Study(StudyFile):
         for regime in self.regimes():
             if regime.algorithm not in self.transfer.budget:
                 raise ValueError(f"transfer.budget says nothing of '{regime.algorithm}'")
-            self.transfer_regime(regime)
+            budget = self.transfer.budget[regime.algorithm]
+            Regime.model_validate({**regime.model_dump(), "budget": budget})
         return self
 
     def regimes(self) -> list[Regime]:
         """Return the behaviors' regimes."""
         return [Regime.model_validate(merged(self.defaults, b)) for b in self.behaviors]
-
-    def transfer_regime(self, target: Regime) -> Regime:
-        """Return the target's regime with the budget of a transfer run."""
-        update = {"budget": self.transfer.budget[target.algorithm]}
-        return Regime.model_validate({**target.model_dump(), **update})
 
     @classmethod
     def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
