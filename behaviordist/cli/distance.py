@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from behaviordist.probes import ProbeSet
 
 MOST_SHOWN = 10
-# One model, computed with and without a cache or in other batches, lies about 2e-6 from itself in
-# float32 (SmolLM2, hellinger); its intervals exclude zero all the same: rounding is no sampling.
-ROUNDING = 1e-4
 ACROSS_TOKENIZERS = ("next-byte", "loglik", "samples")
 OF_TEXTS = ("loglik", "samples")
 
@@ -58,6 +55,13 @@ def distance(
     kernel: Annotated[
         str, typer.Option(help="samples: character-ngrams or exact-match.")
     ] = "character-ngrams",
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="A distance that does not matter: pairs shown to lie within it are the same.",
+            show_default="no pair is called the same",
+        ),
+    ] = None,
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
     from behaviordist.distance.fingerprints.next_byte import check_bytes
@@ -65,6 +69,8 @@ def distance(
 
     started = time.perf_counter()
     size = _sketch(sketch)
+    if margin is not None and not 0 < margin < float("inf"):
+        raise InputError(f"--margin is a distance above 0, not {margin}")
     if len(models) < 2:
         raise InputError(
             "a distance is between two: name at least two models, or one twice with other settings"
@@ -88,12 +94,12 @@ def distance(
         matrix = _measure(
             geometry, behaviors, chosen, size, {**settings, **options.get(geometry, {})}
         )
-    if geometry not in OF_TEXTS:
-        matrix = matrix.with_floor(ROUNDING**2)
     times = {"opening": round(opened - started, 1)}
     # Where part of the work was found finished, its time is not known.
     if len(ran) == len(behaviors) and not resumed:
         times["fingerprints"] = round(time.perf_counter() - opened, 1)
+    if margin is not None:
+        matrix.metadata["margin"] = margin
     record = _record(models, behaviors, chosen, matrix, times)
     _write(out, matrix, record)
     _show(matrix)
@@ -147,13 +153,17 @@ def _record(
     times: dict[str, float],
 ) -> dict[str, Any]:
     """Return `run.json`. It names models as the labels do: a record travels, a path does not."""
+    from behaviordist.innerproduct import get_geometry
+
     notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
     for label, bits in matrix.metadata.get("bits_per_byte", {}).items():
         notes.append(f"{label}: {bits:.4f} bits per byte on these continuations")
     if "tokens" in matrix.metadata:
         notes.append(_positions(matrix.metadata))
-    if matrix.metadata["geometry"] not in OF_TEXTS:
-        notes.append(f"distances below {ROUNDING:g} count as rounding, not as a difference")
+    rounding = get_geometry(matrix.metadata["geometry"]).rounding
+    if rounding:
+        notes.append(f"distances below {rounding:g} count as rounding, not as a difference")
+    notes.extend(matrix.states().sentences())
     if str(matrix.metadata.get("sketch", "exact")) != "exact":
         notes.append(
             f"features are kept as {matrix.metadata['sketch']} at every position; the intervals"
@@ -202,19 +212,20 @@ def _show(matrix: DistanceMatrix) -> None:
 
     if len(matrix) > MOST_SHOWN:
         return
-    title = f"{matrix.metadata['geometry']} distance ± standard error (≈: cannot be told apart)"
+    title = f"{matrix.metadata['geometry']} distance ± standard error (? undecided, = the same)"
     numbers = [str(i + 1) for i in range(len(matrix))]
     table = Table(title=title, title_justify="left")
     for heading in ("", "", *numbers):
         table.add_column(heading, no_wrap=not heading)
+    states = matrix.states()
     for i, label in enumerate(matrix.labels):
-        cells = [_cell(matrix, i, j) for j in range(len(matrix))]
+        cells = [_cell(matrix, str(states.table[i, j]), i, j) for j in range(len(matrix))]
         table.add_row(numbers[i], escape(label), *cells)
     Console().print(table)
 
 
-def _cell(matrix: DistanceMatrix, i: int, j: int) -> str:
+def _cell(matrix: DistanceMatrix, state: str, i: int, j: int) -> str:
     if i == j:
         return ""
-    mark = "≈ " if matrix.indistinguishable[i, j] else ""
+    mark = {"undecided": "? ", "same": "= "}.get(state, "")
     return f"{mark}{matrix.distances[i, j]:.3f} ±{matrix.standard_errors[i, j]:.3f}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from behaviordist.distance.fingerprints.fingerprinting import Progress, fingerprint
 from behaviordist.distance.fingerprints.samples import sample_distances
 from behaviordist.distance.matrix import DistanceMatrix
-from behaviordist.distance.pairwise import distances, matrix_of
+from behaviordist.distance.measure import distances
+from behaviordist.distance.pairwise import matrix_of
 from behaviordist.distance.regimes import regime_distances
+from behaviordist.distance.states import PairStates
 
 __all__ = [
     "DistanceMatrix",
+    "PairStates",
     "Progress",
     "distances",
     "fingerprint",

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from behaviordist.distance.analysis.clustering import leaf_order, linkage
 from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.distance.states import UNDECIDED
 from behaviordist.drawing.cells import CellMark, Cells, draw_cells, draw_matrix
 from behaviordist.drawing.style import abbreviate, figure_style
 from behaviordist.store import write_bytes
@@ -28,7 +29,7 @@ def draw_heatmap(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw distances in clustered order, light = near; a ring marks what noise explains.
+    """Draw distances in clustered order, light = near; a ring marks undecided pairs.
 
     Parameters
     ----------
@@ -45,10 +46,10 @@ def draw_heatmap(
     -------
     The figure. It is not registered with pyplot, so that nothing needs closing.
     """
-    flags = matrix.indistinguishable if indistinguishable is None else indistinguishable
+    flags = matrix.states().are(UNDECIDED) if indistinguishable is None else indistinguishable
     order = leaf_order(matrix)
     marked = np.asarray(flags)[np.ix_(order, order)] & ~np.eye(len(matrix), dtype=bool)
-    mark = CellMark(marked, "ring", "indistinguishable\nfrom noise")
+    mark = CellMark(marked, "ring", "undecided")
     frame = matrix.to_pandas().iloc[order, order]
     cells = Cells(frame, _numbers(frame), "mako_r", _scale(matrix), (mark,))
     if ax is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
+from behaviordist.distance.states import APART, SIDE, PairStates, decide
 from behaviordist.errors import InputError
 from behaviordist.store import publish
 
@@ -45,6 +47,14 @@ class DistanceMatrix:
         (N, N) degrees of freedom of those errors; infinite by default.
     floor
         (N, N) or scalar squared noise floor: what the same behavior, run again, differs by.
+    floor_standard_errors
+        (N, N) or scalar standard errors of `floor`.
+    limits
+        (N, N) upper limits of `squared` that hold for all pairs together with probability 97.5 %,
+        whatever the shape; NaN where unknown (`innerproduct.limits.pair_limits`).
+    differs
+        (N, N) whether two behaviors without noise of their own differ, by more than rounding, at
+        any probe; None where runs of one behavior differ, or it was not looked at.
     metadata
         JSON-able: geometry, probes, references, notes.
 
@@ -59,12 +69,15 @@ class DistanceMatrix:
     squared_standard_errors: Float64Array
     degrees_of_freedom: Float64Array | float = np.inf
     floor: Float64Array | float = 0.0
+    floor_standard_errors: Float64Array | float = 0.0
+    limits: Float64Array | float = np.nan
+    differs: NDArray[np.bool_] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.labels)
         object.__setattr__(self, "labels", tuple(self.labels))
-        for name in ("squared", "squared_standard_errors", "degrees_of_freedom", "floor"):
+        for name in _ARRAYS:
             value = np.array(np.broadcast_to(getattr(self, name), (n, n)), dtype=np.float64)
             value.setflags(write=False)
             object.__setattr__(self, name, value)
@@ -96,15 +109,42 @@ class DistanceMatrix:
             tangent = np.where(error == 0, 0.0, error / (2 * self.distances))
         return np.asarray(np.minimum(tangent, np.sqrt(error)))
 
-    @cached_property
+    @property
     def indistinguishable(self) -> NDArray[np.bool_]:
-        """(N, N) whether the 95% interval of the squared distance reaches down to the floor.
+        """(N, N) deprecated: pairs that are not `apart`, the diagonal among them; see `states`."""
+        warnings.warn(
+            "`indistinguishable` says 'not shown to be apart', which is not sameness; use `states`",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return ~self.states().are(APART)
 
-        Always true on the diagonal; false where no standard error is known, unless the distance
-        itself is not above the floor.
+    def states(self, margin: float | None = None) -> PairStates:
+        """Say of every pair whether it is apart, the same within a margin, or undecided.
+
+        Parameters
+        ----------
+        margin
+            The distance that does not matter; default the one the matrix was measured with
+            (``metadata["margin"]``), or none: then no pair is called the same.
+
+        Raises
+        ------
+        InputError
+            If the margin is not above 0.
         """
-        low = np.where(np.isnan(self.interval()[0]), self.squared, self.interval()[0])
-        return np.asarray(low <= self.floor) | np.eye(len(self), dtype=bool)
+        limits = np.asarray(self.limits)
+        exact = bool(np.isfinite(limits[~np.eye(len(self), dtype=bool)]).any())
+        return decide(
+            self.labels,
+            self.squared,
+            self._evidence(),
+            self.differs,
+            limits if exact else self._limits(),
+            self.metadata.get("margin") if margin is None else margin,
+            n_probes=self.metadata.get("n_probes"),
+            exact_limits=exact,
+        )
 
     def interval(self, level: float = 0.95) -> tuple[Float64Array, Float64Array]:
         """Return (low, high) of the squared distance, by Student's t, each (N, N)."""
@@ -127,12 +167,25 @@ class DistanceMatrix:
             if label not in self.labels:
                 raise InputError(f"no behavior '{label}': {did_you_mean(label, self.labels)}")
         at = np.ix_(*[[self.labels.index(label) for label in labels]] * 2)
-        names = ("squared", "squared_standard_errors", "degrees_of_freedom", "floor")
-        return replace(self, labels=tuple(labels), **{n: getattr(self, n)[at] for n in names})
+        parts = {name: getattr(self, name)[at] for name in _ARRAYS}
+        differs = None if self.differs is None else self.differs[at]
+        return replace(self, labels=tuple(labels), differs=differs, **parts)
 
-    def with_floor(self, floor: Float64Array | float) -> DistanceMatrix:
-        """Return the same matrix with another squared noise floor."""
-        return replace(self, floor=floor)
+    def with_floor(
+        self, floor: Float64Array | float, standard_error: Float64Array | float = 0.0
+    ) -> DistanceMatrix:
+        """Return the same matrix with another squared noise floor, and the error of that floor.
+
+        A floor above the present one says that runs of one behavior differ: then a difference at
+        some probe does not make two behaviors apart, the interval above the floor does.
+        """
+        noisy = bool(np.any(np.asarray(floor) > self.floor))
+        return replace(
+            self,
+            floor=floor,
+            floor_standard_errors=standard_error,
+            differs=None if noisy else self.differs,
+        )
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the distances (not squared) as a labelled frame."""
@@ -143,10 +196,11 @@ class DistanceMatrix:
         return scikit_bio().DistanceMatrix(np.array(self.distances), list(self.labels))
 
     def save(self, path: str | Path) -> None:
-        """Write a ``.npz`` file, or into a folder: three CSV files and ``distances.npz``.
+        """Write a ``.npz`` file, or into a folder: four CSV files and ``distances.npz``.
 
-        ``distances.csv`` (not squared), ``standard_errors.csv``, ``indistinguishable.csv`` (1 or
-        0). Each file is written atomically.
+        ``distances.csv`` (not squared), ``standard_errors.csv``, ``states.csv`` (apart, same,
+        undecided, missing; empty on the diagonal), and for older readers ``indistinguishable.csv``
+        (1 where a pair is not apart). Each file is written atomically.
         """
         from behaviordist.store.tables import write_square
 
@@ -157,7 +211,9 @@ class DistanceMatrix:
                 return
             write_square(path / "distances.csv", self.to_pandas())
             write_square(path / "standard_errors.csv", self._frame(self.standard_errors))
-            mask = self._frame(self.indistinguishable.astype(np.float64))
+            states = self.states()
+            write_square(path / "states.csv", states.to_pandas())
+            mask = self._frame((~states.are(APART)).astype(np.float64))
             write_square(path / "indistinguishable.csv", mask)
             self._save_npz(path / NPZ)
         except OSError as error:
@@ -181,7 +237,9 @@ class DistanceMatrix:
                 return DistanceMatrix(
                     labels=tuple(file["labels"].tolist()),
                     metadata=json.loads(str(file["metadata"])),
-                    **{name: file[name] for name in _ARRAYS},
+                    differs=file.get("differs"),
+                    # Files of 0.1.0 lack the last two.
+                    **{n: file[n] for n in _ARRAYS if n in file or n in _ARRAYS[:4]},
                 )
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; give a folder or .npz of distances") from None
@@ -208,24 +266,53 @@ class DistanceMatrix:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         metadata = json.dumps(self.metadata, sort_keys=True)
         inputs = {"labels": list(self.labels), "metadata": self.metadata}
+        if self.differs is not None:
+            arrays["differs"] = self.differs
         with publish(path, inputs) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, labels=np.array(self.labels), metadata=np.array(metadata), **arrays)
 
+    def _evidence(self) -> Float64Array:
+        """One-sided p-values (N, N) of "not above the floor", the floor's error counted."""
+        from scipy.stats import t
+
+        gap = self.squared - self.floor
+        error = np.hypot(self.squared_standard_errors, self.floor_standard_errors)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where((error == 0) & (gap == 0), 0.0, gap / error)
+        return np.asarray(t.sf(ratio, self.degrees_of_freedom))
+
+    def _limits(self) -> Float64Array:
+        """Upper limits (N, N) by Student's t that hold together (Bonferroni)."""
+        from scipy.stats import t
+
+        pairs = max(len(self) * (len(self) - 1) // 2, 1)
+        quantile = t.isf(SIDE / pairs, self.degrees_of_freedom)
+        return np.asarray(self.squared + quantile * self.squared_standard_errors)
+
     def _repr_html_(self) -> str:
+        apart = self.states().are(APART)
         head = "".join(f"<th>{html.escape(label)}</th>" for label in self.labels)
         rows = []
         for i, label in enumerate(self.labels):
             cells = "".join(
-                f"<td>{'' if i == j else self._cell(i, j)}</td>" for j in range(len(self))
+                f"<td>{'' if i == j else self._cell(i, j, bool(apart[i, j]))}</td>"
+                for j in range(len(self))
             )
             rows.append(f"<tr><th>{html.escape(label)}</th>{cells}</tr>")
         geometry = html.escape(str(self.metadata.get("geometry", "")))
-        note = f"{geometry} distance &plusmn; standard error; in brackets: not told from the floor"
+        note = f"{geometry} distance &plusmn; standard error; in brackets: not apart"
         return f"<table><caption>{note}</caption><tr><th></th>{head}</tr>{''.join(rows)}</table>"
 
-    def _cell(self, i: int, j: int) -> str:
+    def _cell(self, i: int, j: int, apart: bool) -> str:
         text = f"{self.distances[i, j]:.3g} &plusmn; {self.standard_errors[i, j]:.2g}"
-        return f"({text})" if self.indistinguishable[i, j] else text
+        return text if apart else f"({text})"
 
 
-_ARRAYS = ("squared", "squared_standard_errors", "degrees_of_freedom", "floor")
+_ARRAYS = (
+    "squared",
+    "squared_standard_errors",
+    "degrees_of_freedom",
+    "floor",
+    "floor_standard_errors",
+    "limits",
+)

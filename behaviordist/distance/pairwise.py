@@ -1,83 +1,21 @@
-"""Distances between behaviors: from behaviors to a matrix, from fingerprints to a matrix."""
+"""Distances between fingerprints of one kind, all pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors import Behavior
-from behaviordist.distance.fingerprints.fingerprinting import fingerprint
-from behaviordist.distance.fingerprints.next_byte import aligned, check_bytes
-from behaviordist.distance.fingerprints.references import Reference
 from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.distance.states import SIDE
 from behaviordist.innerproduct import Fingerprint, comparable, get_geometry, pair_moments
 from behaviordist.innerproduct.batches import MAX_BATCHES
 from behaviordist.innerproduct.blocks import BLOCK_BYTES
-from behaviordist.probes import ProbeSet
+from behaviordist.innerproduct.limits import pair_limits
 
-
-def distances(
-    behaviors: Sequence[Behavior],
-    probes: ProbeSet,
-    geometry: str = "hellinger",
-    *,
-    origin: Behavior | None = None,
-    folder: Path | None = None,
-    sketch: float | str | None = "auto",
-    reference: Reference = None,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> DistanceMatrix:
-    """Distances between behaviors on a probe set.
-
-    Parameters
-    ----------
-    behaviors
-        N behaviors over one vocabulary (any, for ``loglik`` and ``next-byte``), with different
-        labels.
-    probes
-        Probe set.
-    geometry
-        Name of the inner product (`innerproduct.geometries`).
-    origin
-        The behavior that shifts are taken from; reference of `fisher` unless `reference` is given.
-    folder
-        Where fingerprints are kept, to be computed once.
-    sketch
-        ``"auto"``, None (exact), a size D or a target error; see `fingerprint`.
-    reference
-        Reference distribution of `fisher`: a behavior, ``"uniform"`` or ``"mixture"``.
-    progress
-        See `fingerprint`.
-
-    Returns
-    -------
-    DistanceMatrix; standard errors are over probes.
-
-    Raises
-    ------
-    InputError
-        See `fingerprint`.
-    """
-    if get_geometry(geometry).unit == "byte":
-        check_bytes(behaviors, probes)
-    made = fingerprint(
-        behaviors,
-        probes,
-        (geometry,),
-        folder=folder,
-        sketch=sketch,
-        reference=origin if reference is None else reference,
-        progress=progress,
-    )[geometry]
-    if get_geometry(geometry).unit != "byte":
-        return matrix_of(made)
-    made, counts = aligned(behaviors, made, probes)
-    matrix = matrix_of(made)
-    matrix.metadata.update(counts)
-    return matrix
+# What the cancellation in float32 products may leave of a squared distance, over the largest one.
+FLOAT32 = 1e-5
 
 
 def matrix_of(
@@ -87,8 +25,12 @@ def matrix_of(
     max_batches: int = MAX_BATCHES,
     block_bytes: int = BLOCK_BYTES,
     backend: str = "auto",
+    limits: bool = True,
 ) -> DistanceMatrix:
     """Distances between fingerprints of one kind, with standard errors over probes.
+
+    The floor is the geometry's rounding; whether two behaviors differ anywhere by more than that is
+    in `differs`.
 
     Parameters
     ----------
@@ -96,31 +38,61 @@ def matrix_of(
         N of one kind, with different labels.
     weights, max_batches, block_bytes, backend
         Weights of probes, and bounds on memory: see `innerproduct.pairs.pair_moments`.
+    limits
+        Whether to take the upper limits that "the same within a margin" rests on, in a second pass
+        (bounded geometries, equal weights).
 
     Raises
     ------
     InputError
         If they cannot be mixed, two have the same label, or the weights are bad.
     """
+    prints = comparable(fingerprints)
     moments = pair_moments(
-        comparable(fingerprints),
+        prints,
         weights=weights,
         max_batches=max_batches,
         block_bytes=block_bytes,
         backend=backend,
     )
     first = fingerprints[0].identity
+    geometry = get_geometry(first.geometry)
+    bound = geometry.bound if limits and weights is None else None
     return DistanceMatrix(
         labels=tuple(f.label for f in fingerprints),
         squared=moments.squared,
         squared_standard_errors=moments.squared_standard_errors,
         degrees_of_freedom=float(max(moments.degrees_of_freedom, 1)),
+        floor=geometry.rounding**2,
+        limits=np.nan if bound is None else pair_limits(prints, bound, SIDE),
+        differs=differing(prints, moments.squared, geometry.rounding),
         metadata={
             "geometry": first.geometry,
             "sketch": first.sketch,
             "probe_digest": first.probe_digest,
             "reference": first.reference,
             "n_probes": fingerprints[0].n_probes,
+            "n_groups": len(np.unique(fingerprints[0].group)),
             "behaviors": {f.label: f.identity.behavior for f in fingerprints},
         },
     )
+
+
+def differing(
+    fingerprints: Sequence[Fingerprint], squared: NDArray[np.float64], rounding: float
+) -> NDArray[np.bool_]:
+    """Return (N, N), which pairs differ at any probe by more than `rounding` (a distance).
+
+    Values of a probe are not negative: where their mean is above the rounding, one of them is. The
+    few pairs whose mean is no larger than float32 products are exact to are looked at probe by
+    probe.
+    """
+    coarse = max(rounding**2, FLOAT32 * float(squared[0].max()))
+    differs = np.asarray(squared > coarse)
+    positions = np.bincount(fingerprints[0].probe)
+    for i, j in np.argwhere(np.triu(~differs, 1)):
+        gap = np.asarray(fingerprints[i].features, dtype=np.float64) - fingerprints[j].features
+        values = np.bincount(fingerprints[0].probe, np.einsum("nd,nd->n", gap, gap)) / positions
+        differs[i, j] = differs[j, i] = bool(values.max() > rounding**2)
+    np.fill_diagonal(differs, False)
+    return differs

@@ -66,13 +66,13 @@ def test_cells_under_the_floor_are_marked_in_matrix_and_mask(tmp_path):
         fingerprint_of("far", base + rng.normal(size=base.shape)),
     ]
     plain = matrix_of(prints)
-    assert not plain.indistinguishable[0, 1]
+    assert plain.states().are("apart")[0, 1]
     floors = [NoiseFloor("seed", 0.05, 0.001, 4), NoiseFloor("dtype", 1e-6, float("nan"), 1)]
     marked = with_floors(plain, floors)
-    assert marked.indistinguishable[0, 1] and not marked.indistinguishable[0, 2]
+    assert marked.states().table[0, 1] == "undecided" and marked.states().are("apart")[0, 2]
     marked.save(tmp_path)
     again = DistanceMatrix.load(tmp_path)
     assert again.metadata["noise_floors"][1]["standard_error"] is None
-    np.testing.assert_array_equal(again.indistinguishable, marked.indistinguishable)
+    np.testing.assert_array_equal(again.states().table, marked.states().table)
     with pytest.raises(InputError, match="no noise floors"):
         with_floors(plain, [])

@@ -18,6 +18,15 @@ from behaviordist.distance.heatmap import draw_heatmap
 from behaviordist.errors import InputError
 from behaviordist.store.tables import read_square
 
+ARRAYS = (
+    "squared",
+    "squared_standard_errors",
+    "degrees_of_freedom",
+    "floor",
+    "floor_standard_errors",
+    "limits",
+)
+
 
 def matrix(n=5, seed=0, **changes):
     points = np.random.default_rng(seed).normal(size=(n, 3))
@@ -42,31 +51,32 @@ def test_delta_method_and_its_bound_at_zero():
     assert of(0.0, 0.0).standard_errors[0, 1] == 0
 
 
-def test_indistinguishable_is_an_interval_that_reaches_the_floor():
-    assert not of(1.0, 0.5).indistinguishable[0, 1]  # 1 - 1.96 * 0.5 > 0
-    assert of(1.0, 0.52).indistinguishable[0, 1]
-    assert of(1.0, 0.5, floor=0.1).indistinguishable[0, 1]
-    assert of(-0.1, 0.01).indistinguishable[0, 1]
-    assert of(1.0, 0.5, degrees_of_freedom=4.0).indistinguishable[0, 1]  # t is wider
-    assert not of(1.0, np.nan).indistinguishable[0, 1]
-    assert np.all(np.diagonal(of(1.0, 0.1).indistinguishable))
+def test_the_interval_is_students():
     low, high = of(1.0, 0.5, degrees_of_freedom=4.0).interval(0.9)
     assert high[0, 1] - low[0, 1] == pytest.approx(2 * student.ppf(0.95, 4) * 0.5)
 
 
+def test_the_old_flag_warns_and_says_what_it_is():
+    with pytest.warns(DeprecationWarning, match="not sameness"):
+        assert of(1.0, 0.52).indistinguishable[0, 1]
+
+
 def test_folder_and_npz_round_trip(tmp_path):
-    made = matrix(floor=0.01, degrees_of_freedom=7.0)
+    differs = ~np.eye(5, dtype=bool)
+    made = matrix(floor=0.01, degrees_of_freedom=7.0, limits=9.0, differs=differs)
     made.save(tmp_path / "run")
     made.save(tmp_path / "one.npz")
     for path in (tmp_path / "run", tmp_path / "one.npz"):
         again = DistanceMatrix.load(path)
         assert again.labels == made.labels and again.metadata == made.metadata
-        for name in ("squared", "squared_standard_errors", "degrees_of_freedom", "floor"):
+        for name in (*ARRAYS, "differs"):
             np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
     table = read_square(tmp_path / "run" / "distances.csv", "distances")
     pd.testing.assert_frame_equal(table, made.to_pandas(), check_exact=True)
+    states = pd.read_csv(tmp_path / "run" / "states.csv", index_col=0, keep_default_na=False)
+    np.testing.assert_array_equal(states.to_numpy(), made.states().table)
     mask = read_square(tmp_path / "run" / "indistinguishable.csv")
-    np.testing.assert_array_equal(mask.to_numpy(), made.indistinguishable)
+    np.testing.assert_array_equal(mask.to_numpy(), ~made.states().are("apart"))
 
 
 def test_damaged_files_are_one_line(tmp_path):
@@ -133,7 +143,8 @@ def test_heatmap_shows_every_behavior_and_marks_cells(n, tmp_path):
     axes = figure.axes[0]
     assert {text.get_text() for text in axes.get_yticklabels()} == set(made.labels)
     marks = sum(len(c.get_offsets()) for c in axes.collections[1:])
-    assert marks == made.indistinguishable.sum() - n
+    assert marks == made.states().are("undecided").sum()
+    assert marks > 0 or n == 2
     assert len(axes.texts) == (n * (n - 1) if n <= 16 else 0)
     made.heatmap(path=tmp_path / "h.png")
     assert (tmp_path / "h.png").read_bytes()[:4] == b"\x89PNG"

@@ -105,8 +105,7 @@ def paraphrase_floor(fingerprint: Fingerprint) -> NoiseFloor:
 def with_floors(matrix: DistanceMatrix, floors: Sequence[NoiseFloor]) -> DistanceMatrix:
     """Return the matrix with the largest of some floors, all of them recorded in its metadata.
 
-    Cells whose 95% interval reaches the floor are `indistinguishable`: marked in the CSV mask and
-    in the heatmap.
+    Pairs that do not lie above it, beyond the errors of both, are not `apart` (`matrix.states`).
 
     Raises
     ------
@@ -121,4 +120,6 @@ def with_floors(matrix: DistanceMatrix, floors: Sequence[NoiseFloor]) -> Distanc
             {k: None if v != v else v for k, v in asdict(floor).items()} for floor in floors
         ],
     }
-    return replace(matrix, floor=max(floor.squared for floor in floors), metadata=metadata)
+    largest = max(floors, key=lambda floor: floor.squared)
+    error = largest.standard_error if np.isfinite(largest.standard_error) else 0.0
+    return replace(matrix.with_floor(largest.squared, error), metadata=metadata)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.distance.pairwise import matrix_of
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
-from behaviordist.innerproduct.geometries.loglik import bits_per_byte, double_centred, limited
-from behaviordist.innerproduct.pairs import pair_moments
+from behaviordist.innerproduct.geometries.loglik import bits_per_byte, limited
 from behaviordist.probes import ProbeSet
 
 UNITS = ("nats", "bits per byte")
@@ -71,22 +70,15 @@ def loglik_distances(
         for f, row in zip(fingerprints, used, strict=True)
     ]
     lengths = bits_per_byte(nats, n_bytes)
-    moments = pair_moments(double_centred(prints))
-    metadata: dict[str, Any] = {
-        "geometry": "loglik",
-        "unit": unit,
-        "probe_digest": identity.probe_digest,
-        "n_probes": len(probes),
-        "limit_nats_per_byte": most,
-        "bits_per_byte": {f.label: float(x) for f, x in zip(fingerprints, lengths, strict=True)},
-    }
-    return DistanceMatrix(
-        tuple(f.label for f in fingerprints),
-        moments.squared,
-        moments.squared_standard_errors,
-        float(max(moments.degrees_of_freedom, 1)),
-        metadata=metadata,
+    matrix = matrix_of(prints)
+    if unit == "bits per byte":
+        matrix = matrix.with_floor(matrix.floor / float(np.log(2) * n_bytes.mean()) ** 2)
+    matrix.metadata.update(
+        unit=unit,
+        limit_nats_per_byte=most,
+        bits_per_byte={f.label: float(x) for f, x in zip(fingerprints, lengths, strict=True)},
     )
+    return matrix
 
 
 def _nats(fingerprints: Sequence[Fingerprint]) -> NDArray[np.float64]:

@@ -26,4 +26,4 @@ def features(log_p: FloatArray, reference: FloatArray | None = None) -> FloatArr
     return centred
 
 
-GEOMETRY = Geometry("aitchison", features, full_support=True)
+GEOMETRY = Geometry("aitchison", features, full_support=True, rounding=1e-2)

@@ -33,7 +33,12 @@ class Geometry:
     unit
         What a row of features is of: a position, a byte (positions that tokenizers share) or a
         whole text (for both, tokenizers may differ), or sampled answers (then there are no
-        fingerprints, see `distances.sample_distances`).
+        fingerprints, see `distance.sample_distances`).
+    bound
+        The largest squared distance of two distributions; None where there is none.
+    rounding
+        A distance that one model, run in other batches or with a cache, may lie from itself in
+        float32: below it nothing is called a difference.
     """
 
     name: str
@@ -41,3 +46,10 @@ class Geometry:
     needs_reference: bool = False
     full_support: bool = False
     unit: Literal["position", "byte", "text", "answers"] = "position"
+    bound: float | None = None
+    rounding: float = 1e-4
+
+    @property
+    def across_tokenizers(self) -> bool:
+        """Whether behaviors with different tokenizers can be compared."""
+        return self.unit != "position"

@@ -20,4 +20,4 @@ def features(log_p: FloatArray, reference: FloatArray | None = None) -> FloatArr
     return np.exp(np.asarray(log_p, dtype=np.float32))
 
 
-GEOMETRY = Geometry("euclidean", features)
+GEOMETRY = Geometry("euclidean", features, bound=2.0)

@@ -29,4 +29,4 @@ def features(log_p: FloatArray, reference: FloatArray | None = None) -> FloatArr
     return feature
 
 
-GEOMETRY = Geometry("fisher", features, needs_reference=True, full_support=True)
+GEOMETRY = Geometry("fisher", features, needs_reference=True, full_support=True, rounding=1e-3)

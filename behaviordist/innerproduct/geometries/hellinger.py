@@ -23,4 +23,4 @@ def features(log_p: FloatArray, reference: FloatArray | None = None) -> FloatArr
     return root
 
 
-GEOMETRY = Geometry("hellinger", features)
+GEOMETRY = Geometry("hellinger", features, bound=2.0)

@@ -114,4 +114,4 @@ def limited(
     return np.clip(nats, reference.min(axis=0) - room, reference.max(axis=0) + room)
 
 
-GEOMETRY = Geometry("loglik", features, unit="text")
+GEOMETRY = Geometry("loglik", features, unit="text", rounding=1e-2)

@@ -48,4 +48,4 @@ def features(log_p: FloatArray, first: NDArray[Any] | None = None) -> FloatArray
     return root
 
 
-GEOMETRY = Geometry("next-byte", features, unit="byte")
+GEOMETRY = Geometry("next-byte", features, unit="byte", bound=2.0)

@@ -119,4 +119,4 @@ def features(log_p: FloatArray, reference: FloatArray | None = None) -> FloatArr
     )
 
 
-GEOMETRY = Geometry("samples", features, unit="answers")
+GEOMETRY = Geometry("samples", features, unit="answers", rounding=0.0)

@@ -102,7 +102,7 @@ def place_rows(
     tasks = list(dict.fromkeys(t for _, t in by_place))
     frame = matrix.to_pandas()
     index = {label: i for i, label in enumerate(matrix.labels)}
-    same_place = np.asarray(matrix.indistinguishable)
+    not_apart = ~matrix.states().are("apart")
     rows = []
     for a, b in combinations(algorithms, 2):
         pairs = [(by_place.get((a, t)), by_place.get((b, t))) for t in tasks]
@@ -125,7 +125,7 @@ def place_rows(
                 "ci_high": None if np.isnan(found.high) else found.high,
                 "floor": float(np.mean(own)) if own else None,
                 "apart": float(np.mean(others)) if others else None,
-                "indistinguishable": int(sum(same_place[index[x], index[y]] for x, y in both)),
+                "indistinguishable": int(sum(not_apart[index[x], index[y]] for x, y in both)),
                 "n": len(both),
             }
         )

@@ -110,7 +110,7 @@ def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
 
     probes = ProbeSet.load(study.distances.probes)
     prints = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)[geometry]
-    matrix_of(prints[: len(names)]).with_floor(ROUNDING**2).save(runs.folder)
+    matrix_of(prints[: len(names)]).save(runs.folder)
     matrix = matrix_of(prints)
     at, away = {label: i for i, label in enumerate(matrix.labels)}, matrix.distances
     small = [at[f"{SMALL}-s{r}"] for r in seeds]
