@@ -1,0 +1,99 @@
+"""Tests and intervals over a few seeds that hold whatever the seeds' distribution is.
+
+A training that can fail outright makes a mean over three to five seeds a bet on the failure that
+was not seen: Student's interval then covers about half the time (docs/testing.md). The median
+needs no shape: how many of `n` seeds lie above it is binomial, so its interval lies between two
+order statistics (Thompson 1936; Conover 1999, section 3.1) and its test is the sign test. A value
+that is only bounded (a censored run) enters as its bounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+ALPHA = 0.05
+"""Two-sided level of every interval and claim over seeds."""
+
+
+def median_limits(lows: Iterable[float], highs: Iterable[float]) -> tuple[float, float]:
+    """Return limits that hold the median over all seeds in at least 95 % of studies.
+
+    Parameters
+    ----------
+    lows, highs
+        Bounds of each seed's value, equal where it is known; ``-inf`` and ``inf`` are allowed.
+
+    Returns
+    -------
+    tuple of float
+        Order statistics of the bounds; NaN where there are too few seeds for any (below six).
+    """
+    from scipy import stats
+
+    below, above = np.sort(list(lows)), np.sort(list(highs))
+    n = len(below)
+    rank = int(stats.binom.ppf(ALPHA / 2, n, 0.5)) if n else 0
+    # `ppf` is the first count whose probability reaches the level; one less stays within it.
+    rank -= stats.binom.cdf(rank, n, 0.5) > ALPHA / 2 if n else 0
+    if n == 0 or rank < 0:
+        return math.nan, math.nan
+    return float(below[rank]), float(above[n - 1 - rank])
+
+
+def sign_p_value(lows: Iterable[float], highs: Iterable[float], threshold: float = 0.0) -> float:
+    """Return the two-sided p-value of the sign test that the median is `threshold`.
+
+    A seed whose bounds hold the threshold counts against either side: the test is exact for known
+    values and conservative for bounded ones.
+    """
+    from scipy import stats
+
+    below, above = np.array(list(lows)), np.array(list(highs))
+    n = len(below)
+    if n == 0:
+        return math.nan
+    most = max(int((below > threshold).sum()), int((above < threshold).sum()))
+    return min(1.0, 2 * float(stats.binom.sf(most - 1, n, 0.5)))
+
+
+def share_limits(successes: int, total: int) -> tuple[float, float]:
+    """Return the exact 95 % limits of a share (Clopper and Pearson 1934); NaN for none."""
+    from scipy import stats
+
+    if total == 0:
+        return math.nan, math.nan
+    limits = stats.binomtest(successes, total).proportion_ci(1 - ALPHA, method="exact")
+    return float(limits.low), float(limits.high)
+
+
+def share_p_value(successes: int, total: int, threshold: float = 0.5) -> float:
+    """Return the p-value that belongs to `share_limits`: twice the smaller binomial tail."""
+    from scipy import stats
+
+    if total == 0:
+        return math.nan
+    tails = (
+        stats.binom.cdf(successes, total, threshold),
+        stats.binom.sf(successes - 1, total, threshold),
+    )
+    return min(1.0, 2 * float(min(tails)))
+
+
+def seeds_needed(claims: int) -> int:
+    """Return how many seeds that all agree a claim needs on a page of so many (Holm, 5 %)."""
+    return math.ceil(1 + math.log2(claims / ALPHA))
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Return p-values adjusted for all that were asked together (Holm 1979); NaN stays out."""
+    p = np.asarray(p_values, np.float64)
+    adjusted = np.full(len(p), math.nan)
+    asked = np.flatnonzero(np.isfinite(p))
+    order = asked[np.argsort(p[asked], kind="stable")]
+    factors = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * p[order]))
+    return adjusted
