@@ -6,7 +6,6 @@ Empty cells are missing (NaN). In a table of costs the diagonal is ignored, and 
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from io import StringIO
@@ -15,13 +14,16 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
 from behaviordist.store.artifacts import write_text
+from behaviordist.store.delimited import read_rows
 
 TableKind = Literal["distances", "costs", "matrix"]
 MISSING = frozenset({"", "na", "nan", "null", "none", "-"})
-ON_DIAGONAL = 1e-9
+ROUNDING = 1e-6
+"""Share of the largest distance that counts as rounding (float32): below 0, or on the diagonal."""
 
 
 def read_square(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
@@ -30,7 +32,8 @@ def read_square(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
     Parameters
     ----------
     path
-        UTF-8 CSV. Header: a corner cell (ignored), then the labels of the columns (targets).
+        UTF-8 text, cells apart by commas, semicolons or tabs (`read_rows`). Header: a corner cell
+        (ignored), then the labels of the columns (targets).
         Each row: the label (source), then numbers.
     kind
         ``distances``: finite, not negative, diagonal zero or empty (read as zero). ``costs``:
@@ -100,23 +103,15 @@ def _read(path: Path, kind: TableKind, square: bool) -> tuple[pd.DataFrame, pd.D
             if kind == "costs" and same:
                 continue
             values[i, j], censored[i, j] = _number(cell.strip(), kind, where)
-            if kind == "distances" and same:
-                values[i, j] = _zero(values[i, j], where)
+    if kind == "distances":
+        values = _without_rounding(path, values, labels, columns)
     order = labels if set(labels) == set(columns) else columns
     frame = pd.DataFrame(values, index=labels, columns=columns)[order]
     return frame, pd.DataFrame(censored, index=labels, columns=columns)[order]
 
 
 def _rows(path: Path) -> list[list[str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; save it as CSV in UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    rows = [row for row in csv.reader(StringIO(text)) if any(cell.strip() for cell in row)]
+    rows = read_rows(path)
     if not rows:
         raise InputError(f"{path}: the file is empty; expected a labelled square CSV")
     return rows
@@ -156,12 +151,28 @@ def _number(cell: str, kind: TableKind, where: str) -> tuple[float, float]:
         raise InputError(f"{where}: '{cell}' is not a number") from None
     if not math.isfinite(value):
         raise InputError(f"{where}: '{cell}' is not finite; leave the cell empty if it is missing")
-    if value < 0 and kind == "distances":
-        raise InputError(f"{where}: {cell} is negative; distances cannot be")
     return value, float(censored)
 
 
-def _zero(value: float, where: str) -> float:
-    if value > ON_DIAGONAL:
-        raise InputError(f"{where}: {value} on the diagonal; a distance to itself is 0 or empty")
-    return 0.0
+def _without_rounding(
+    path: Path, values: NDArray[np.float64], labels: list[str], columns: list[str]
+) -> NDArray[np.float64]:
+    """Return distances (S, T) with zeros where rounding left less, or nothing on the diagonal.
+
+    Raises
+    ------
+    InputError
+        For a distance below zero or on the diagonal that is more than rounding.
+    """
+    same = np.array(labels)[:, None] == np.array(columns)[None, :]
+    values = np.where(same & np.isnan(values), 0.0, values)
+    rounding = ROUNDING * np.nanmax(np.abs(values), initial=0.0, where=~same & ~np.isnan(values))
+    for wrong, reason in (
+        (~same & (values < -rounding), "is negative; distances cannot be"),
+        (same & (np.abs(values) > rounding), "on the diagonal; a distance to itself is 0 or empty"),
+    ):
+        if wrong.any():
+            i, j = np.argwhere(wrong)[0]
+            where = f"{path}, row '{labels[i]}', column '{columns[j]}'"
+            raise InputError(f"{where}: {values[i, j]:g} {reason}")
+    return np.where(same, 0.0, np.where(values < 0, 0.0, values))

@@ -83,5 +83,5 @@ def test_invalid_sources_and_strata(tmp_path):
     assert read_groups(path, "stratum", ["a", "b"]) == {"a": "small", "b": "large"}
     with pytest.raises(InputError, match="no stratum for c"):
         read_groups(path, "stratum", ["a", "c"])
-    with pytest.raises(InputError, match="absent.csv: cannot be read"):
+    with pytest.raises(InputError, match="absent.csv: no such file"):
         read_groups(tmp_path / "absent.csv", "stratum", [])

@@ -11,7 +11,8 @@ import pandas as pd
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.hypothesis.tables.survival import restricted_mean
-from behaviordist.store.tables import read_costs, read_matrix
+from behaviordist.store.delimited import read_table
+from behaviordist.store.tables import MISSING, read_costs, read_matrix
 
 KEYS = ("source", "target")
 COST_COLUMNS = ("cost", "steps", "tokens", "flops", "value", "gain", "score")
@@ -123,18 +124,23 @@ def _frame(path: Path) -> pd.DataFrame | None:
             raise InputError(f"{path}: no such file") from None
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: not a Parquet table ({error})") from None
-    try:
-        with path.open(encoding="utf-8-sig") as stream:
-            header = [cell.strip() for cell in stream.readline().split(",")]
-    except (OSError, UnicodeDecodeError):
+    if not path.is_file():
         return None
-    if not set(KEYS) <= set(header):
+    frame = read_table(path, KEYS)
+    if frame is None:
         return None
-    try:
-        frame = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, dtype=object)
-    except ValueError as error:  # ragged, or not UTF-8
-        raise InputError(f"{path}: not a whole CSV table ({error})") from None
-    return frame.rename(columns=str.strip)
+    frame = frame.rename(columns=_known)
+    for key in KEYS:
+        empty = np.flatnonzero(frame[key].isna())
+        if len(empty):
+            raise InputError(f"{path}, line {empty[0] + 2}: no {key}; name every behavior")
+    return frame
+
+
+def _known(name: str) -> str:
+    """Return a column's name in small letters, where that is one of those that mean something."""
+    small = name.lower()
+    return small if small in (*KEYS, *COST_COLUMNS, *RUN_COLUMNS) else name
 
 
 def _labelled(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
@@ -193,13 +199,21 @@ def _censored(path: Path, frame: pd.DataFrame, runs: pd.DataFrame) -> pd.Series[
 
 
 def _numbers(path: Path, frame: pd.DataFrame, column: str) -> np.ndarray:
-    number = pd.to_numeric(frame[column], errors="coerce")
-    empty = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
+    number = frame[column].map(_number).astype(np.float64)
+    empty = frame[column].isna() | frame[column].astype(str).str.strip().str.lower().isin(MISSING)
     bad = np.flatnonzero((number.isna() & ~empty) | np.isinf(number.fillna(0)))
     if len(bad):
         cell = frame[column].iloc[bad[0]]
         raise InputError(f"{path}, line {bad[0] + 2}: {column} '{cell}' is not a finite number")
     return number.to_numpy(dtype=np.float64)
+
+
+def _number(cell: object) -> float:
+    """Return a cell as a number, correctly rounded (unlike pandas); NaN if it is none."""
+    try:
+        return float(str(cell))
+    except ValueError:
+        return np.nan
 
 
 def _matrices(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -261,17 +275,11 @@ def read_groups(path: str | Path, column: str, labels: Sequence[str]) -> dict[st
         No such columns, an empty cell, a label twice, or one of `labels` that is not there.
     """
     path = Path(path)
-    try:
-        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:  # empty, ragged, or not UTF-8
-        raise InputError(f"{path}: not a CSV with columns label and {column} ({error})") from None
-    frame = frame.rename(columns=str.strip)
-    if not {"label", column} <= set(frame.columns):
+    frame = read_table(path, ("label", column))
+    if frame is None:
         raise InputError(f"{path}: expected columns label and {column}")
     label, group = (frame[name].str.strip() for name in ("label", column))
-    empty = np.flatnonzero((label == "") | (group == ""))
+    empty = np.flatnonzero(label.isna() | group.isna())
     if len(empty):
         raise InputError(f"{path}, line {empty[0] + 2}: an empty cell")
     if label.duplicated().any():
