@@ -34,12 +34,15 @@ class Questions:
         One row an evaluation of a transfer run.
     labels
         Rows and columns of the cost matrix: behaviors, then references.
+    units
+        Unit of each behavior, where some share a function or a base; None: each is its own.
     """
 
     section: TestSection
     seed: int
     rows: pd.DataFrame
     labels: Sequence[str]
+    units: Mapping[str, str] | None = None
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -52,6 +55,7 @@ class Questions:
         measure: str = "steps",
         share: float | None = None,
         baselines: Mapping[str, pd.DataFrame] | None = None,
+        predictors: Mapping[str, pd.DataFrame] | None = None,
     ) -> TransferTest:
         """Return the test of distance against one measure of cost.
 
@@ -63,8 +67,8 @@ class Questions:
             Of `transfer.matrix.MEASURES`.
         share
             tau as a share of the target's level; None: the study's tau.
-        baselines
-            Name -> predictor of cost, larger = expected dearer.
+        baselines, predictors
+            Name -> predictor of cost, larger = expected dearer; baselines open no function.
 
         Raises
         ------
@@ -79,7 +83,8 @@ class Questions:
         return transfer_test(
             distances,
             costs,
-            baselines=baselines or {},
+            baselines=baselines,
+            predictors=predictors,
             censored=costs.censored if measure == "steps" else None,
             halves=None if halves is None else [halves],
             rule=VerdictRule(**self.section.rule.model_dump()),
@@ -87,11 +92,14 @@ class Questions:
         )
 
     def headline(
-        self, distances: Any, baselines: Mapping[str, pd.DataFrame]
+        self,
+        distances: Any,
+        baselines: Mapping[str, pd.DataFrame],
+        predictors: Mapping[str, pd.DataFrame] | None = None,
     ) -> tuple[TransferTest | None, str]:
         """Return the pre-stated test of mean steps; or None, and why it cannot be asked."""
         try:
-            return self.test(distances, baselines=baselines), ""
+            return self.test(distances, baselines=baselines, predictors=predictors), ""
         except InputError as error:
             return None, str(error)
 
@@ -139,6 +147,7 @@ class Questions:
             "interval": asked.interval,
             "bootstrap": asked.bootstrap,
             "seed": self.seed,
+            "units": self.units,
         }
 
 

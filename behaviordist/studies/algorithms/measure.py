@@ -42,18 +42,26 @@ def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) ->
     return regime_matrices([label for label, _ in names], prints)
 
 
-def baselines(
+def baselines(runs: LabRuns, behaviors: list[str]) -> dict[str, pd.DataFrame]:
+    """Explanations of cost that open no function, larger = expected dearer."""
+    from behaviordist.distance.weights import weight_distances
+
+    return {"weight-space distance": weight_distances(replicates(runs, behaviors))}
+
+
+def predictors(
     runs: LabRuns, behaviors: list[str], rows: pd.DataFrame, labels: list[str]
 ) -> dict[str, pd.DataFrame]:
-    """Simpler predictors of cost, larger = expected dearer."""
-    from behaviordist.distance.weights import weight_distances
+    """Other looks at the two functions, larger = expected dearer.
+
+    The score at step 0 is, for a deterministic target, their inner product.
+    """
     from behaviordist.engines.alignment import gradient_misalignment
     from behaviordist.transfer.matrix import scores_at_start
 
     folders = replicates(runs, behaviors)
     regimes = {r.label: r for r in runs.study.regimes() if r.label in behaviors}
     return {
-        "weight-space distance": weight_distances(folders),
         "gradient misalignment": gradient_misalignment(folders, regimes, runs.config),
         "score at step 0": 1.0 - scores_at_start(rows, labels),
     }

@@ -14,7 +14,7 @@ from typing import Any
 
 from behaviordist.errors import InputError
 from behaviordist.studies.algorithms.conclude import transfer_record
-from behaviordist.studies.algorithms.measure import baselines, measure_distances
+from behaviordist.studies.algorithms.measure import baselines, measure_distances, predictors
 from behaviordist.studies.algorithms.runs import (
     BASE,
     RANDOM,
@@ -53,9 +53,15 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     labels = [*behaviors, BASE, RANDOM]
     main = matrices[study.distances.geometry]
     with clock.stage("test", 1, "Testing closer against cheaper") as done:
-        predictors = baselines(runs, behaviors, rows, labels)
-        questions = Questions(study.test, runs.seed, rows, labels)
-        headline = questions.test(main, baselines=predictors)
+        simple = baselines(runs, behaviors)
+        further = predictors(runs, behaviors, rows, labels)
+        # Behaviors of one function are one unit, whatever trained them.
+        units = {regime.label: str(regime.task) for regime in study.regimes()}
+        several = len({units[label] for label in behaviors}) > 1
+        questions = Questions(study.test, runs.seed, rows, labels, units if several else None)
+        headline = questions.test(main, baselines=simple, predictors=further)
         record = transfer_record(runs, settings, behaviors, failed, matrices, questions, headline)
         done(1)
-    return write_transfer(study, settings, record, clock, questions, headline, matrices, predictors)
+    return write_transfer(
+        study, settings, record, clock, questions, headline, matrices, simple | further
+    )

@@ -56,17 +56,22 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     matrices = measure_distances(runs, study.distances, probes, clock)
     labels = [*runs.targets, BASE]
     with clock.stage("test", 1, "Testing closer against cheaper") as done:
-        baselines = {"score at step 0": 1.0 - scores_at_start(rows, labels)}
+        further = {"score at step 0": 1.0 - scores_at_start(rows, labels)}
+        baselines = {}
         weights = adapter_distances(runs)
         if weights is not None:
             baselines["weight-space distance"] = weights
         questions = Questions(study.test, runs.seed, rows, labels)
-        headline, untested = questions.headline(matrices[study.distances.geometry], baselines)
+        headline, untested = questions.headline(
+            matrices[study.distances.geometry], baselines, further
+        )
         record = transfer_record(
             study, settings, runs, probes, matrices, questions, headline, untested
         )
         done(1)
-    return write_transfer(study, settings, record, clock, questions, headline, matrices, baselines)
+    return write_transfer(
+        study, settings, record, clock, questions, headline, matrices, baselines | further
+    )
 
 
 def runs_of(study: Study, settings: Settings) -> RealRuns:
