@@ -11,11 +11,13 @@ import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, to_digits
-from behaviordist.hypothesis.statistics.within_target import MIN_SOURCES
-from behaviordist.store.tables import require_same_labels
-
-MIN_BEHAVIORS = 4
-SLACK = 1e-9
+from behaviordist.hypothesis.tables.checks import (
+    check_labels,
+    check_size,
+    remarks_on,
+    shared_units,
+    unrankable,
+)
 
 
 @runtime_checkable
@@ -185,9 +187,9 @@ def make_pairs(
     Costs and predictors are taken to twelve digits: numbers that differ less are one number that
     was computed in two ways, and must tie.
     """
-    _check_labels(distances, costs)
+    check_labels(distances, costs)
     sources, targets, references = _sides(costs)
-    _check_size(sources, targets)
+    check_size(sources, targets)
     cost = _cells(costs, sources, targets, "costs") * (-1.0 if gains else 1.0)
     share = np.zeros_like(cost)
     if censored is not None:
@@ -195,7 +197,7 @@ def make_pairs(
     dropped = _set_invalid(cost, sources, targets, invalid or {})
     stack = [_cells(distances, sources, targets, "distances")]
     stack += [_cells(frame, sources, targets, f"'{n}'") for n, frame in predictors.items()]
-    left_out = _unrankable(cost, stack[0], share, targets)
+    left_out = unrankable(cost, stack[0], share, targets)
     skip = np.isin(targets, [label for label, _ in left_out])
     cost[:, skip] = np.nan
     if skip.all():
@@ -203,7 +205,7 @@ def make_pairs(
             f"costs: no target can be ranked ({left_out[0][1]}); raise the budget or add sources"
         )
     own = np.array(sources)[:, None] == np.array(targets)[None, :]
-    shared = _shared_units(units, sources, targets)
+    shared = shared_units(units, sources, targets)
     wanted = ~own & ~skip[None, :] & ~dropped
     known = np.isfinite(cost) & np.isfinite(stack[0])
     return Pairs(
@@ -217,7 +219,7 @@ def make_pairs(
         n_missing=int((wanted & ~known).sum()),
         n_censored=int((known & (share > 0)).sum()),
         units=shared,
-        remarks=tuple(_remarks(distances, sources, targets, name)),
+        remarks=tuple(remarks_on(distances, sources, targets, name)),
     )
 
 
@@ -234,68 +236,6 @@ def _sides(costs: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     tried = np.isfinite(values).any(axis=0)
     kept = [label for label, used in zip(rows, tried, strict=True) if used]
     return kept, kept, [label for label, used in zip(rows, tried, strict=True) if not used]
-
-
-def _check_size(sources: Sequence[str], targets: Sequence[str]) -> None:
-    n = len(set(sources) | set(targets))
-    if n < MIN_BEHAVIORS:
-        raise InputError(
-            f"costs: {n} behaviors were both trained from and towards; a test needs at least"
-            f" {MIN_BEHAVIORS}"
-        )
-
-
-def _check_labels(distances: pd.DataFrame, costs: pd.DataFrame) -> None:
-    """Square costs need square distances of the same labels; rectangular ones need enough."""
-    if set(costs.index) != set(costs.columns):
-        return
-    if set(distances.index) != set(distances.columns):
-        odd = sorted(set(distances.index) ^ set(distances.columns))
-        raise InputError(f"distances: not square; '{odd[0]}' is only a row or only a column")
-    require_same_labels(list(distances.index), list(costs.index), "distances", "costs")
-
-
-def _remarks(
-    distances: pd.DataFrame, sources: Sequence[str], targets: Sequence[str], name: str
-) -> list[str]:
-    """Say what of a table of distances is no distance, and that only its order counts."""
-    remarks = []
-    both = set(sources) & set(targets)
-    if set(sources) != set(targets):
-        remarks.append(
-            f"sources and targets are not the same: {len(sources)} sources, {len(targets)} targets,"
-            f" {len(both)} label(s) that are both"
-        )
-    values = distances.loc[list(sources), list(targets)].to_numpy()
-    own = np.array(sources)[:, None] == np.array(targets)[None, :]
-    negative = int((values[~own] < 0).sum())
-    if negative:
-        remarks.append(f"{negative} value(s) of {name} are negative; only their order is used")
-    itself = [s for s, t in zip(*np.nonzero(own & (values > SLACK)), strict=True)]
-    if itself:
-        others = f" and {len(itself) - 1} more" if len(itself) > 1 else ""
-        remarks.append(
-            f"{name}: what '{sources[itself[0]]}'{others} measured against itself is ignored"
-            " (larger means farther; of similarities, take the negative)"
-        )
-    return remarks
-
-
-def _shared_units(
-    units: Mapping[str, str] | None, sources: Sequence[str], targets: Sequence[str]
-) -> dict[str, str]:
-    """Return the units of these labels; `InputError` for a label without one, or a single unit."""
-    if not units:
-        return {}
-    labels = list(dict.fromkeys([*sources, *targets]))
-    missing = [label for label in labels if label not in units]
-    if missing:
-        raise InputError(
-            f"units: no unit for {', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}"
-        )
-    if len({units[label] for label in labels}) < 2:
-        raise InputError(f"units: all labels are in '{units[labels[0]]}'; two units are needed")
-    return {label: units[label] for label in labels}
 
 
 def without_invalid(costs: pd.DataFrame, invalid: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -335,20 +275,3 @@ def _cells(
     values = frame.loc[list(sources), list(targets)].to_numpy(dtype=np.float64, copy=True)
     values[np.array(sources)[:, None] == np.array(targets)[None, :]] = np.nan
     return to_digits(values)
-
-
-def _unrankable(
-    cost: FloatArray, distance: FloatArray, share: FloatArray, targets: Sequence[str]
-) -> list[tuple[str, str]]:
-    left_out = []
-    for t, target in enumerate(targets):
-        known = np.isfinite(cost[:, t]) & np.isfinite(distance[:, t])
-        values = cost[known, t]
-        if len(values) < MIN_SOURCES:
-            left_out.append((target, f"only {len(values)} sources with a cost"))
-        elif np.ptp(values) == 0:
-            reason = (
-                "every run was censored" if (share[known, t] > 0).all() else "all costs are equal"
-            )
-            left_out.append((target, reason))
-    return left_out
