@@ -19,21 +19,27 @@ def _commands() -> None:
 def import_(
     manifest: Annotated[
         Path,
-        typer.Argument(help="CSV: source,target,path[,seed,budget,level]; paths relative to it."),
+        typer.Argument(
+            help="CSV: source,target,path[,seed,budget,level], paths relative to it; or a wide"
+            " table: source, one column of scores a budget."
+        ),
     ],
-    metric: Annotated[str, typer.Option(help="Name of the score in the logs.")],
+    metric: Annotated[str | None, typer.Option(help="Name of the score in the logs.")] = None,
     tau: Annotated[float | None, typer.Option(help="Score at which a run has arrived.")] = None,
     share: Annotated[
         float | None, typer.Option(help="Or: this share of the target's own level.")
     ] = None,
     lower: Annotated[bool, typer.Option("--lower", help="Lower scores are better.")] = False,
+    target: Annotated[
+        str | None, typer.Option(help="Of a wide table's runs.", show_default="the file's name")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Long table to write.")] = Path("costs.csv"),
 ) -> None:
     """Read trainer_state.json, TRL, TensorBoard, JSON-lines or CSV logs into one table of costs."""
     from behaviordist.store import write_text
     from behaviordist.transfer.import_logs import TauRule, import_costs
 
-    costs = import_costs(manifest, metric, TauRule(tau, share, lower))
+    costs = import_costs(manifest, metric, TauRule(tau, share, lower), target)
     write_text(out, costs.to_csv(index=False))
     typer.echo(
         f"{len(costs)} runs, {int(costs['censored'].sum())} censored; written: {out}"

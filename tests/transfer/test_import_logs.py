@@ -30,8 +30,8 @@ def test_trainer_state_and_its_last_checkpoint(tmp_path):
     run = tmp_path / "run"
     for n in (9, 10):
         (run / f"checkpoint-{n}").mkdir(parents=True)
-        (run / f"checkpoint-{n}/trainer_state.json").write_text(state([n] * 4))
-    assert read_curve(run, "eval_reward").scores[0] == 10
+        (run / f"checkpoint-{n}/trainer_state.json").write_text(state(range(n - 6), STEPS[: n - 6]))
+    assert read_curve(run, "eval_reward").scores.tolist() == [0, 1, 2, 3]
 
 
 def test_csv_and_json_lines(tmp_path):
@@ -91,7 +91,7 @@ def test_costs_by_a_score_where_lower_is_better(tmp_path):
     (tmp_path / "l.csv").write_text("step,loss\n0,3\n7,2\n9,1\n")
     (tmp_path / "runs.csv").write_text("source,target,path,budget\na,b,l.csv,8\na,c,l.csv,9\n")
     costs = import_costs(tmp_path / "runs.csv", "loss", TauRule(tau=1.5, lower=True))
-    assert costs["steps"].tolist() == [8, 9] and costs["censored"].tolist() == [1, 0]
+    assert costs["steps"].tolist() == [7, 9] and costs["censored"].tolist() == [1, 0]
 
 
 def test_command_line_makes_what_the_test_reads(manifest, monkeypatch, capsys):
