@@ -1,7 +1,7 @@
 """The seeds of a study's runs: a function of what a run is for, never of the order of runs.
 
-One rule for the lab and for real models: a replicate's training, a target's reward model, and the
-data of a target's transfers, which all of its sources share (common random numbers).
+One rule for the lab and for real models: a replicate's training (a reward model's too, by its own
+label), and the data of a target's transfers, which all of its sources share (common random numbers).
 """
 
 from __future__ import annotations
@@ -10,13 +10,8 @@ from behaviordist.store.seeds import derived_seed
 
 
 def training_seed(seed: int, label: str, replicate: int) -> int:
-    """Return the seed of a behavior's own training."""
+    """Return the seed of what a label names: a base, a behavior, a reward model."""
     return derived_seed(seed, label, replicate)
-
-
-def reward_seed(seed: int, task: str | None, replicate: int) -> int:
-    """Return the seed of a reward model, one a task."""
-    return derived_seed(seed, f"reward-{task}", replicate)
 
 
 def transfer_seed(seed: int, target: str, replicate: int) -> int:

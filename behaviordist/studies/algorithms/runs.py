@@ -8,14 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.rlhf import reward_regime
 from behaviordist.store.jobs import Job, run_jobs
-from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.algorithms.study import Study
 from behaviordist.studies.jobs import random_job, training_job, transfer_job
-from behaviordist.studies.places import read_provenance
+from behaviordist.studies.places import Places
+from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
 
@@ -23,26 +22,10 @@ BASE, RANDOM = "base", "random"
 
 
 @dataclass(frozen=True)
-class LabRuns:
-    """Names and places of everything that a study trains, in one folder and for one seed."""
+class LabRuns(Places[Study]):
+    """Every behavior, and every ordered pair of them: what studies of all pairs train."""
 
-    study: Study
-    folder: Path
-    seed: int
-
-    @property
-    def config(self) -> LlamaConfig:
-        """Architecture of every model of the study."""
-        return self.study.model.architecture()
-
-    def checkpoint(self, label: str, replicate: int = 0) -> Path:
-        """Folder of one checkpoint."""
-        name = label if label == BASE else f"{label}-s{replicate}"
-        return self.folder / "checkpoints" / name
-
-    def provenance(self, label: str, replicate: int = 0) -> dict[str, Any]:
-        """Read how a finished checkpoint was reached."""
-        return read_provenance(self.checkpoint(label, replicate))
+    once = (BASE,)
 
     def base_job(self) -> Job:
         """Pre-training of the one base that every post-training starts from."""
@@ -54,9 +37,9 @@ class LabRuns:
             random_job(
                 self.checkpoint(RANDOM, replicate),
                 self.config,
-                derived_seed(self.seed, RANDOM, replicate),
+                training_seed(self.seed, RANDOM, replicate),
             )
-            for replicate in range(self.study.seeds)
+            for replicate in self.replicates
         ]
 
     def reward_jobs(self) -> list[Job]:
@@ -75,7 +58,7 @@ class LabRuns:
             )
             for regime in self.study.regimes()
             if regime.algorithm == "rlhf"
-            for replicate in range(self.study.seeds)
+            for replicate in self.replicates
         ]
 
     def reward_model(self, regime: Regime, replicate: int) -> Path:
@@ -101,23 +84,17 @@ class LabRuns:
                 replicate,
             )
             for regime in self.study.regimes()
-            for replicate in range(self.study.seeds)
+            for replicate in self.replicates
         ]
 
     def transfers(self, behaviors: list[str]) -> list[Transfer]:
         """Every ordered pair of behaviors, and the base and random weights as sources."""
         roles = {BASE: BASE, RANDOM: RANDOM, **dict.fromkeys(behaviors, "behavior")}
         return [
-            Transfer(
-                source,
-                role,
-                target,
-                replicate,
-                self.folder / "transfers" / target / f"{source}-s{replicate}.json",
-            )
+            self.transfer(source, role, target, replicate)
             for target in behaviors
             for source, role in roles.items()
-            for replicate in range(self.study.seeds)
+            for replicate in self.replicates
             if source != target
         ]
 
@@ -127,13 +104,13 @@ class LabRuns:
         regime = self.study.transfer_regime(targets[transfer.target])
         regime = self.judged(regime, transfer.seed)
         source = self.checkpoint(transfer.source, transfer.seed)
-        seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
+        seed = transfer_seed(self.seed, transfer.target, transfer.seed)
         return transfer_job(transfer.path, regime, self.config, source, seed, goal)
 
     def _training(
         self, path: Path, regime: Regime, source: Path | None, label: str, replicate: int = 0
     ) -> Job:
-        seed = derived_seed(self.seed, label, replicate)
+        seed = training_seed(self.seed, label, replicate)
         return training_job(path, regime, self.config, source, seed)
 
 
@@ -155,7 +132,7 @@ def converged(runs: LabRuns) -> tuple[list[str], list[str]]:
     good: list[str] = []
     bad: list[str] = []
     for regime in runs.study.regimes():
-        records = [runs.provenance(regime.label, r) for r in range(runs.study.seeds)]
+        records = [runs.provenance(regime.label, r) for r in runs.replicates]
         (good if all(record["converged"] for record in records) else bad).append(regime.label)
     return good, bad
 
@@ -178,10 +155,10 @@ def fix_goals(runs: LabRuns, behaviors: list[str]) -> dict[str, Any]:
     """Fix tau of every target from its own converged runs, before any transfer."""
     from behaviordist.transfer.runs import Goal
 
-    asked, seeds = runs.study.transfer, runs.study.seeds
+    section, seeds = runs.study.transfer, runs.study.seeds
     goals = {}
     for label in behaviors:
-        level = sum(runs.provenance(label, r)["score"] for r in range(seeds)) / seeds
-        highest = max(asked.share, *asked.sweep)
-        goals[label] = Goal(level, asked.share * level, highest * level)
+        level = sum(runs.provenance(label, r)["score"] for r in runs.replicates) / seeds
+        highest = max(section.share, *section.sweep)
+        goals[label] = Goal(level, section.share * level, highest * level)
     return goals

@@ -7,42 +7,33 @@ from pathlib import Path
 
 import pandas as pd
 
-from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store.jobs import Job
-from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.bootstrapping.study import Study, base_name
 from behaviordist.studies.jobs import random_job, training_job, transfer_job
+from behaviordist.studies.places import Places
+from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.transfer.runs import Goal, Transfer
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Names, places and seeds of everything that the study trains."""
-
-    study: Study
-    folder: Path
-    seed: int
-
-    @property
-    def config(self) -> LlamaConfig:
-        """Architecture of every model of the study."""
-        return self.study.model.architecture()
+class Runs(Places[Study]):
+    """Bases of every budget, targets, and every target from every base."""
 
     def base(self, budget: int, replicate: int) -> Path:
         """Folder of one base."""
-        return self.folder / "checkpoints" / f"{base_name(budget)}-s{replicate}"
+        return self.checkpoint(base_name(budget), replicate)
 
     def target(self, regime: Regime, replicate: int) -> Path:
         """Folder of one converged behavior."""
-        return self.folder / "checkpoints" / f"{regime.label}-s{replicate}"
+        return self.checkpoint(regime.label, replicate)
 
     def base_jobs(self) -> list[Job]:
         """Return the pre-trainings, the longest first, so that the last ones to run are short."""
         jobs = []
         for budget in sorted(self.study.budgets, reverse=True):
-            for r in range(self.study.seeds):
-                path, seed = self.base(budget, r), derived_seed(self.seed, "base", r)
+            for r in self.replicates:
+                path, seed = self.base(budget, r), training_seed(self.seed, "base", r)
                 if budget == 0:
                     jobs.append(random_job(path, self.config, seed))
                 else:
@@ -59,25 +50,19 @@ class Runs:
                 regime,
                 self.config,
                 self.base(longest, r),
-                derived_seed(self.seed, regime.label, r),
+                training_seed(self.seed, regime.label, r),
             )
             for regime in self.study.regimes()
-            for r in range(self.study.seeds)
+            for r in self.replicates
         ]
 
     def transfers(self) -> list[Transfer]:
         """Return one run for every regime, budget and seed."""
         return [
-            Transfer(
-                base_name(budget),
-                "base" if budget else "random",
-                regime.label,
-                r,
-                self.folder / "transfers" / regime.label / f"{base_name(budget)}-s{r}.json",
-            )
+            self.transfer(base_name(budget), "base" if budget else "random", regime.label, r)
             for regime in self.study.regimes()
             for budget in self.study.budgets
-            for r in range(self.study.seeds)
+            for r in self.replicates
         ]
 
     def transfer_job(self, transfer: Transfer) -> Job:
@@ -86,8 +71,8 @@ class Runs:
         if transfer.source_role == "random" and regime.algorithm in self.study.budget_from_random:
             budget = self.study.budget_from_random[regime.algorithm]
             regime = regime.model_copy(update={"budget": budget})
-        source = self.folder / "checkpoints" / f"{transfer.source}-s{transfer.seed}"
-        seed = derived_seed(self.seed, "transfer", transfer.target, transfer.seed)
+        source = self.checkpoint(transfer.source, transfer.seed)
+        seed = transfer_seed(self.seed, transfer.target, transfer.seed)
         return transfer_job(transfer.path, regime, self.config, source, seed, self._goal())
 
     def collect(self, transfers: list[Transfer]) -> pd.DataFrame:

@@ -105,7 +105,7 @@ def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
 
     study = runs.study
     names, seeds = runs.sources(), range(study.seeds)
-    behaviors = [load(str(runs.place(n, r)), label=f"{n}-s{r}") for r in seeds for n in names]
+    behaviors = [load(str(runs.checkpoint(n, r)), label=f"{n}-s{r}") for r in seeds for n in names]
     geometry = study.distances.geometry
 
     probes = ProbeSet.load(study.distances.probes)
@@ -223,7 +223,7 @@ def float32_share(runs: Runs) -> tuple[float, float]:
 
     found = []
     for r in range(runs.study.seeds):
-        small = checkpoint.load(runs.place(SMALL, r))
+        small = checkpoint.load(runs.checkpoint(SMALL, r))
         tokens = measured_tokens(small.config, r)
         found.append(float32_rounding(small.params, small.config, tokens))
     rounding, largest = zip(*found, strict=True)

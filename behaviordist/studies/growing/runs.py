@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -19,7 +18,7 @@ from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.growing.study import Study, larger
 from behaviordist.studies.jobs import training_job, transfer_job
-from behaviordist.studies.places import read_provenance
+from behaviordist.studies.places import Places
 from behaviordist.transfer.runs import Goal, Transfer
 
 SMALL, CONTROL = "small", "not-grown"
@@ -40,12 +39,8 @@ def _grow(path: Path, source: Path, growth: Growth, seed: int) -> None:
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Names, places and seeds of everything that the study trains."""
-
-    study: Study
-    folder: Path
-    seed: int
+class Runs(Places[Study]):
+    """Small models, grown ones, large ones from scratch, and all of them post-trained."""
 
     @cached_property
     def small_config(self) -> LlamaConfig:
@@ -68,32 +63,27 @@ class Runs:
         """Large models from scratch, one a shape: operators may share it."""
         return {self.scratch(operator): shape for operator, shape in self.shapes.items()}
 
-    def place(self, name: str, replicate: int) -> Path:
-        """Folder of one checkpoint."""
-        return self.folder / "checkpoints" / f"{name}-s{replicate}"
-
-    def provenance(self, name: str, replicate: int) -> dict[str, Any]:
-        """Read how a finished checkpoint was reached."""
-        return read_provenance(self.place(name, replicate))
-
     def small_jobs(self) -> list[Job]:
         """Return the pre-training of the small model, once a seed."""
         regime = self.study.small_regime()
         return [
             training_job(
-                self.place(SMALL, r), regime, self.small_config, None, self._seed("small", r)
+                self.checkpoint(SMALL, r), regime, self.small_config, None, self._seed("small", r)
             )
-            for r in range(self.study.seeds)
+            for r in self.replicates
         ]
 
     def growth_jobs(self) -> list[Job]:
         """Return every growth of every small model."""
         return [
             grow_job(
-                self.place(fresh(g.operator), r), self.place(SMALL, r), g, self._seed("new", r)
+                self.checkpoint(fresh(g.operator), r),
+                self.checkpoint(SMALL, r),
+                g,
+                self._seed("new", r),
             )
             for g in self.study.growths
-            for r in range(self.study.seeds)
+            for r in self.replicates
         ]
 
     def large_jobs(self) -> list[Job]:
@@ -104,16 +94,16 @@ class Runs:
         jobs, steps = [], self.study.large_steps
         for name, shape in self.scratches.items():
             regime = self.study.spend(steps)
-            for r in range(self.study.seeds):
+            for r in self.replicates:
                 seed = self._seed("scratch", r)
-                jobs.append(training_job(self.place(name, r), regime, shape, None, seed))
+                jobs.append(training_job(self.checkpoint(name, r), regime, shape, None, seed))
         for name in (*self.shapes, CONTROL):
             source = SMALL if name == CONTROL else fresh(name)
-            for r in range(self.study.seeds):
+            for r in self.replicates:
                 regime = self.study.spend(self.steps_left(name, r))
-                where, seed = self.place(source, r), self._seed("continue", r)
+                where, seed = self.checkpoint(source, r), self._seed("continue", r)
                 shape = self.shapes.get(name, self.small_config)
-                jobs.append(training_job(self.place(name, r), regime, shape, where, seed))
+                jobs.append(training_job(self.checkpoint(name, r), regime, shape, where, seed))
         return jobs
 
     def steps_left(self, name: str, replicate: int) -> int:
@@ -137,16 +127,10 @@ class Runs:
     def transfers(self) -> list[Transfer]:
         """Return one post-training run for every model, algorithm and seed."""
         return [
-            Transfer(
-                name,
-                "base",
-                regime.label,
-                r,
-                self.folder / "transfers" / regime.label / f"{name}-s{r}.json",
-            )
+            self.transfer(name, "base", regime.label, r)
             for regime in self.study.regimes()
             for name in self.sources()
-            for r in range(self.study.seeds)
+            for r in self.replicates
         ]
 
     def transfer_jobs(self) -> list[Job]:
@@ -154,7 +138,7 @@ class Runs:
         regimes = {regime.label: regime for regime in self.study.regimes()}
         jobs = []
         for t in self.transfers():
-            source = self.place(t.source, t.seed)
+            source = self.checkpoint(t.source, t.seed)
             config = checkpoint.load(source).config
             seed = self._seed(t.target, t.seed)
             jobs.append(transfer_job(t.path, regimes[t.target], config, source, seed, self._goal()))

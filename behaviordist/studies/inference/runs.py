@@ -7,37 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store import file_digest
 from behaviordist.store.jobs import Job
-from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.inference.measure import VERSION, measure_quantisation, measure_settings
 from behaviordist.studies.inference.study import BASE, Study
 from behaviordist.studies.jobs import training_job
+from behaviordist.studies.places import Places
+from behaviordist.studies.seeds import training_seed
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Names, places and seeds of everything that the study makes."""
-
-    study: Study
-    folder: Path
-    seed: int
-
-    @property
-    def config(self) -> LlamaConfig:
-        """Architecture of every model of the study."""
-        return self.study.model.architecture()
+class Runs(Places[Study]):
+    """Bases, what is post-trained from them, and the measurements of every checkpoint."""
 
     @property
     def models(self) -> list[str]:
         """Names of the checkpoints that every setting is tried on."""
         return [BASE, *(self.study.sft(task).label for task in self.study.tasks)]
-
-    def checkpoint(self, name: str, replicate: int) -> Path:
-        """Folder of one checkpoint."""
-        return self.folder / "checkpoints" / f"{name}-s{replicate}"
 
     def measured(self, name: str, replicate: int) -> Path:
         """File of what one checkpoint does with every setting."""
@@ -51,9 +38,9 @@ class Runs:
                 self.study.base_regime(),
                 self.config,
                 None,
-                derived_seed(self.seed, BASE, r),
+                training_seed(self.seed, BASE, r),
             )
-            for r in range(self.study.seeds)
+            for r in self.replicates
         ]
 
     def tuning_jobs(self) -> list[Job]:
@@ -64,15 +51,15 @@ class Runs:
                 regime,
                 self.config,
                 self.checkpoint(BASE, r),
-                derived_seed(self.seed, str(regime.task), r),
+                training_seed(self.seed, str(regime.task), r),
             )
             for name, regime in self._tuned()
-            for r in range(self.study.seeds)
+            for r in self.replicates
         ]
 
     def measure_jobs(self) -> list[Job]:
         """Return the measurements: settings of every checkpoint, then SFT against QAT."""
-        places = [(name, r) for name in self.models for r in range(self.study.seeds)]
+        places = [(name, r) for name in self.models for r in self.replicates]
         jobs = [
             Job(
                 self.measured(name, r),
@@ -88,7 +75,7 @@ class Runs:
             )
             for name, r in places
         ]
-        return jobs + [self._quantisation_job(r) for r in range(self.study.seeds)]
+        return jobs + [self._quantisation_job(r) for r in self.replicates]
 
     def _quantisation_job(self, r: int) -> Job:
         bits = self.study.quantisation.bits

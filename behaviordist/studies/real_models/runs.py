@@ -16,7 +16,7 @@ from behaviordist.regimes.files import placed
 from behaviordist.store import digest_of, file_digest
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.studies.places import read_provenance
-from behaviordist.studies.seeds import reward_seed, training_seed, transfer_seed
+from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
 from behaviordist.transfer.trl_runs import collect_trl, met_at_start, run_trl_transfer
@@ -89,13 +89,14 @@ class RealRuns:
         return [
             self._job(
                 self.reward_model(label, r),
-                reward_regime(regime),
+                judge,
                 BASE,
-                reward_seed(self.seed, regime.task, r),
+                training_seed(self.seed, judge.label, r),
                 r,
             )
             for label, regime in self.targets.items()
             if self._trains_reward(regime)
+            for judge in [reward_regime(regime)]
             for r in range(self.seeds)
         ]
 

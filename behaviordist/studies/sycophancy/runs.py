@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.jobs import training_job, transfer_job
+from behaviordist.studies.places import Places
+from behaviordist.studies.seeds import training_seed
 from behaviordist.studies.sycophancy.study import BASE, HONEST, Study, rater_name
 from behaviordist.transfer.runs import Goal, Transfer
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Names, places and seeds of everything that the study trains."""
+class Runs(Places[Study]):
+    """The base, a policy a rater, the honest one, and the ways back to it."""
 
-    study: Study
-    folder: Path
-    seed: int
-
-    @property
-    def config(self) -> LlamaConfig:
-        """Architecture of every model of the study."""
-        return self.study.model.architecture()
+    once = (BASE,)
 
     @property
     def goal(self) -> Goal:
@@ -37,11 +30,6 @@ class Runs:
         """Label -> regime of every post-trained policy, raters first."""
         raters = {rater_name(a): self.study.rater_regime(a) for a in self.study.agreeableness}
         return {**raters, HONEST: self.study.honest_regime()}
-
-    def checkpoint(self, label: str, replicate: int) -> Path:
-        """Folder of one checkpoint; the base has no replicates."""
-        name = BASE if label == BASE else f"{label}-s{replicate}"
-        return self.folder / "checkpoints" / name
 
     def base_job(self) -> Job:
         """Return the pre-training of the base."""
@@ -57,20 +45,19 @@ class Runs:
                 regime,
                 self.config,
                 self.checkpoint(BASE, 0),
-                derived_seed(self.seed, label, r),
+                training_seed(self.seed, label, r),
             )
             for label, regime in self.policies.items()
-            for r in range(self.study.seeds)
+            for r in self.replicates
         ]
 
     def transfers(self) -> list[Transfer]:
         """Return the ways back: every rater's policy, and the base itself, to right answers."""
-        places = self.folder / "transfers" / HONEST
+        sources = [(BASE, BASE), *((p, "behavior") for p in self.policies if p != HONEST)]
         return [
-            Transfer(label, role, HONEST, r, places / f"{label}-s{r}.json")
-            for label, role in [(BASE, BASE), *((p, "behavior") for p in self.policies)]
-            for r in range(self.study.seeds)
-            if label != HONEST
+            self.transfer(label, role, HONEST, r)
+            for label, role in sources
+            for r in self.replicates
         ]
 
     def transfer_job(self, transfer: Transfer) -> Job:
