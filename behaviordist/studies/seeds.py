@@ -1,7 +1,7 @@
 """The seeds of a study's runs: a function of what a run is for, never of the order of runs.
 
-One rule for the lab and for real models: a replicate's training (a reward model's too, by its own
-label), and the data of a target's transfers, which all of its sources share (common random numbers).
+One rule for the lab and for real models: the training of what a label names, and the data of a
+target's transfers, which all of its sources share (common random numbers).
 """
 
 from __future__ import annotations
