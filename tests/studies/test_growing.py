@@ -57,7 +57,7 @@ def plant(runs, share_left=0.25):
 def write(runs, name, replicate, steps, scores=None, **more):
     scores = np.linspace(0, 0.5, len(steps)) if scores is None else scores
     evidence = {"steps": list(map(int, steps)), "scores": list(map(float, scores))}
-    folder = runs.place(name, replicate)
+    folder = runs.checkpoint(name, replicate)
     folder.mkdir(parents=True)
     record = {"evidence": evidence, "steps": int(steps[-1]), "converged": True, **more}
     (folder / "provenance.json").write_text(json.dumps(record))

