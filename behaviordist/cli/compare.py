@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,11 @@ import typer
 
 from behaviordist.cli.inputs import check_folder, command_line, open_inputs, progress, versions
 from behaviordist.errors import InputError
+from behaviordist.store import write_json
 
 if TYPE_CHECKING:
     from behaviordist.distance.comparison import Comparison
+    from behaviordist.probes import ProbeSet
 
 Reference = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="As for `distance`.", show_default=False)
@@ -38,7 +41,7 @@ def compare(
     """Say how two models differ, on which probes, and which tokens moved."""
     from behaviordist.report.compare_report import compare_page
     from behaviordist.report.page import render
-    from behaviordist.store import write_json, write_text
+    from behaviordist.store import write_text
 
     check_folder(out)
     models = [reference, candidate, *([replicate] if replicate else [])]
@@ -61,38 +64,80 @@ def gate(
             help="distance (Hellinger), kl (nats a token) or agreement (share of tokens)."
         ),
     ] = "distance",
+    bound: Annotated[
+        float | None,
+        typer.Option(help="kl: the largest KL of a probe, nats a token.", show_default=False),
+    ] = None,
     alpha: Annotated[float, typer.Option(help="Risk of passing a model at the margin.")] = 0.05,
     probes: Probes = None,
     probes_limit: Limit = None,
-    out: Annotated[Path | None, typer.Option(help="File for the JSON, beside stdout.")] = None,
+    json_to: Annotated[
+        str | None,
+        typer.Option("--json", "--out", help="File for the JSON; - for stdout.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Pass the candidate (exit 0) only if it is shown to be within the margin; else exit 1."""
-    from behaviordist.distance.comparison import check_gate
-    from behaviordist.distance.comparison import gate as decide
-    from behaviordist.store import write_json
+    from behaviordist.distance.fingerprints.collector import groups_of
+    from behaviordist.distance.gate import check_gate, check_probes
+    from behaviordist.distance.gate import gate as decide
 
-    check_gate(margin, metric, alpha)
-    if out is not None:
-        if out.is_dir():
-            raise InputError(f"--out {out} is a folder; give a file")
-        check_folder(out.parent)
-    found, _, record = _run([reference, candidate], probes, probes_limit)
-    result = decide(found, margin, metric, alpha)
+    check_gate(margin, metric, alpha, bound=bound)
+    _check_file(json_to)
+
+    def before(chosen: ProbeSet) -> None:
+        can = check_probes(groups_of(chosen), margin, metric, alpha, bound)
+        typer.echo(can, err=json_to == "-")
+
+    found, _, record = _run([reference, candidate], probes, probes_limit, before)
+    result = decide(found, margin, metric, alpha, bound=bound)
+    lines = [*_metrics(found, alpha, bound), result.sentence()]
     record = {**record, "kind": "gate", "gate": result.to_json()}
-    if out is not None:
-        write_json(out, record)
-    typer.echo(json.dumps(record, indent=1))
-    typer.echo(result.sentence(), err=True)
+    if json_to == "-":
+        typer.echo(json.dumps(record, indent=1))
+    elif json_to is not None:
+        write_json(Path(json_to), record)
+    typer.echo("\n".join(lines), err=json_to == "-")
     raise typer.Exit(0 if result.equivalent else 1)
 
 
+def _check_file(json_to: str | None) -> None:
+    if json_to in (None, "-"):
+        return
+    path = Path(str(json_to))
+    if path.is_dir():
+        raise InputError(f"--json {path} is a folder; give a file")
+    check_folder(path.parent)
+
+
+def _metrics(found: Comparison, alpha: float, bound: float | None) -> list[str]:
+    """Return a line for every metric: its value, and limits where they exist."""
+    from behaviordist.distance.gate import METRICS, limits, value_of
+
+    lines = []
+    for metric in METRICS:
+        low, high = limits(found, metric, alpha, bound)
+        name = "disagreement" if metric == "agreement" else metric
+        between = f"{100 * (1 - alpha):g}% limits {low:.4g} and {high:.4g}"
+        known = between if high < float("inf") else "no upper limit (name the largest: --bound)"
+        lines.append(f"{name:<13}{value_of(found, metric):<10.4g}{known}")
+    return lines
+
+
 def _run(
-    models: list[str], probes: str | None, limit: int | None
+    models: list[str],
+    probes: str | None,
+    limit: int | None,
+    before: Callable[[ProbeSet], None] | None = None,
 ) -> tuple[Comparison, Comparison | None, dict[str, Any]]:
-    """Compare the first model with the second, and with the third if there is one."""
+    """Compare the first model with the second, and with the third if there is one.
+
+    `before` is called with the probes before any model is run.
+    """
     from behaviordist.distance.comparison import compare as run
 
     behaviors, chosen = open_inputs(models, probes, limit)
+    if before is not None:
+        before(chosen)
     with progress(behaviors[1:], chosen, set()) as update:
         found, *floor = [run(behaviors[0], b, chosen, progress=update) for b in behaviors[1:]]
     record = {

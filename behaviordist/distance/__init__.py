@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from behaviordist.distance.comparison import Comparison, compare
 from behaviordist.distance.fingerprints.fingerprinting import Progress, fingerprint
 from behaviordist.distance.fingerprints.samples import sample_distances
+from behaviordist.distance.gate import Gate, gate
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.measure import distances
 from behaviordist.distance.pairwise import matrix_of
@@ -11,11 +13,15 @@ from behaviordist.distance.regimes import regime_distances
 from behaviordist.distance.states import PairStates
 
 __all__ = [
+    "Comparison",
     "DistanceMatrix",
+    "Gate",
     "PairStates",
     "Progress",
+    "compare",
     "distances",
     "fingerprint",
+    "gate",
     "matrix_of",
     "regime_distances",
     "sample_distances",

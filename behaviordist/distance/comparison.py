@@ -1,4 +1,4 @@
-"""Two behaviors, closely: distance, KL both ways, agreement, where they differ most; and a gate.
+"""Two behaviors, closely: distance, KL both ways, agreement, and where they differ most.
 
 Everything is a mean over probes of means over positions, with p and q the next-token distributions
 of the reference and the candidate: squared Hellinger distance `2 (1 - sum sqrt(p q))`, `KL(p || q)`
@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,12 @@ from behaviordist.behaviors import Behavior, check_comparable
 from behaviordist.distance.checks import check_block
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.references import reference_table
-from behaviordist.errors import InputError, did_you_mean
 from behaviordist.probes import ProbeSet
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 
 MEASURES = ("squared", "kl_forward", "kl_backward", "agreement")
-METRICS = ("distance", "kl", "agreement")
 ROWS = 64
 
 
@@ -71,7 +69,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found: estimates over all probes, by tag, and the largest differences."""
+    """What `compare` found: estimates over all probes, by tag, and the largest differences.
+
+    `values` (n_probes, 4) holds every probe's `MEASURES`, `group` (n_probes,) its group of
+    paraphrases.
+    """
 
     reference: str
     candidate: str
@@ -82,6 +84,17 @@ class Comparison:
     by_tag: dict[str, dict[str, Estimate]]
     n_by_tag: dict[str, int]
     differences: tuple[Difference, ...]
+    values: Float64Array = field(repr=False)
+    group: NDArray[np.int64] = field(repr=False)
+
+    def measure(self, name: str) -> Float64Array:
+        """Return one of `MEASURES` at every probe, (n_probes,)."""
+        return np.asarray(self.values[:, MEASURES.index(name)])
+
+    @property
+    def one_token_each(self) -> bool:
+        """Whether every probe scores one token and stands alone: shares are then binomial."""
+        return self.n_positions == self.n_probes == len(np.unique(self.group))
 
     @staticmethod
     def cells(estimates: dict[str, Estimate]) -> tuple[str, str, str, str]:
@@ -98,36 +111,9 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON-able values; what is infinite or unknown is None."""
-        return dict(_finite(asdict(self)))
-
-
-@dataclass(frozen=True)
-class Gate:
-    """The result of an equivalence test.
-
-    `equivalent` holds where the upper confidence bound of the difference lies below the margin: the
-    candidate is shown to be close, not merely not shown to be far.
-    """
-
-    metric: str
-    value: float
-    bound: float
-    margin: float
-    alpha: float
-    equivalent: bool
-
-    def sentence(self) -> str:
-        """Return the decision in one line."""
-        verdict = "equivalent" if self.equivalent else "not shown to be equivalent"
-        sign, level = ("<" if self.equivalent else ">="), 100 * (1 - self.alpha)
-        return (
-            f"{verdict}: {self.metric} {self.value:.4g}, {level:.4g}% upper bound"
-            f" {self.bound:.4g} {sign} margin {self.margin:.4g}"
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON-able values."""
-        return dict(_finite(asdict(self)))
+        known = {f.name: getattr(self, f.name) for f in fields(self)}
+        kept = {name: value for name, value in known.items() if name not in ("values", "group")}
+        return dict(finite(kept))
 
 
 def compare(
@@ -191,58 +177,9 @@ def compare(
         differences=tuple(
             _describe(reference, probes, *entry) for entry in sorted(found, reverse=True)
         ),
+        values=measured,
+        group=group,
     )
-
-
-def gate(found: Comparison, margin: float, metric: str = "distance", alpha: float = 0.05) -> Gate:
-    """Test whether the candidate is within `margin` of the reference.
-
-    The null hypothesis is that it is not; it is rejected at level `alpha` where the one-sided upper
-    bound (Student's t over groups of probes) lies below the margin (Schuirmann 1987, one of the
-    two one-sided tests: the measures cannot be negative).
-
-    Parameters
-    ----------
-    found
-        The comparison.
-    margin
-        Largest difference that does not matter: a Hellinger distance (0 to sqrt 2), nats a token
-        for `kl` (of the candidate from the reference), or a share of positions for `agreement`
-        (largest share at which the first choice may differ).
-    metric
-        "distance", "kl" or "agreement".
-    alpha
-        Probability of calling a candidate at the margin equivalent.
-
-    Raises
-    ------
-    InputError
-        On an unknown metric, a margin that is not above 0, or alpha outside (0, 0.5).
-    """
-    check_gate(margin, metric, alpha)
-    if metric == "distance":
-        squared = found.overall["squared"]
-        value, bound = math.sqrt(max(0.0, squared.value)), squared.bound(1 - alpha, 1)
-        bound = math.sqrt(max(0.0, bound))
-    elif metric == "kl":
-        value, bound = (
-            found.overall["kl_forward"].value,
-            found.overall["kl_forward"].bound(1 - alpha, 1),
-        )
-    else:
-        agreement = found.overall["agreement"]
-        value, bound = 1 - agreement.value, 1 - agreement.bound(1 - alpha, -1)
-    return Gate(metric, value, bound, margin, alpha, bool(bound < margin))
-
-
-def check_gate(margin: float, metric: str, alpha: float) -> None:
-    """Refuse a test that means nothing, before any model is run; see `gate`."""
-    if metric not in METRICS:
-        raise InputError(f"unknown metric '{metric}'; {did_you_mean(metric, METRICS)}")
-    if not 0 < margin < math.inf:
-        raise InputError(f"the margin must be above 0, not {margin}")
-    if not 0 < alpha < 0.5:
-        raise InputError(f"alpha must lie between 0 and 0.5, not {alpha}")
 
 
 def _with_error(value: float, error: float) -> str:
@@ -321,11 +258,14 @@ def _describe(
     )
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return JSON-able values: dataclasses as dicts, what is infinite or unknown as None."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import html
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
+from behaviordist.distance.matrix_files import read_npz, write_folder, write_npz
 from behaviordist.distance.states import APART, SIDE, PairStates, decide
 from behaviordist.errors import InputError
-from behaviordist.store import publish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Float64Array = NDArray[np.float64]
-
-NPZ = "distances.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,24 +198,20 @@ class DistanceMatrix:
         undecided, missing; empty on the diagonal), and for older readers ``indistinguishable.csv``
         (1 where a pair is not apart). Each file is written atomically.
         """
-        from behaviordist.store.tables import write_square
-
-        path = Path(path)
-        try:
-            if path.suffix == ".npz":
-                self._save_npz(path)
-                return
-            write_square(path / "distances.csv", self.to_pandas())
-            write_square(path / "standard_errors.csv", self._frame(self.standard_errors))
-            states = self.states()
-            write_square(path / "states.csv", states.to_pandas())
-            mask = self._frame((~states.are(APART)).astype(np.float64))
-            write_square(path / "indistinguishable.csv", mask)
-            self._save_npz(path / NPZ)
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be written ({error}); make room or choose another folder"
-            ) from None
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if self.differs is not None:
+            arrays["differs"] = self.differs
+        if Path(path).suffix == ".npz":
+            write_npz(Path(path), self.labels, arrays, self.metadata)
+            return
+        states = self.states()
+        tables = {
+            "distances": self.to_pandas(),
+            "standard_errors": self._frame(self.standard_errors),
+            "states": states.to_pandas(),
+            "indistinguishable": self._frame((~states.are(APART)).astype(np.float64)),
+        }
+        write_folder(Path(path), tables, self.labels, arrays, self.metadata)
 
     @staticmethod
     def load(path: str | Path) -> DistanceMatrix:
@@ -230,23 +222,7 @@ class DistanceMatrix:
         InputError
             If it is missing, truncated or something else.
         """
-        path = Path(path)
-        path = path / NPZ if path.is_dir() else path
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return DistanceMatrix(
-                    labels=tuple(file["labels"].tolist()),
-                    metadata=json.loads(str(file["metadata"])),
-                    differs=file.get("differs"),
-                    # Files of 0.1.0 lack the last two.
-                    **{n: file[n] for n in _ARRAYS if n in file or n in _ARRAYS[:4]},
-                )
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file; give a folder or .npz of distances") from None
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path}: not a whole distance matrix ({error})") from None
+        return DistanceMatrix(**read_npz(Path(path), _ARRAYS[:4], (*_ARRAYS[4:], "differs")))
 
     def heatmap(self, ax: Any = None, path: str | Path | None = None) -> Figure:
         """Draw the matrix in clustered order; write it to `path` (.png, .svg, .pdf) if given."""
@@ -261,15 +237,6 @@ class DistanceMatrix:
         import pandas as pd
 
         return pd.DataFrame(np.array(values), index=list(self.labels), columns=list(self.labels))
-
-    def _save_npz(self, path: Path) -> None:
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        metadata = json.dumps(self.metadata, sort_keys=True)
-        inputs = {"labels": list(self.labels), "metadata": self.metadata}
-        if self.differs is not None:
-            arrays["differs"] = self.differs
-        with publish(path, inputs) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, labels=np.array(self.labels), metadata=np.array(metadata), **arrays)
 
     def _evidence(self) -> Float64Array:
         """One-sided p-values (N, N) of "not above the floor", the floor's error counted."""

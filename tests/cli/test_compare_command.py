@@ -66,17 +66,34 @@ def test_compare_writes_a_page_in_which_probes_are_text(model, probes, tmp_path,
     assert str(tmp_path) not in page
 
 
-def test_the_gate_answers_by_exit_code_and_json(model, probes, tmp_path, run):
+def test_the_gate_answers_by_exit_code_lines_and_json(model, probes, tmp_path, run):
     rounded = f"{model}@quant=int8"
-    code, stdout, stderr = run("gate", model, rounded, "--margin", 0.2, "--probes", probes)
+    file = tmp_path / "gate.json"
+    code, stdout, stderr = run(
+        "gate", model, rounded, "--margin", 0.9, "--probes", probes, "--json", file
+    )
     assert code == 0
-    assert json.loads(stdout)["gate"]["equivalent"] is True
-    assert "equivalent: distance" in stderr
-    strict = ("gate", model, rounded, "--margin", 1e-6, "--probes", probes)
-    code, stdout, stderr = run(*strict, "--out", tmp_path / "gate.json")
+    can, first, second, third, verdict = stdout.splitlines()
+    assert [x.split()[0] for x in (first, second, third)] == ["distance", "kl", "disagreement"]
+    assert verdict.startswith("shown to be within the margin: distance")
+    assert can.startswith("10 independent probes cannot show less than 0.7")
+    assert json.loads(file.read_text())["gate"]["equivalent"] is True
+    far = f"{model}@temperature=0.3"
+    code, stdout, stderr = run(
+        "gate", model, far, "--margin", 0.8, "--probes", probes, "--json", "-"
+    )
     assert code == 1
-    assert "not shown to be equivalent" in stderr
-    assert json.loads(stdout) == json.loads((tmp_path / "gate.json").read_text())
+    assert json.loads(stdout)["gate"]["verdict"] == "open"
+    assert stderr.splitlines()[-1].startswith("not shown to be within the margin")
+
+
+def test_a_margin_that_the_probes_cannot_show_is_refused_before_a_model_runs(model, probes, run):
+    code, stdout, stderr = run(
+        "gate", model, f"{model}@quant=int8", "--margin", 0.05, "--probes", probes
+    )
+    assert code == 2 and stdout == ""
+    assert stderr.count("\n") == 1 and "10 independent probes cannot show less than 0.7" in stderr
+    assert "show 0.05" in stderr
 
 
 @pytest.mark.parametrize(
@@ -84,6 +101,8 @@ def test_the_gate_answers_by_exit_code_and_json(model, probes, tmp_path, run):
     [
         ("--margin", "-1"),
         ("--margin", "1", "--metric", "kll"),
+        ("--margin", "1", "--metric", "kl"),
+        ("--margin", "1.5"),
         ("--margin", "1", "--probes", "x.jsonl"),
         (),
     ],

@@ -72,7 +72,8 @@ def failing(monkeypatch, capsys, *arguments):
         main()
     out, errors = capsys.readouterr()
     assert ended.value.code == 2, errors
-    assert out == ""
+    # A gate has said by then what its probes can show.
+    assert out == "" or (arguments[0] == "gate" and "cannot show less than" in out)
     assert errors.startswith("error: ") and errors.count("\n") == 1, errors
     return errors
 
@@ -91,7 +92,7 @@ def test_an_adapter_for_another_base(world, tmp_path, monkeypatch, capsys):
     pytest.importorskip("peft")
     adapter = adapter_for_another_base(tmp_path)
     capsys.readouterr()  # what `transformers` says while it writes
-    for command in (("distance",), ("compare",), ("gate", "--margin", "1")):
+    for command in (("distance",), ("compare",), ("gate", "--margin", "1.2")):
         errors = failing(
             monkeypatch, capsys, command[0], world / "tiny", adapter, *command[1:],
             "--probes", world / "four.jsonl",

@@ -1,0 +1,270 @@
+"""A gate: is the candidate shown to lie within a margin of the reference?
+
+The measures of a probe are bounded: a squared Hellinger distance by 2, a share of positions by 1.
+So the limits of their means need no shape, and a candidate at the margin passes with probability
+alpha at most, rare failures included (`innerproduct.limits.predictable_limit`; Waudby-Smith &
+Ramdas 2024). Where every probe scores one token and stands alone, the share of probes that disagree
+is binomial, and its limit exact (Clopper & Pearson 1934). KL has no bound of its own: whoever wants
+a gate on it names the largest KL that a probe may have. A group of paraphrases is one unit.
+
+A gate shows closeness, never quality: a small distance leaves open in which direction it goes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist.distance.comparison import Comparison, finite
+from behaviordist.errors import InputError, did_you_mean
+from behaviordist.innerproduct.limits import predictable_limit
+
+Float64Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+METRICS = {"distance": "squared", "kl": "kl_forward", "agreement": "agreement"}
+BOUNDS = {"distance": 2.0, "agreement": 1.0}
+VERDICTS = {
+    "within": "shown to be within",
+    "open": "not shown to be within",
+    "beyond": "shown to be beyond",
+}
+MOST_PROBES = 10**7
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The result of an equivalence test.
+
+    Parameters
+    ----------
+    metric
+        "distance", "kl" or "agreement" (then values are shares of disagreement).
+    value
+        The estimate.
+    low, high
+        Its one-sided limits at level 1 - alpha, each.
+    margin, alpha
+        As asked for.
+    verdict
+        "within" where `high` lies below the margin, "beyond" where `low` is above it, else "open".
+    units
+        Independent probes (groups of paraphrases count once).
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    margin: float
+    alpha: float
+    verdict: str
+    units: int
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether the candidate is shown to be within the margin."""
+        return self.verdict == "within"
+
+    def sentence(self) -> str:
+        """Return the decision in one line."""
+        level, name = 100 * (1 - self.alpha), _name(self.metric)
+        side, limit, sign = {
+            "within": ("upper", self.high, "<"),
+            "open": ("upper", self.high, ">="),
+            "beyond": ("lower", self.low, ">"),
+        }[self.verdict]
+        return (
+            f"{VERDICTS[self.verdict]} the margin: {name} {self.value:.4g}, {level:.4g}% {side}"
+            f" limit {limit:.4g} {sign} margin {self.margin:.4g} ({_units(self.units)})"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-able values."""
+        return dict(finite({**asdict(self), "equivalent": self.equivalent}))
+
+
+def gate(
+    comparison: Comparison,
+    margin: float,
+    metric: str = "distance",
+    alpha: float = 0.05,
+    *,
+    bound: float | None = None,
+) -> Gate:
+    """Test whether the candidate is within `margin` of the reference.
+
+    The null hypothesis is that it is not; it is rejected at level `alpha` where the one-sided upper
+    limit lies below the margin (Schuirmann 1987, one of the two one-sided tests: the measures
+    cannot be negative).
+
+    Parameters
+    ----------
+    comparison
+        From `compare`.
+    margin
+        Largest difference that does not matter: a Hellinger distance (0 to sqrt 2), nats a token
+        for `kl` (of the candidate from the reference), or a share of positions for `agreement`
+        (largest share at which the first choice may differ).
+    metric
+        "distance", "kl" or "agreement".
+    alpha
+        Probability of calling a candidate at the margin equivalent, at most.
+    bound
+        For `kl`: the largest mean KL that a probe may have, nats a token. A probe above it leaves
+        the upper limit infinite.
+
+    Raises
+    ------
+    InputError
+        On an unknown metric, a margin or alpha out of range, or `kl` without a bound.
+    """
+    check_gate(margin, metric, alpha, bound=bound)
+    low, high = limits(comparison, metric, alpha, bound)
+    verdict = "within" if high < margin else "beyond" if low > margin else "open"
+    units = len(np.unique(comparison.group))
+    return Gate(metric, value_of(comparison, metric), low, high, margin, alpha, verdict, units)
+
+
+def value_of(comparison: Comparison, metric: str) -> float:
+    """Return a metric's estimate: a distance, nats a token, or the share that disagrees."""
+    value = comparison.overall[METRICS[metric]].value
+    if metric == "distance":
+        return math.sqrt(max(0.0, value))
+    return 1 - value if metric == "agreement" else value
+
+
+def limits(
+    comparison: Comparison, metric: str, alpha: float, bound: float | None = None
+) -> tuple[float, float]:
+    """Return the lower and upper limit of a metric, each at level 1 - alpha.
+
+    (0, inf) for `kl` without a bound; an infinite upper limit where a probe lies above the bound.
+    """
+    bound = BOUNDS.get(metric, bound)
+    if bound is None:
+        return 0.0, math.inf
+    values = comparison.measure(METRICS[metric])
+    values = 1 - values if metric == "agreement" else values
+    if metric == "agreement" and comparison.one_token_each:
+        return _binomial(int(round(float(values.sum()))), len(values), alpha)
+    over = bool(np.any(values > bound * (1 + 1e-9)))
+    units, largest = unit_values(np.clip(values, 0, bound), comparison.group)
+    high = math.inf if over else predictable_limit(units, bound * largest, alpha)
+    low = bound * largest - predictable_limit(bound * largest - units, bound * largest, alpha)
+    root = math.sqrt if metric == "distance" else float
+    return root(max(0.0, low)), root(high)
+
+
+def smallest_margin(
+    group: IntArray, metric: str = "distance", alpha: float = 0.05, bound: float | None = None
+) -> float:
+    """Return the smallest margin that probes can show: that of a candidate equal at all of them.
+
+    Parameters
+    ----------
+    group
+        (n,) group of every probe.
+    metric, alpha, bound
+        As for `gate`.
+    """
+    most = BOUNDS.get(metric, bound)
+    if most is None:
+        return math.inf
+    if metric == "agreement":
+        # What one token a probe could show; more tokens a probe need more probes.
+        return _binomial(0, len(np.unique(group)), alpha)[1]
+    units, largest = unit_values(np.zeros(len(group)), group)
+    limit = predictable_limit(units, most * largest, alpha)
+    return math.sqrt(limit) if metric == "distance" else limit
+
+
+def probes_that_show(
+    margin: float, metric: str = "distance", alpha: float = 0.05, bound: float | None = None
+) -> int:
+    """Return how many independent probes show a margin if the candidate is equal at all of them."""
+    most = BOUNDS.get(metric, bound)
+    if most is None:
+        raise InputError("kl has no bound of its own; name the largest KL of a probe (bound=)")
+    squared = margin**2 if metric == "distance" else margin
+    low, high = 1, 2
+    while predictable_limit(np.zeros(high), most, alpha) >= squared:
+        low, high = high, high * 2
+        if high > MOST_PROBES:
+            raise InputError(f"a margin of {margin:g} takes more than {MOST_PROBES:,} probes")
+    while high - low > 1:
+        middle = (low + high) // 2
+        shows = predictable_limit(np.zeros(middle), most, alpha) < squared
+        low, high = (low, middle) if shows else (middle, high)
+    return high
+
+
+def check_gate(margin: float, metric: str, alpha: float, *, bound: float | None = None) -> None:
+    """Refuse a test that means nothing, before any model is run; see `gate`."""
+    if metric not in METRICS:
+        raise InputError(f"unknown metric '{metric}'; {did_you_mean(metric, METRICS)}")
+    if not 0 < margin < math.inf:
+        raise InputError(f"the margin must be above 0, not {margin}")
+    if not 0 < alpha < 0.5:
+        raise InputError(f"alpha must lie between 0 and 0.5, not {alpha}")
+    if metric == "kl" and bound is None:
+        raise InputError(
+            "KL has no largest value, so that no number of probes limits its mean; name the largest"
+            " that a probe may have (--bound NATS), or use the metric distance"
+        )
+    if bound is not None and not 0 < bound < math.inf:
+        raise InputError(f"the bound must be above 0, not {bound}")
+    most = {"distance": math.sqrt(2), "agreement": 1.0, "kl": bound}[metric]
+    if most is not None and margin >= most:
+        raise InputError(f"no {_name(metric)} is above {most:.4g}: a margin of {margin:g} is none")
+
+
+def check_probes(
+    group: IntArray, margin: float, metric: str, alpha: float, bound: float | None = None
+) -> str:
+    """Say, before any model is run, what the probes can show; refuse a margin below it.
+
+    Raises
+    ------
+    InputError
+        With the number of probes that would do.
+    """
+    smallest, units = smallest_margin(group, metric, alpha, bound), len(np.unique(group))
+    can = f"{_units(units)} cannot show less than {smallest:.2g}"
+    if smallest < margin:
+        return f"{can} ({_name(metric)}, {100 * (1 - alpha):g}% limit, no difference at any)"
+    enough = probes_that_show(margin, metric, alpha, bound)
+    raise InputError(
+        f"margin {margin:g}: {can}, even if they never differ; {enough:,} show {margin:g}"
+    )
+
+
+def unit_values(values: Float64Array, group: IntArray) -> tuple[Float64Array, float]:
+    """Return one value a group, whose mean is the mean over probes, and the largest weight of one.
+
+    A group of n_g probes has its mean times n_g over the mean size: bounded by that weight.
+    """
+    _, member = np.unique(group, return_inverse=True)
+    size = np.bincount(member)
+    return np.bincount(member, weights=values) / size.mean(), float(size.max() / size.mean())
+
+
+def _binomial(failures: int, n: int, alpha: float) -> tuple[float, float]:
+    """Clopper-Pearson limits of a share, one-sided each."""
+    from scipy.stats import beta
+
+    low = 0.0 if failures == 0 else float(beta.ppf(alpha, failures, n - failures + 1))
+    high = 1.0 if failures == n else float(beta.ppf(1 - alpha, failures + 1, n - failures))
+    return low, high
+
+
+def _name(metric: str) -> str:
+    return {"distance": "distance", "kl": "KL", "agreement": "disagreement"}[metric]
+
+
+def _units(count: int) -> str:
+    return f"{count:,} independent probe{'' if count == 1 else 's'}"

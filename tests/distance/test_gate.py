@@ -1,0 +1,122 @@
+"""The gate: whoever stands at the margin passes one time in twenty at most, whatever the shape."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from behaviordist.distance import Comparison, compare, gate
+from behaviordist.distance.comparison import MEASURES, estimate
+from behaviordist.distance.gate import check_probes, limits, probes_that_show, smallest_margin
+from behaviordist.errors import InputError
+from tests.distance.worlds import behavior, probe_set
+
+
+def comparison(values, group=None, positions=2, **measures):
+    """A comparison with the given squared distances; other measures by name."""
+    values = np.asarray(values, dtype=float)
+    group = np.arange(len(values)) if group is None else np.asarray(group)
+    table = np.column_stack([measures.get(name, values) for name in MEASURES])
+    overall = {name: estimate(table[:, k], group) for k, name in enumerate(MEASURES)}
+    n = len(values)
+    return Comparison("a", "b", "p", n, n * positions, overall, {}, {}, (), table, group)
+
+
+WORLDS = {
+    "exponential": lambda rng, n: rng.exponential(1.0, n),
+    "lognormal 1": lambda rng, n: rng.lognormal(-0.5, 1.0, n),
+    "lognormal 2": lambda rng, n: rng.lognormal(-2.0, 2.0, n),
+    "1 % fail": lambda rng, n: 100.0 * (rng.random(n) < 0.01),
+    "2 % fail": lambda rng, n: 50.0 * (rng.random(n) < 0.02),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_at_the_margin_it_opens_at_most_as_often_as_alpha_says(name):
+    rng, n = np.random.default_rng(0), 300
+    scale = 2 * smallest_margin(np.arange(n)) ** 2
+    draw = lambda size: np.minimum(scale * WORLDS[name](rng, size), 2.0)  # noqa: E731
+    margin = np.sqrt(draw(4_000_000).mean())
+    opened = sum(gate(comparison(draw(n)), margin).equivalent for _ in range(600))
+    assert binomtest(opened, 600, 0.05, alternative="greater").pvalue > 1e-3
+
+
+def test_a_candidate_well_within_passes_and_one_well_beyond_is_shown_to_be():
+    rng = np.random.default_rng(1)
+    close, far = (np.minimum(rng.exponential(m, 400), 2.0) for m in (0.004, 0.3))
+    assert gate(comparison(close), 0.2).verdict == "within"
+    beyond = gate(comparison(far), 0.2)
+    assert beyond.verdict == "beyond" and beyond.low > 0.2
+    assert "shown to be beyond the margin" in beyond.sentence()
+    assert gate(comparison(close[:20]), 0.2).verdict == "open"
+
+
+def test_what_probes_can_show_is_what_they_show_when_nothing_differs():
+    for n in (40, 260):
+        smallest = smallest_margin(np.arange(n))
+        assert gate(comparison(np.zeros(n)), smallest * 1.001).equivalent
+        assert not gate(comparison(np.zeros(n)), smallest * 0.999).equivalent
+        assert abs(probes_that_show(smallest * 1.001) - n) <= 1
+    assert smallest_margin(np.arange(260)) == pytest.approx(0.157, abs=0.001)
+    with pytest.raises(
+        InputError, match=r"260 independent probes cannot show less than 0\.16.*2,5"
+    ):
+        check_probes(np.arange(260), 0.05, "distance", 0.05)
+    assert "cannot show less than 0.16" in check_probes(np.arange(260), 0.2, "distance", 0.05)
+
+
+def test_a_share_of_one_token_probes_has_its_exact_limit():
+    """statsmodels and SciPy have Clopper and Pearson's."""
+    agrees = np.ones(50)
+    agrees[:2] = 0
+    made = comparison(np.zeros(50), positions=1, agreement=agrees)
+    low, high = limits(made, "agreement", 0.05)
+    exact = binomtest(2, 50).proportion_ci(0.9, "exact")
+    assert (low, high) == (pytest.approx(exact.low), pytest.approx(exact.high))
+    none = limits(comparison(np.zeros(2), positions=1, agreement=np.ones(2)), "agreement", 0.05)
+    assert none[1] == pytest.approx(1 - 0.05**0.5)  # two agreeing probes prove next to nothing
+
+
+def test_kl_needs_a_bound_and_a_probe_above_it_opens_nothing():
+    values = np.full(200, 0.01)
+    with pytest.raises(InputError, match="--bound"):
+        gate(comparison(values), 0.5, "kl")
+    assert gate(comparison(values), 0.5, "kl", bound=5.0).equivalent
+    values[3] = 7.0
+    assert gate(comparison(values), 0.5, "kl", bound=5.0).verdict == "open"
+    assert limits(comparison(values), "kl", 0.05) == (0.0, np.inf)
+
+
+def test_paraphrases_are_one_unit():
+    group = np.repeat(np.arange(10), 20)
+    assert smallest_margin(group) == pytest.approx(smallest_margin(np.arange(10)))
+    uneven = np.r_[np.zeros(100, dtype=int), np.arange(1, 101)]
+    assert smallest_margin(uneven) > smallest_margin(np.arange(101))
+    tied = gate(comparison(np.full(200, 0.01), group), 0.5)
+    assert tied.units == 10 and tied.high > gate(comparison(np.full(200, 0.01)), 0.5).high
+
+
+def test_through_real_behaviors():
+    rng = np.random.default_rng(2)
+    base = rng.normal(size=(300, 6))
+    near = behavior("near", base + 0.01 * rng.normal(size=base.shape))
+    found = compare(behavior("base", base), near, probe_set(300))
+    assert gate(found, 0.2).equivalent
+    assert gate(found, 0.2).value == pytest.approx(np.sqrt(found.values[:, 0].mean()))
+    assert "values" not in found.to_json()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"margin": 0}, "margin must be above 0"),
+        ({"margin": 1, "metric": "distanse"}, "did you mean 'distance'"),
+        ({"margin": 1, "alpha": 0.7}, "alpha must lie"),
+        ({"margin": 1.5}, r"no distance is above 1\.414"),
+        ({"margin": 0.1, "metric": "kl", "bound": -1.0}, "bound must be above 0"),
+    ],
+)
+def test_gates_that_make_no_sense(arguments, words):
+    with pytest.raises(InputError, match=words):
+        gate(comparison(np.ones(3)), **arguments)
