@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from behaviordist.hypothesis.permutation.ranks import FloatArray, IntArray
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, IntArray
 from behaviordist.hypothesis.statistics.pair_noise import PairNoise
+
+AS_IT_IS = PairNoise(excess=0.0, floor=1.0)
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,45 @@ class Jackknife:
     unit: IntArray
     side: IntArray
 
-    def variance(self, without: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return variance and degrees of freedom (K,) from values (K, B) without each unit."""
-        influence = np.zeros((len(without), int(self.unit.max()) + 1))
-        parts, squares = np.zeros(len(without)), np.zeros(len(without))
-        for side in np.unique(self.side):
-            left = self.side == side
-            n = int(left.sum())
-            if n < 2:
-                return np.full(len(without), np.nan), np.full(len(without), np.nan)
-            centred = without[:, left] - without[:, left].mean(axis=1, keepdims=True)
-            scaled = np.sqrt((n - 1) / n) * centred
-            influence[:, self.unit[left]] += scaled
-            part = (scaled**2).sum(axis=1)
-            parts, squares = parts + part, squares + part**2 / (n - 1)
-        fewest = min(int((self.side == side).sum()) - 1 for side in np.unique(self.side))
-        freedom = np.divide(parts**2, squares, out=np.full(len(parts), fewest, dtype=np.float64),
-                            where=squares > 0)  # fmt: skip
-        return (influence**2).sum(axis=1), freedom
+    @property
+    def sides(self) -> list[BoolArray]:
+        """(B,) For each sample, which of the values without a unit are its own."""
+        return [self.side == side for side in np.unique(self.side)]
+
+    def variance(
+        self, without: FloatArray, noise: FloatArray | float = 0.0, counted: PairNoise = AS_IT_IS
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return variance and degrees of freedom (K,), NaN where a side has a single unit.
+
+        Parameters
+        ----------
+        without
+            (K, B) values without each unit.
+        noise
+            (K,) variance P that the noise of single pairs gives the statistic; 0 does not correct.
+        counted
+            How the jackknife counts that noise where a unit is left out of both sides at once.
+
+        Notes
+        -----
+        Of two samples, ``V = V_S + V_T`` holds P twice and each part holds it once: the variance
+        is ``max(V - P, V_S, V_T)``, and its degrees of freedom are
+        ``max(V - P, V_S, V_T)^2 / (V_S^2 / (S - 1) + V_T^2 / (T - 1))``, at least the smaller.
+        """
+        parts = [self._influence(without, left) for left in self.sides]
+        freedom = np.array([int(left.sum()) - 1 for left in self.sides], dtype=np.float64)
+        if freedom.min() < 1:
+            return np.full(len(without), np.nan), np.full(len(without), np.nan)
+        variance = (np.sum(parts, axis=0) ** 2).sum(axis=1)
+        if len(parts) == 1:
+            corrected = np.maximum(variance - counted.excess * noise, counted.floor * variance)
+            return corrected, np.full(len(without), freedom[0])
+        each = np.stack([(part**2).sum(axis=1) for part in parts])
+        corrected = np.maximum(variance - noise, each.max(axis=0))
+        share = each / np.maximum(corrected, np.finfo(float).tiny)
+        spent = (share**2 / freedom[:, None]).sum(axis=0)
+        pooled = np.clip(1 / np.maximum(spent, 1e-12), freedom.min(), freedom.sum())
+        return corrected, pooled
 
     def half_width(
         self,
@@ -63,22 +86,18 @@ class Jackknife:
         counted: PairNoise,
         level: float = 0.95,
     ) -> FloatArray:
-        """Half width (K,) of Student's t interval, corrected for the noise of single pairs.
+        """Half width (K,) of Student's t interval; arguments as of `variance`."""
+        variance, freedom = self.variance(without, noise, counted)
+        return np.asarray(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
 
-        Parameters
-        ----------
-        without
-            (K, B) values without each unit.
-        noise
-            (K,) variance that the noise of single pairs gives the statistic; 0 does not correct.
-        counted
-            How the jackknife counts that noise.
-        level
-            Coverage.
-        """
-        variance, freedom = self.variance(without)
-        corrected = np.maximum(variance - counted.excess * noise, counted.floor * variance)
-        return np.asarray(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(corrected))
+    def _influence(self, without: FloatArray, left: BoolArray) -> FloatArray:
+        """(K, U) Deviations whose squares sum to the jackknife's variance over one sample."""
+        influence = np.zeros((len(without), int(self.unit.max()) + 1))
+        values = without[:, left]
+        n = values.shape[1]
+        centred = values - values.mean(axis=1, keepdims=True)
+        influence[:, self.unit[left]] = np.sqrt((n - 1) / n) * centred
+        return influence
 
 
 def jackknife_of(

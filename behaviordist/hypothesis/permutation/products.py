@@ -8,6 +8,9 @@ from behaviordist.hypothesis.permutation.batches import batched
 from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.hypothesis.permutation.relabelling import Relabelling
 
+WIDE = 200_000
+"""Cells of a matrix that no longer lies in fast memory."""
+
 
 def products(features: FloatArray, moved: FloatArray, relabelling: Relabelling) -> FloatArray:
     """Return ``sum_st features[k, s, t] * moved[rows[b, s], columns[b, t]]`` as (K, B).
@@ -22,6 +25,10 @@ def products(features: FloatArray, moved: FloatArray, relabelling: Relabelling) 
         B relabellings.
     """
     flat = features.reshape(len(features), -1)
+    if moved.size > WIDE:
+        return batched(
+            len(relabelling), moved.size, lambda part: _wide(flat, moved, relabelling, part)
+        )
 
     def compute(part: slice) -> FloatArray:
         rows, columns = relabelling.rows[part], relabelling.columns[part]
@@ -29,3 +36,12 @@ def products(features: FloatArray, moved: FloatArray, relabelling: Relabelling) 
         return np.asarray(flat @ moved.ravel().take(cells.reshape(len(cells), -1)).T)
 
     return batched(len(relabelling), moved.size, compute)
+
+
+def _wide(flat: FloatArray, moved: FloatArray, relabelling: Relabelling, part: slice) -> FloatArray:
+    """The same for matrices beyond the cache: whole rows are moved first, then columns in them."""
+    values = [
+        flat @ moved.take(rows, axis=0).take(columns, axis=1).ravel()
+        for rows, columns in zip(relabelling.rows[part], relabelling.columns[part], strict=True)
+    ]
+    return np.stack(values, axis=1)

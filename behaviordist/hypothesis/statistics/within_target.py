@@ -31,6 +31,7 @@ from behaviordist.hypothesis.statistics.nearest_first import (
     nearest_first,
 )
 from behaviordist.hypothesis.statistics.pair_noise import SMOOTH, PairNoise
+from behaviordist.hypothesis.statistics.without_source import spearman_without
 
 MIN_SOURCES = 3
 
@@ -105,14 +106,7 @@ class WithinTarget:
         def compute(part: slice) -> FloatArray:
             return self.measure(order, table.without(order, keep[part], targets[part])).T
 
-        without = batched(len(keep), pair.size, compute).T
-        count = pair.sum(axis=0)
-        # One source fewer must still be enough to rank.
-        used = pair & (count > MIN_SOURCES)
-        mean = ratio(np.where(used, without, 0.0).sum(axis=0), count.astype(np.float64))
-        scale = np.sqrt(ratio(count - 1.0, count.astype(np.float64)))
-        deviation = np.where(used, mean - without, 0.0)
-        return np.asarray(scale * deviation / max(int((count >= MIN_SOURCES).sum()), 1))
+        return _effects(batched(len(keep), pair.size, compute).T, pair)
 
     def _mean(self, order: NearestFirst, sample: Sample) -> FloatArray:
         counts = sample.valid.sum(axis=-1) >= MIN_SOURCES
@@ -149,12 +143,24 @@ class WithinTargetSpearman:
     def kept(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
     ) -> FloatArray:
-        """Return the statistic (K, B) of samples that keep only some `rows` and `columns` (0/1)."""
-        return self._columns().kept(predictors, cost, rows, columns)
+        """Return the statistic (K, B) of samples that keep only some `rows` and `columns` (0/1).
+
+        Samples that lack one source at most need no ranking of their own.
+        """
+        if ((rows == 0).sum(axis=1) > 1).any():
+            return self._columns().kept(predictors, cost, rows, columns)
+        lacking = np.where((rows == 0).any(axis=1), rows.argmin(axis=1), -1)
+        return np.stack([_kept_but_one(p, cost, lacking, columns > 0) for p in predictors])
 
     def pair_effects(self, predictors: FloatArray, cost: FloatArray) -> FloatArray:
         """Return (K, S, T) deviations of a target's rho without each of its sources."""
-        return self._columns().pair_effects(predictors, cost)
+        pairs = [np.isfinite(p) & np.isfinite(cost) for p in predictors]
+        return np.stack(
+            [
+                _effects(spearman_without(p, cost), pair)
+                for p, pair in zip(predictors, pairs, strict=True)
+            ]
+        )
 
     def resampled(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
@@ -178,6 +184,30 @@ class WithinTargetSpearman:
 
     def _columns(self) -> WithinTarget:
         return WithinTarget(self.name, measures.spearman)
+
+
+def _effects(without: FloatArray, pair: BoolArray) -> FloatArray:
+    """(S, T) What each pair adds to the mean over targets, from columns without each source."""
+    count = pair.sum(axis=0)
+    # One source fewer must still be enough to rank.
+    used = pair & (count > MIN_SOURCES)
+    mean = ratio(np.where(used, without, 0.0).sum(axis=0), count.astype(np.float64))
+    scale = np.sqrt(ratio(count - 1.0, count.astype(np.float64)))
+    deviation = np.where(used, mean - without, 0.0)
+    return np.asarray(scale * deviation / max(int((count >= MIN_SOURCES).sum()), 1))
+
+
+def _kept_but_one(
+    predictor: FloatArray, cost: FloatArray, lacking: IntArray, columns: BoolArray
+) -> FloatArray:
+    """(B,) Mean over the `columns` (B, T) that are kept, without source `lacking` (B,); -1: all."""
+    pair = np.isfinite(predictor) & np.isfinite(cost)
+    # A last row for nobody: no source is of that number, so it holds the columns as they are.
+    nobody = np.full((1, cost.shape[1]), np.nan)
+    rho = spearman_without(np.vstack([predictor, nobody]), np.vstack([cost, nobody]))[lacking]
+    count = pair.sum(axis=0) - np.vstack([pair, np.zeros_like(pair[:1])])[lacking]
+    counts = columns & (count >= MIN_SOURCES)
+    return ratio(np.where(counts, rho, 0.0).sum(axis=1), counts.sum(axis=1), np.nan)
 
 
 def weighted_spearman(x: FloatArray, y: FloatArray, weights: FloatArray) -> FloatArray:
