@@ -174,13 +174,16 @@ def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavi
     from behaviordist.lab.grammar import TOKEN_IDS
 
     config = read_config(folder)
-    digest = checkpoint_digest(folder, weight_files(folder))
+    digest, identity = (
+        checkpoint_digest(folder, weight_files(folder)),
+        settings.computed_in("float32"),
+    )
     return LabBehavior(
         folder=folder,
         label=label,
         settings=settings,
-        identity=digest_of([digest, settings.canonical]),
-        forward_key=digest_of([digest, settings.forward.canonical]),
+        identity=digest_of([digest, identity.canonical]),
+        forward_key=digest_of([digest, identity.forward.canonical]),
         vocabulary=digest_of(TOKEN_IDS),
         vocabulary_size=int(config["vocab_size"]),
         window=int(config["max_position_embeddings"]),
@@ -190,7 +193,7 @@ def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavi
 def runs_in_lab(settings: InferenceSettings) -> bool:
     """Whether the JAX model can compute this: all but other kernels, types and penalties."""
     simulated = settings.quant is None or settings.quant in rounding.LEVELS
-    return simulated and settings.dtype == "float32" and settings.repetition_penalty == 1
+    return simulated and settings.dtype in ("auto", "float32") and settings.repetition_penalty == 1
 
 
 def speaks_lab(behavior: Behavior) -> bool:
