@@ -15,12 +15,11 @@ from behaviordist.behaviors.behavior import Behavior, LogProbBlock, with_setting
 from behaviordist.behaviors.checkpoint_files import (
     checkpoint_digest,
     read_config,
-    read_json_object,
-    weight_files,
 )
 from behaviordist.behaviors.encoding import EncodedProbe, Encoder, make_batch
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.behaviors.thinking import marginalise
+from behaviordist.behaviors.weight_files import read_json_object, weight_files
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of

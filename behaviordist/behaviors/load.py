@@ -11,10 +11,10 @@ from typing import Any
 from behaviordist.behaviors.adapters import CONFIG, base_of, is_adapter
 from behaviordist.behaviors.array_files import READERS, load_arrays
 from behaviordist.behaviors.behavior import Behavior
-from behaviordist.behaviors.checkpoint_files import read_json_object
 from behaviordist.behaviors.http_backend import load_http
 from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab, runs_in_lab
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
+from behaviordist.behaviors.weight_files import read_json_object
 from behaviordist.errors import InputError
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

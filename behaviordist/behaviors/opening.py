@@ -15,8 +15,8 @@ from typing import Any
 from behaviordist.behaviors.checkpoint_files import (
     CheckpointFiles,
     refuse_remote_code,
-    tensors_of,
 )
+from behaviordist.behaviors.weight_files import tensors_of
 from behaviordist.errors import InputError
 
 TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16", "F64": "float32"}

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.behaviors.chat_templates import ChatTemplate
-from behaviordist.behaviors.checkpoint_files import CheckpointFiles, read_json_object
+from behaviordist.behaviors.checkpoint_files import CheckpointFiles
+from behaviordist.behaviors.weight_files import read_json_object
 from behaviordist.errors import InputError
 
 # Texts on which two readings of one tokenizer part, where they do.
