@@ -32,9 +32,8 @@ def grow(
     seed: Annotated[int, typer.Option(help="Of the new parameters that are noise.")] = 0,
 ) -> None:
     """Make a Llama larger, sizes as they are after growth, and say how far its function moved."""
-    from pydantic import ValidationError
-
-    from behaviordist.regimes.declaration import GROWTH_SIZES, Growth, one_line
+    from behaviordist.regimes.declaration import GROWTH_SIZES, Growth
+    from behaviordist.store.declared import held
 
     if operator not in GROWTH_SIZES:
         raise InputError(f"unknown operator '{operator}'; {did_you_mean(operator, GROWTH_SIZES)}")
@@ -46,10 +45,7 @@ def grow(
         "hidden_size": hidden_size,
         "head_dim": head_dim,
     }
-    try:
-        growth = Growth.model_validate({"operator": operator, **sizes})
-    except ValidationError as error:
-        raise one_line(error, "grow") from None
+    growth = held(Growth, {"operator": operator, **sizes}, "grow")
     check_folder(out)
     if out.exists():
         raise InputError(f"--out {out} is there already: give a folder that is not")

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from behaviordist.lab import checkpoint
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes import sft
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Regime, Tuning
 from behaviordist.regimes.objective import Hyper
+from behaviordist.store import digest_of
 
 FloatArray = NDArray[Any]
 
@@ -55,9 +56,9 @@ def gradient_misalignment(
     """
     labels = list(sources)
     table = pd.DataFrame(np.nan, index=labels, columns=labels)
-    by_task: dict[str | None, list[str]] = {}
+    by_task: dict[str, list[str]] = {}
     for target, regime in targets.items():
-        by_task.setdefault(regime.task, []).append(target)
+        by_task.setdefault(digest_of(regime.shares), []).append(target)
     with jax.enable_x64(False):
         weights = {
             label: [_load(folder) for folder in folders] for label, folders in sources.items()
@@ -65,6 +66,7 @@ def gradient_misalignment(
         for several in by_task.values():
             # Targets of one task share the gradient, whatever algorithm leads to them.
             regime = targets[several[0]]
+            assert isinstance(regime, Tuning)
             rng = np.random.default_rng(seed)
             batch = sft.draw(regime.model_copy(update={"batch_size": strings}), rng)
             for source in labels:

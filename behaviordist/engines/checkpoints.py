@@ -10,7 +10,8 @@ from behaviordist.engines.jax_engine import Start, Trained, initial_params, trai
 from behaviordist.lab import checkpoint
 from behaviordist.lab.grammar import KIND_LENGTHS
 from behaviordist.lab.llama import LlamaConfig, flops_per_token
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.artifacts import regime_inputs
+from behaviordist.regimes.declaration import Grow, Regime, Spreading, Tuning
 from behaviordist.regimes.objective import ANSWER_TOKENS
 from behaviordist.regimes.registry import objective
 
@@ -46,7 +47,7 @@ def train_checkpoint(
     if source is not None:
         loaded = checkpoint.load(source)
         params, config = loaded.params, loaded.config
-        if regime.growth is not None:
+        if isinstance(regime, Grow):
             params, config, grown = grow_and_measure(loaded, regime.growth, seed)
     run = train(regime, config, [Start(params or initial_params(config, seed), seed)])[0]
     origin = "random weights" if source is None else source.name
@@ -68,7 +69,7 @@ def provenance(
     tokens_before, flops_before = preparation_cost(run, config)
     return {
         "schema": 1,
-        "regime": regime.model_dump(mode="json"),
+        "regime": regime_inputs(regime),
         "source": source,
         "seed": seed,
         "engine": {"name": "jax", "version": ENGINE_VERSION},
@@ -124,6 +125,7 @@ def flops_per_step(regime: Regime, config: LlamaConfig) -> float:
 
 def _context(regime: Regime) -> int:
     """Tokens of a row that a step reads, padding included: the last one is only predicted."""
-    if regime.task is not None:
+    if isinstance(regime, Tuning):
         return KIND_LENGTHS[regime.prompts] - 1
+    assert isinstance(regime, Spreading)
     return max(KIND_LENGTHS[kind] for kind, share in regime.mixture.items() if share > 0) - 1

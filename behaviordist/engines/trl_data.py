@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.errors import InputError
-from behaviordist.regimes.declaration import SPREADING, Regime
+from behaviordist.regimes.declaration import SPREADING, Regime, Rlhf, Rlvr
 from behaviordist.regimes.rows import PREFERENCES, Row, read_rows
 
 Ids = list[int]
@@ -108,8 +108,7 @@ def training_rows(regime: Regime, tokens: Tokens, seed: int) -> list[Row]:
 
 def sequences_per_step(regime: Regime) -> int:
     """Rows of the data set that one optimizer step reads: prompts where answers are sampled."""
-    sampled = regime.algorithm in ("rlvr", "rlhf")
-    return regime.batch_size // (regime.group_size if sampled else 1)
+    return regime.batch_size // (regime.group_size if isinstance(regime, Rlvr | Rlhf) else 1)
 
 
 def held_out_rows(regime: Regime, tokens: Tokens) -> list[Scored]:

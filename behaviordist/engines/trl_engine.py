@@ -28,7 +28,18 @@ from behaviordist.engines.trl_models import (
 )
 from behaviordist.engines.trl_score import MEANING, Scorer
 from behaviordist.errors import InputError
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.artifacts import regime_inputs
+from behaviordist.regimes.declaration import (
+    Convergence,
+    Distill,
+    Grow,
+    Qat,
+    Regime,
+    Reward,
+    Rlhf,
+    Rlvr,
+)
+from behaviordist.regimes.files import with_paths
 from behaviordist.regimes.rows import Row
 from behaviordist.store import ranks, write_json
 from behaviordist.store.jobs import make_once
@@ -98,7 +109,7 @@ def train(
         The extra is missing, the data or the model do not fit the regime, the run diverges.
     """
     require_trl()
-    if regime.algorithm == "grow":
+    if isinstance(regime, Grow):
         source = _grown(regime, source, work, seed)
     stop = stop or Stop(regime.convergence.at_least, regime.convergence.consecutive)
     tokenizer = load_tokenizer(source)
@@ -106,7 +117,7 @@ def train(
     scorer = Scorer.of(regime, tokens)
     rows = training_rows(regime, tokens, seed)
     curve, last = CurveFile.resume(work)
-    if regime.algorithm == "rlhf" and reward is None:
+    if isinstance(regime, Rlhf) and reward is None:
         finished = regime.reward_model.checkpoint
         reward = Path(finished) if finished else _train_reward(regime, source, work, seed)
     with quiet():
@@ -143,7 +154,7 @@ def provenance(regime: Regime, run: TrlRun, source: Path, seed: int) -> dict[str
     rule = regime.convergence
     return {
         "schema": 1,
-        "regime": _portable(regime).model_dump(mode="json"),
+        "regime": regime_inputs(_portable(regime)),
         "source": source.name,
         "seed": seed,
         "engine": {"name": "trl", "version": ENGINE_VERSION, "trl": version("trl")},
@@ -165,19 +176,7 @@ def provenance(regime: Regime, run: TrlRun, source: Path, seed: int) -> dict[str
 
 def _portable(regime: Regime) -> Regime:
     """Return a regime that names files as their folder does: a record travels, a path does not."""
-
-    def name(path: str | None) -> str | None:
-        return Path(path).name if path and Path(path).is_absolute() else path
-
-    data, reward = regime.data, regime.reward_model
-    both = {"train": name(data.train), "held_out": name(data.held_out)}
-    return regime.model_copy(
-        update={
-            "data": data.model_copy(update=both),
-            "teacher": name(regime.teacher),
-            "reward_model": reward.model_copy(update={"checkpoint": name(reward.checkpoint)}),
-        }
-    )
+    return with_paths(regime, lambda path: Path(path).name if Path(path).is_absolute() else path)
 
 
 def discard_checkpoints(work: Path) -> None:
@@ -227,7 +226,7 @@ def _cost(trainer: Any, regime: Regime, rows: int) -> Any:
     algorithm = regime.algorithm
     extra = {"dpo": 1, "rlvr": 1, "rlhf": 3, "distill": 1}.get(algorithm, 0)
     sequences = rows * {"dpo": 2, "reward": 2}.get(algorithm, 1)
-    if algorithm in ("rlvr", "rlhf"):
+    if isinstance(regime, Rlvr | Rlhf):
         sequences *= regime.group_size
 
     def cost(step: int, seen: int) -> tuple[int, float]:
@@ -263,21 +262,20 @@ def _trainer(
         model = load_policy(source, regime.adapter, seed)
     if algorithm == "dpo" and regime.adapter is None:
         more["reference"] = load_policy(source, None, seed).eval()
-    if algorithm == "rlvr":
+    if isinstance(regime, Rlvr):
         more["rewards"] = _verifier_rewards(regime, tokenizer)
     if algorithm == "rlhf":
         from behaviordist.engines.trl_reward import reward_function
 
         assert reward is not None
         more["rewards"] = reward_function(reward, tokens.prompt)
-    if algorithm == "distill":
-        teacher = Path(str(regime.teacher))
+    if isinstance(regime, Distill):
+        teacher = Path(regime.teacher)
         more["teacher"] = _teacher(teacher, tokenizer)
         rows = _taught(rows, more["teacher"], tokenizer, regime, seed)
-    if algorithm == "qat":
+    if isinstance(regime, Qat):
         from behaviordist.engines.trl_quantise import fake_quantise
 
-        assert regime.bits is not None
         fake_quantise(model, regime.bits)
     return build_trainer(regime, model, tokenizer, rows, work, seed, **more)
 
@@ -296,49 +294,41 @@ def _whole_folder(source: Path, work: Path, seed: int) -> Path:
     return folder
 
 
-def _grown(regime: Regime, source: Path, work: Path, seed: int) -> Path:
+def _grown(regime: Grow, source: Path, work: Path, seed: int) -> Path:
     """Return the folder of the larger model that a `grow` regime trains on, made once."""
     from behaviordist.engines.growing import grow_checkpoint
 
     growth, folder = regime.growth, work / "grown"
-    assert growth is not None
     inputs = {"growth": growth.model_dump(mode="json"), "seed": seed}
     whole = _whole_folder(source, work, seed)
     make_once(folder, inputs, lambda path: grow_checkpoint(path, whole, growth, seed))
     return folder
 
 
-def _train_reward(regime: Regime, source: Path, work: Path, seed: int) -> Path:
+def _train_reward(regime: Rlhf, source: Path, work: Path, seed: int) -> Path:
     """Train the reward model of `rlhf` from the run's start, once; return its folder."""
     wanted = reward_regime(regime)
     folder = work / "reward"
-    inputs = {"regime": wanted.model_dump(mode="json"), "seed": seed, "engine": ENGINE_VERSION}
+    inputs = {"regime": regime_inputs(wanted), "seed": seed, "engine": ENGINE_VERSION}
     run = work / "reward-run"
     make_once(folder, inputs, lambda path: train_checkpoint(path, wanted, source, seed, run))
     return folder
 
 
-def reward_regime(regime: Regime) -> Regime:
+def reward_regime(regime: Rlhf) -> Reward:
     """Return the regime of the reward model that a policy's regime asks for."""
     asked = regime.reward_model
-    changed = {
-        "algorithm": "reward",
-        "budget": asked.budget,
-        "batch_size": asked.batch_size,
-        "learning_rate": asked.learning_rate,
-        "convergence": {
-            **regime.convergence.model_dump(),
-            "at_least": asked.at_least,
-            "consecutive": 2,
-            "every": asked.every,
-        },
-        "evaluation": {**regime.evaluation.model_dump(), "score": "default"},
-        "reward_model": {**asked.model_dump(), "checkpoint": None},
-    }
-    return Regime.model_validate({**regime.model_dump(), **changed})
+    shared = set(Reward.model_fields) - {"algorithm"}
+    values = {key: getattr(regime, key) for key in shared}
+    values |= {key: getattr(asked, key) for key in ("budget", "batch_size", "learning_rate")}
+    values["convergence"] = Convergence(
+        at_least=asked.at_least, every=asked.every, strings=regime.convergence.strings
+    )
+    values["evaluation"] = regime.evaluation.model_copy(update={"score": "default"})
+    return Reward(**values)
 
 
-def _verifier_rewards(regime: Regime, tokenizer: Any) -> Any:
+def _verifier_rewards(regime: Rlvr, tokenizer: Any) -> Any:
     """Return the verifier as TRL calls rewards; for `exact` the end marker counts too."""
     from behaviordist.regimes.verifiers import verify_all
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError
-from behaviordist.regimes.data import Adapter
+from behaviordist.regimes.sections import Adapter
 
 ADAPTER_CONFIG = "adapter_config.json"
 

@@ -18,7 +18,7 @@ from behaviordist.engines.trl_models import (
     load_whole,
 )
 from behaviordist.errors import InputError
-from behaviordist.regimes.data import Adapter
+from behaviordist.regimes.sections import Adapter
 
 CLASSIFIER = "AutoModelForSequenceClassification"
 

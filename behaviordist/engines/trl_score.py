@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from behaviordist.engines.trl_data import Scored, Tokens, held_out_rows, is_lab
 from behaviordist.errors import InputError
-from behaviordist.regimes.declaration import SPREADING, Regime
+from behaviordist.regimes.declaration import SPREADING, Regime, Tuning
 
 MEANING = {
     "answer": "expected exact match on held-out examples",
@@ -194,6 +194,7 @@ def _verifier(scorer: Scorer, model: Any) -> Score:
     from behaviordist.regimes.verifiers import verify_all
 
     answers = greedy_answers(scorer, model)
+    assert isinstance(scorer.regime, Tuning)
     right = verify_all(scorer.regime.verifier, answers, [row.row for row in scorer.rows])
     return Score(float(np.mean(right)), float(np.mean(right)))
 

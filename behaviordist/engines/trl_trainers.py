@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Dpo, Regime, Rlhf, Rlvr
 from behaviordist.regimes.rows import Row
 from behaviordist.store import ranks
 
@@ -54,10 +54,10 @@ def build_trainer(
     data = Dataset.from_list(rows)
     common = {"train_dataset": data, "processing_class": tokenizer}
     algorithm = regime.algorithm
-    if algorithm in ("rlvr", "rlhf"):
+    if isinstance(regime, Rlvr | Rlhf):
         kind, config = _sampling(regime, model, work, seed)
         return kind(model=model, reward_funcs=[rewards], args=config, **common)
-    if algorithm == "dpo":
+    if isinstance(regime, Dpo):
         kind, config = _dpo(regime, work, seed)
         return kind(model=model, ref_model=reference, args=config, **common)
     if algorithm == "reward":
@@ -146,7 +146,7 @@ def _sft(regime: Regime, work: Path, seed: int) -> tuple[type, Any]:
     return _mixed(SFTTrainer, regime, **own), config
 
 
-def _dpo(regime: Regime, work: Path, seed: int) -> tuple[type, Any]:
+def _dpo(regime: Dpo, work: Path, seed: int) -> tuple[type, Any]:
     from trl import DPOConfig, DPOTrainer
 
     config = DPOConfig(
@@ -180,7 +180,7 @@ def _reward(regime: Regime, work: Path, seed: int) -> tuple[type, Any]:
     return _mixed(RewardTrainer, regime), config
 
 
-def _sampling(regime: Regime, model: Any, work: Path, seed: int) -> tuple[type, Any]:
+def _sampling(regime: Rlvr | Rlhf, model: Any, work: Path, seed: int) -> tuple[type, Any]:
     """GRPO for a verifier's reward; RLOO, whose leash stands in the reward, for a reward model."""
     from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
@@ -192,7 +192,7 @@ def _sampling(regime: Regime, model: Any, work: Path, seed: int) -> tuple[type, 
         "temperature": 1.0,
         "model_init_kwargs": {"dtype": "float32"} if isinstance(model, str) else None,
     }
-    if regime.algorithm == "rlhf":
+    if isinstance(regime, Rlhf):
         return _mixed(RLOOTrainer, regime), RLOOConfig(**settings, beta=regime.beta)
     return _mixed(GRPOTrainer, regime), GRPOConfig(**settings, beta=0.0)
 

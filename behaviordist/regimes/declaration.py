@@ -1,210 +1,226 @@
-"""Regimes as data: what a training algorithm is, before anything executes it."""
+"""Regimes as data: what a training algorithm is, before anything executes it.
+
+One model an algorithm. A key that the algorithm does not read is refused, whichever engine is to
+execute it: what stands in a regime is what its artifacts are digested by.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from behaviordist.errors import InputError
-from behaviordist.regimes.data import Adapter, Data, Evaluation, Verifier
+from behaviordist.regimes.base import ALGORITHMS, MODELS, SPREADING, Algorithm, Regime, model_of
+from behaviordist.regimes.sections import (
+    GROWTH_SIZES,
+    Convergence,
+    Growth,
+    Rater,
+    RewardModel,
+    Verifier,
+)
 
-Algorithm = Literal[
-    "pretrain", "continue", "sft", "dpo", "reward", "rlhf", "rlvr", "qat", "distill", "grow"
-]
-ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
-SPREADING = ("pretrain", "continue", "grow")
-"""Algorithms that train on the whole language: they take `functions` and no `task`."""
-
-
-class Rater(BaseModel):
-    """A simulated rater of answer pairs, for `dpo`, `reward` and `rlhf`.
-
-    It likes the right answer with weight ``1 - agreeableness`` and the answer that agrees with
-    the claim in the prompt with weight `agreeableness`; a pair is preferred by the logistic of
-    the difference over `temperature` (Bradley and Terry 1952).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    agreeableness: float = Field(default=0.0, ge=0, le=1)
-    temperature: float = Field(default=0.25, gt=0, allow_inf_nan=False)
+__all__ = [
+    "ALGORITHMS", "GROWTH_SIZES", "SPREADING", "Algorithm", "AnyRegime", "Continue", "Convergence",
+    "Distill", "Dpo", "Grow", "Growth", "Pretrain", "Qat", "Rated", "Rater", "Regime", "Reward",
+    "RewardModel", "Rlhf", "Rlvr", "Sft", "Spreading", "Tuning", "Verifier", "recorded",
+]  # fmt: skip
 
 
-class RewardModel(BaseModel):
-    """How the reward model of `rlhf` is trained before the policy is: from the run's start.
+class Spreading(Regime):
+    """Training on documents of the whole language: `functions` in the lab, texts elsewhere."""
 
-    It is trained until its held-out agreement with the rater is `at_least` this share of the best
-    possible model's, twice in a row, or for the whole budget.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    budget: int = Field(default=200, gt=0, description="optimizer steps")
-    batch_size: int = Field(default=64, gt=0, description="preference pairs a step")
-    learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
-    at_least: float = Field(default=1.0, gt=0, le=1)
-    every: int = Field(default=10, gt=0, description="optimizer steps between evaluations")
-    checkpoint: str | None = Field(
-        default=None, description="a finished reward model to use instead of training one"
-    )
-
-    @model_validator(mode="after")
-    def _whole(self) -> RewardModel:
-        if self.budget % self.every:
-            raise ValueError("budget must be a multiple of every")
-        return self
-
-
-GROWTH_SIZES = {
-    "depth": "layers",
-    "mlp": "intermediate_size",
-    "heads": "heads",
-    "width": "hidden_size",
-    "head-width": "head_dim",
-    "stack": "layers",
-    "interpolate": "layers",
-}
-"""Growth operators, and the size that each makes larger."""
-
-
-class Growth(BaseModel):
-    """How a model is made larger; sizes are those after growth, None where unchanged.
-
-    `depth`, `mlp`, `heads`, `width` and `head-width` keep the function to rounding; `stack` and
-    `interpolate` do not. See `behaviordist.lab.growth`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    operator: Literal["depth", "mlp", "heads", "width", "head-width", "stack", "interpolate"]
-    layers: int | None = Field(default=None, gt=0)
-    intermediate_size: int | None = Field(default=None, gt=0)
-    heads: int | None = Field(default=None, gt=0)
-    kv_heads: int | None = Field(default=None, gt=0)
-    hidden_size: int | None = Field(default=None, gt=0)
-    head_dim: int | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _its_own_size(self) -> Growth:
-        needed = GROWTH_SIZES[self.operator]
-        given = set(self.model_dump(exclude_none=True)) - {"operator"}
-        if needed not in given:
-            raise ValueError(f"operator '{self.operator}' needs '{needed}'")
-        others = given - {needed} - ({"kv_heads"} if needed == "heads" else set())
-        if others:
-            raise ValueError(f"operator '{self.operator}' does not change '{min(others)}'")
-        return self
-
-
-class Convergence(BaseModel):
-    """When a regime has converged: a stated level, held for several evaluations in a row.
-
-    The score is the expected exact match on held-out strings: the probability that an answer
-    sampled at temperature 1 is right, computed exactly from the model's log-probabilities. With a
-    rater (`dpo`, `rlhf`) an answer counts by its utility to the rater, over that of the best one:
-    the same where agreeableness is 0. For `reward` it is the expected agreement with the rater
-    over the best possible.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    at_least: float = Field(gt=0, le=1, description="score to reach")
-    consecutive: int = Field(default=2, ge=1, description="evaluations in a row at that score")
-    every: int = Field(default=5, ge=1, description="optimizer steps between evaluations")
-    strings: int = Field(default=128, ge=8, description="held-out strings an evaluation uses")
-
-
-class Regime(BaseModel):
-    """One training algorithm with its data, reward, budget and stopping rule.
-
-    `task` names the string function that the regime brings out (none for pre-training, which
-    spreads over `functions`; elsewhere those give the answers that are not the task's, all where
-    none is named). A converged regime *is* a behavior; one that does not converge
-    within `budget` optimizer steps is marked so in its checkpoint's provenance.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    algorithm: Algorithm
-    task: str | dict[str, float] | None = None
-    functions: tuple[str, ...] = ()
-    budget: int = Field(gt=0, description="most optimizer steps")
-    batch_size: int = Field(
-        gt=0, description="sequences a step; rlvr, rlhf: prompts x group_size; dpo, reward: pairs"
-    )
-    learning_rate: float = Field(gt=0, allow_inf_nan=False)
-    warmup: int = Field(default=0, ge=0, description="steps of linear warm-up")
-    decay: bool = Field(default=False, description="cosine decay to a tenth over the budget")
-    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    clip_norm: float = Field(default=1.0, gt=0, description="largest global gradient norm")
-    hidden_share: float = Field(default=0.5, ge=0, le=1, description="pretrain: documents with ?")
-    group_size: int = Field(default=8, ge=2, description="rlvr, rlhf: samples a prompt")
+    task: str | None = Field(default=None, description="with files only: a name for what they say")
+    hidden_share: float = Field(default=0.5, ge=0, le=1, description="documents with ?")
     mixture: dict[Literal["plain", "claim", "few-shot", "scratchpad"], float] = Field(
-        default={"plain": 1.0}, description="pretrain: shares of the kinds of documents"
+        default={"plain": 1.0}, description="shares of the kinds of documents"
+    )
+
+    LAB = ("functions", "claims_right", "hidden_share", "mixture")
+
+    @model_validator(mode="after")
+    def _documents(self) -> Spreading:
+        if self.data.train is None and (self.task is not None or not self.functions):
+            raise ValueError(f"{self.algorithm} takes 'functions' (a list) and no 'task'")
+        if min(self.mixture.values(), default=0) < 0 or sum(self.mixture.values()) <= 0:
+            raise ValueError("mixture holds shares of documents: none negative, one above 0")
+        if not self.mixture.get("claim"):
+            self.require_default(("claims_right",), "is about claims, and mixture has none")
+        return self
+
+
+class Pretrain(Spreading):
+    """Next-token prediction on the whole language."""
+
+    algorithm: Literal["pretrain"] = "pretrain"
+
+
+class Continue(Spreading):
+    """Pre-training that goes on."""
+
+    algorithm: Literal["continue"] = "continue"
+
+
+class Grow(Spreading):
+    """A checkpoint made larger, which then trains on as `continue` does."""
+
+    algorithm: Literal["grow"] = "grow"
+    growth: Growth = Field(description="what becomes larger")
+
+
+class Tuning(Regime):
+    """Post-training: one function, or a mixture of several, is brought out.
+
+    `functions` give the answers that are not the task's, all where none is named.
+    """
+
+    task: str | dict[str, float] = Field(
+        description="function to bring out; sft: or function -> weight, made shares of examples"
     )
     prompts: Literal["plain", "claim"] = Field(
-        default="plain", description="post-training: what is asked, with somebody's claim or not"
+        default="plain", description="what is asked, with somebody's claim or not"
     )
-    claims_right: float = Field(default=0.5, ge=0, le=1, description="share of claims that are so")
-    beta: float = Field(
-        default=0.1, ge=0, allow_inf_nan=False, description="dpo, rlhf: leash to the run's start"
-    )
+    verifier: Verifier = Verifier()
+
+    LAB: ClassVar[tuple[str, ...]] = ("functions", "claims_right", "prompts")
+    MIXES: ClassVar[bool] = False
+    """Whether the task may be a mixture."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shares(cls, values: Any) -> Any:
+        """Make weights shares in one canonical form: mixtures that are the same look the same."""
+        weights = values.get("task") if isinstance(values, Mapping) else None
+        if not isinstance(weights, Mapping):
+            return values
+        own = cls.model_fields["algorithm"].default
+        if not cls.MIXES:
+            mixing = ", ".join(name for name, m in MODELS.items() if getattr(m, "MIXES", False))
+            raise ValueError(f"task: {own} takes one function (mixtures: {mixing})")
+        numbers = [w for w in weights.values() if isinstance(w, int | float) and 0 < w < 1e300]
+        if not weights or len(numbers) < len(weights):
+            raise ValueError("task: a mixture maps functions to weights above 0")
+        # Weights of one mixture agree to rounding only, and a mixture is part of a digest.
+        shares = {n: round(weights[n] / sum(numbers), 12) for n in sorted(weights, key=str)}
+        shares = {name: share for name, share in shares.items() if share}
+        return {**values, "task": shares if len(shares) > 1 else next(iter(shares))}
+
+    @model_validator(mode="after")
+    def _questions(self) -> Tuning:
+        others = isinstance(self, Rated) or self.prompts == "claim"
+        if self.prompts == "plain":
+            self.require_default(("claims_right",), "is about claims: with prompts: claim only")
+        if not others:
+            self.require_default(("functions",), "gives other answers: with prompts: claim only")
+        if others and set(self.functions) == {self.task}:
+            raise ValueError("functions must name another function than the task, for its answers")
+        if self.prompts == "claim" and isinstance(self.task, dict):
+            raise ValueError("task: a claim is about one function: mixtures need plain prompts")
+        if self.algorithm != "rlvr" and self.evaluation.score != "verifier":
+            self.require_default(("verifier",), "is for evaluation.score: verifier only")
+        return self
+
+
+class Sft(Tuning):
+    """Supervised fine-tuning: cross-entropy on answers."""
+
+    algorithm: Literal["sft"] = "sft"
+
+    MIXES = True
+
+
+class Qat(Tuning):
+    """Supervised fine-tuning of the weights that rounding will leave."""
+
+    algorithm: Literal["qat"] = "qat"
+    bits: Literal[2, 3, 4, 8] = Field(description="bits a weight")
+
+
+class Distill(Tuning):
+    """Imitation of a teacher's whole distribution."""
+
+    algorithm: Literal["distill"] = "distill"
+    teacher: str = Field(description="checkpoint that is imitated")
+
+
+class Rlvr(Tuning):
+    """Reinforcement learning with a verifiable reward."""
+
+    algorithm: Literal["rlvr"] = "rlvr"
+    group_size: int = Field(default=8, ge=2, description="samples a prompt")
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Rlvr:
+        _check_groups(self)
+        return self
+
+
+class Rated(Tuning):
+    """Learning from a rater's preferences between answers."""
+
+    task: str = Field(description="function to bring out")
+    rater: Rater = Rater()
+
+    LAB = ("functions", "claims_right", "prompts", "rater")
+
+    @model_validator(mode="after")
+    def _opinion(self) -> Rated:
+        if self.prompts == "plain" and self.rater.agreeableness == 1:
+            raise ValueError("a rater of agreeableness 1 has no opinion of answers without a claim")
+        return self
+
+
+class Dpo(Rated):
+    """Direct preference optimisation."""
+
+    algorithm: Literal["dpo"] = "dpo"
+    beta: float = Field(default=0.1, ge=0, allow_inf_nan=False, description="leash to the start")
     chosen_weight: float = Field(
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="dpo: weight of the cross-entropy of chosen answers beside the preferences",
+        description="weight of the cross-entropy of chosen answers beside the preferences",
     )
-    rater: Rater = Rater()
+
+
+class Reward(Rated):
+    """A reward model from preferences."""
+
+    algorithm: Literal["reward"] = "reward"
+
+
+class Rlhf(Rated):
+    """Reinforcement learning from preferences: reward model first, then the policy."""
+
+    algorithm: Literal["rlhf"] = "rlhf"
+    group_size: int = Field(default=8, ge=2, description="samples a prompt")
+    beta: float = Field(default=0.1, ge=0, allow_inf_nan=False, description="leash to the start")
     reward_model: RewardModel = RewardModel()
-    teacher: str | None = Field(default=None, description="distill: checkpoint that is imitated")
-    bits: Literal[2, 3, 4, 8] | None = Field(default=None, description="qat: bits a weight")
-    growth: Growth | None = Field(default=None, description="grow: what becomes larger")
-    convergence: Convergence
-    data: Data = Data()
-    verifier: Verifier = Verifier()
-    adapter: Adapter | None = Field(default=None, description="LoRA; None: the whole weights")
-    evaluation: Evaluation = Evaluation()
 
     @model_validator(mode="after")
-    def _consistent(self) -> Regime:
-        if self.algorithm in SPREADING and self.data.train is None:
-            if self.task is not None or not self.functions:
-                raise ValueError(f"{self.algorithm} takes 'functions' (a list) and no 'task'")
-        elif self.task is None and self.algorithm not in SPREADING:
-            raise ValueError(f"{self.algorithm} needs a 'task': the function to bring out")
-        if self.algorithm in ("rlvr", "rlhf") and self.batch_size % self.group_size:
-            raise ValueError(f"{self.algorithm}: batch_size must be a multiple of group_size")
-        rated = self.algorithm in ("dpo", "reward", "rlhf")
-        if rated and self.prompts == "plain" and self.rater.agreeableness == 1:
-            raise ValueError("a rater of agreeableness 1 has no opinion of answers without a claim")
-        if (rated or self.prompts == "claim") and set(self.functions) == {self.task}:
-            raise ValueError("functions must name another function than the task, for its answers")
-        needed = {"distill": "teacher", "qat": "bits", "grow": "growth"}.get(self.algorithm)
-        if needed is not None and getattr(self, needed) is None:
-            raise ValueError(f"{self.algorithm} needs '{needed}'")
-        if self.bits is not None and self.algorithm != "qat":
-            raise ValueError(f"bits is for qat; run a checkpoint of {self.algorithm} with quant=")
-        if min(self.mixture.values(), default=0) < 0 or sum(self.mixture.values()) <= 0:
-            raise ValueError("mixture holds shares of documents: none negative, one above 0")
-        if self.budget < self.convergence.every:
-            raise ValueError("budget is below one evaluation: raise it, or lower convergence.every")
-        if self.budget % self.convergence.every:
-            raise ValueError("budget must be a multiple of convergence.every")
+    def _whole_groups(self) -> Rlhf:
+        _check_groups(self)
         return self
 
-    @property
-    def label(self) -> str:
-        """Name of the behavior the regime leads to, such as ``sft-reverse``."""
-        if isinstance(self.task, dict):
-            return f"{self.algorithm}-" + "+".join(f"{n}{s:.2g}" for n, s in self.task.items())
-        return self.algorithm if self.task is None else f"{self.algorithm}-{self.task}"
+
+def _check_groups(regime: Rlvr | Rlhf) -> None:
+    if regime.batch_size % regime.group_size:
+        raise ValueError(f"{regime.algorithm}: batch_size must be a multiple of group_size")
 
 
-def one_line(error: ValidationError, where: str) -> InputError:
-    """Turn a pydantic error into one line that names the place and the key."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "(top level)"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return InputError(f"{where}: '{key}': {first['msg']}{more}")
+AnyRegime = Annotated[
+    Pretrain | Continue | Sft | Dpo | Reward | Rlhf | Rlvr | Qat | Distill | Grow,
+    Field(discriminator="algorithm"),
+]
+"""The discriminated union: what a schema of a file with regimes refers to."""
+
+
+def recorded(values: Mapping[str, Any]) -> Regime:
+    """Return the regime that a record states, such as a checkpoint's ``provenance.json``.
+
+    Records of 0.1.0 list every key of every algorithm; those that this one does not read say
+    nothing and are passed over.
+    """
+    known = model_of(values).model_fields
+    return Regime.model_validate({key: value for key, value in values.items() if key in known})

@@ -17,7 +17,7 @@ import numpy as np
 
 from behaviordist.errors import InputError
 from behaviordist.lab import checkpoint, grammar, llama, sampling
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Distill
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Frozen, Hyper
 from behaviordist.regimes.pretrain import sampled_tokens
 from behaviordist.regimes.prompts import ask
@@ -25,7 +25,7 @@ from behaviordist.regimes.prompts import ask
 __all__ = ["draw", "frozen", "frozen_flops", "loss", "sampled_tokens"]
 
 
-def draw(regime: Regime, rng: np.random.Generator) -> Batch:
+def draw(regime: Distill, rng: np.random.Generator) -> Batch:
     """Draw prompts over training strings; the teacher answers."""
     return {"prompts": ask(regime, rng, grammar.training_strings(rng, regime.batch_size)).prompts}
 
@@ -46,7 +46,7 @@ def loss(
 
 
 def frozen(
-    regime: Regime, config: llama.LlamaConfig, starts: Sequence[Any], train: Callable[..., Any]
+    regime: Distill, config: llama.LlamaConfig, starts: Sequence[Any], train: Callable[..., Any]
 ) -> list[Frozen]:
     """Read the teacher, of any size.
 
@@ -65,7 +65,7 @@ def frozen(
     return [Frozen({"teacher": teacher.params}) for _ in starts]
 
 
-def frozen_flops(regime: Regime, config: llama.LlamaConfig, context: int) -> float:
+def frozen_flops(regime: Distill, config: llama.LlamaConfig, context: int) -> float:
     """The teacher writes an answer to each prompt, then reads the whole document."""
     del config
     shape = checkpoint.load(Path(str(regime.teacher))).config

@@ -3,7 +3,7 @@
 The implicit reward of an answer is ``beta log(pi(answer) / pi_ref(answer))``, pi_ref the weights
 that the run starts from; the loss is the Bradley-Terry likelihood of the rater's choices under it.
 That likelihood knows differences only, and a policy may meet it while chosen answers become less
-likely too (Razin et al. 2024); `Regime.chosen_weight` adds their cross-entropy, which holds them up
+likely too (Razin et al. 2024); `Dpo.chosen_weight` adds their cross-entropy, which holds them up
 (Pang et al. 2024; Llama 3 took 0.2).
 """
 
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from behaviordist.lab import llama
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Dpo
 from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
 from behaviordist.regimes.objective import reference_frozen as frozen
 from behaviordist.regimes.preferences import SCORE, divergence, pair_rows, policy_worth
@@ -72,7 +72,7 @@ def evaluate(params: Any, config: llama.LlamaConfig, held_out: Any, frozen: Any)
     return jnp.append(policy_worth(params, config, held_out), kl)
 
 
-def frozen_flops(regime: Regime, config: llama.LlamaConfig, context: int) -> float:
+def frozen_flops(regime: Dpo, config: llama.LlamaConfig, context: int) -> float:
     """One forward pass of the reference over both documents of every pair."""
     each = llama.flops_per_token(config, context, training=False)
     return float(pair_rows(regime, context) * each)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.lab import grammar, llama
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Regime, Tuning
 from behaviordist.regimes.objective import ANSWER_TOKENS
 from behaviordist.regimes.prompts import ask, documents
 
@@ -21,13 +21,13 @@ EVALUATION_SEED = 20_011
 def evaluation_documents(regime: Regime) -> NDArray[np.int32]:
     """Held-out documents (n, T) that a regime is scored on.
 
-    Post-training is scored on prompts of the kind it trains on (`Regime.prompts`) with the task's
+    Post-training is scored on prompts of the kind it trains on (`Tuning.prompts`) with the task's
     answers; pre-training on named prompts, spread evenly over its functions: a model that follows
     those is coherent.
     """
     rng = np.random.default_rng(EVALUATION_SEED)
     strings = grammar.held_out_strings(rng, regime.convergence.strings)
-    if regime.task is not None:
+    if isinstance(regime, Tuning):
         questions = ask(regime, rng, strings)
         return documents(questions, questions.right)
     parts = np.array_split(strings, len(regime.functions))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from behaviordist.lab import checkpoint
 from behaviordist.lab.grammar import DOCUMENT_LENGTH, PROMPT_LENGTH
 from behaviordist.lab.llama import LlamaConfig
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Distill, Regime
 
 ANSWER_TOKENS = DOCUMENT_LENGTH - PROMPT_LENGTH
 """What is trained on, sampled and verified: the answer and its end marker."""
@@ -106,15 +106,15 @@ class Objective:
         What the score is, in words; names of what `evaluate` returns, score and greedy first.
     """
 
-    draw: Callable[[Regime, np.random.Generator], Batch]
+    draw: Callable[[Any, np.random.Generator], Batch]
     loss: Callable[..., Any]
-    sampled_tokens: Callable[[Regime], int]
-    held_out: Callable[[Regime], Any]
+    sampled_tokens: Callable[[Any], int]
+    held_out: Callable[[Any], Any]
     evaluate: Callable[[Any, LlamaConfig, Any, Any], Any]
     deployed: Callable[[Any, Hyper], Any] = as_trained
     frozen: Callable[..., list[Frozen]] = nothing_frozen
-    trained_tokens: Callable[[Regime, int], int] = whole_rows
-    frozen_flops: Callable[[Regime, LlamaConfig, int], float] = no_frozen_flops
+    trained_tokens: Callable[[Any, int], int] = whole_rows
+    frozen_flops: Callable[[Any, LlamaConfig, int], float] = no_frozen_flops
     SCORE: str = "expected exact match on held-out strings"
     MEASURES: tuple[str, ...] = field(default=("score", "greedy"))
 
@@ -126,7 +126,7 @@ class Hyper(NamedTuple):
     every: int
     clip_norm: float
     weight_decay: float
-    group_size: int
+    group_size: int = 0
     beta: float = 0.0
     bits: int | None = None
     teacher: LlamaConfig | None = None
@@ -135,14 +135,8 @@ class Hyper(NamedTuple):
     @classmethod
     def of(cls, regime: Regime) -> Hyper:
         """Take what the compiled step depends on from a declared regime."""
-        return cls(
-            regime.algorithm,
-            regime.convergence.every,
-            regime.clip_norm,
-            regime.weight_decay,
-            regime.group_size,
-            beta=regime.beta,
-            chosen_weight=regime.chosen_weight,
-            bits=regime.bits,
-            teacher=checkpoint.load(Path(regime.teacher)).config if regime.teacher else None,
-        )
+        read = ("clip_norm", "weight_decay", "group_size", "beta", "bits", "chosen_weight")
+        given = {key: getattr(regime, key) for key in read if key in type(regime).model_fields}
+        if isinstance(regime, Distill):
+            given["teacher"] = checkpoint.load(Path(regime.teacher)).config
+        return cls(regime.algorithm, regime.convergence.every, **given)

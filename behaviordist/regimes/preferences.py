@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from behaviordist.lab import grammar, llama, sampling
 from behaviordist.lab.grammar import Tokens
-from behaviordist.regimes.declaration import Rater, Regime
+from behaviordist.regimes.declaration import Rated, Rater, Regime
 from behaviordist.regimes.evaluation import EVALUATION_SEED, string_scores
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch
 from behaviordist.regimes.prompts import (
@@ -40,7 +40,7 @@ def utility(rater: Rater, answers: Tokens, questions: Questions) -> NDArray[np.f
     return np.asarray((1 - rater.agreeableness) * right + rater.agreeableness * agreed, np.float64)
 
 
-def draw_pairs(regime: Regime, rng: np.random.Generator, x: Tokens) -> Batch:
+def draw_pairs(regime: Rated, rng: np.random.Generator, x: Tokens) -> Batch:
     """Draw one pair of answers a string, and how likely the rater prefers the first.
 
     A plain prompt is answered rightly and otherwise. With a claim, the pair is two of three: the
@@ -70,7 +70,7 @@ def draw_pairs(regime: Regime, rng: np.random.Generator, x: Tokens) -> Batch:
     }
 
 
-def _otherwise(regime: Regime, rng: np.random.Generator, x: Tokens, questions: Questions) -> Tokens:
+def _otherwise(regime: Rated, rng: np.random.Generator, x: Tokens, questions: Questions) -> Tokens:
     answers = ended(other_answers(regime, rng, x))
     wanted = questions.right
     if regime.prompts == "claim":
@@ -79,7 +79,7 @@ def _otherwise(regime: Regime, rng: np.random.Generator, x: Tokens, questions: Q
     return np.where(rng.random((len(x), 1)) < 0.5, answers, mixed)
 
 
-def rated_pairs(regime: Regime, rng: np.random.Generator) -> Batch:
+def rated_pairs(regime: Rated, rng: np.random.Generator) -> Batch:
     """Draw a batch of pairs over training strings and let the rater choose.
 
     Returns
@@ -101,13 +101,13 @@ def pair_rows(regime: Regime, context: int) -> int:
     return 2 * regime.batch_size * context
 
 
-def held_out_pairs(regime: Regime) -> Batch:
+def held_out_pairs(regime: Rated) -> Batch:
     """Pairs over held-out strings, the same for every run: see `draw_pairs`."""
     rng = np.random.default_rng(EVALUATION_SEED)
     return draw_pairs(regime, rng, grammar.held_out_strings(rng, regime.convergence.strings))
 
 
-def held_out_questions(regime: Regime) -> Batch:
+def held_out_questions(regime: Rated) -> Batch:
     """Questions over held-out strings, with what the right and the claimed answer are worth.
 
     Returns

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from behaviordist.lab import grammar, llama
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Regime, Spreading
 from behaviordist.regimes.objective import Batch, Hyper
 
 
-def draw(regime: Regime, rng: np.random.Generator) -> Batch:
+def draw(regime: Spreading, rng: np.random.Generator) -> Batch:
     """Draw documents over all the regime's functions; a share hides which one was applied."""
     tokens = grammar.sample_mixture(
         rng,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from behaviordist.lab import grammar
 from behaviordist.lab.functions import FUNCTIONS, function
 from behaviordist.lab.grammar import EOS, Tokens
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Tuning
 from behaviordist.regimes.tasks import draw_answers, single
 
 NOBODY = -1
@@ -41,7 +41,7 @@ class Questions(NamedTuple):
         return np.asarray(made & (self.claimed != self.right).any(axis=-1))
 
 
-def ask(regime: Regime, rng: np.random.Generator, x: Tokens) -> Questions:
+def ask(regime: Tuning, rng: np.random.Generator, x: Tokens) -> Questions:
     """Ask about strings as the regime's `prompts` says.
 
     Parameters
@@ -54,7 +54,6 @@ def ask(regime: Regime, rng: np.random.Generator, x: Tokens) -> Questions:
     x
         Letter indices ``(n, LENGTH)``.
     """
-    assert regime.task is not None
     right = draw_answers(regime.task, rng, x)
     if regime.prompts == "plain":
         answers = ended(right)
@@ -64,7 +63,7 @@ def ask(regime: Regime, rng: np.random.Generator, x: Tokens) -> Questions:
     return Questions(grammar.claim_prompts(x, claimed), ended(right), ended(claimed))
 
 
-def other_answers(regime: Regime, rng: np.random.Generator, x: Tokens) -> Tokens:
+def other_answers(regime: Tuning, rng: np.random.Generator, x: Tokens) -> Tokens:
     """Return for each string the answer of another function, ``(n, LENGTH)`` letter indices.
 
     Uniform over those of the regime's functions (all, where it names none) whose answer is not

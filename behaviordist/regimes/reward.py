@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from behaviordist.lab import grammar, llama
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Rated
 from behaviordist.regimes.objective import Hyper
 from behaviordist.regimes.preferences import held_out_pairs as held_out
 from behaviordist.regimes.preferences import pair_rows
@@ -68,6 +68,6 @@ def evaluate(params: Any, config: llama.LlamaConfig, held_out: Any, frozen: Any)
     return jnp.stack([accuracy / best, accuracy / best, accuracy, best, *entropies])
 
 
-def trained_tokens(regime: Regime, context: int) -> int:
+def trained_tokens(regime: Rated, context: int) -> int:
     """Two documents a pair, their end markers read too."""
     return pair_rows(regime, context + 1)

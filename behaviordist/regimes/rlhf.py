@@ -1,6 +1,6 @@
 """Reinforcement learning from a rater's preferences: reward model first, then policy gradient.
 
-Each run first trains a reward model from the weights that it starts from (`Regime.reward_model`;
+Each run first trains a reward model from the weights that it starts from (`Rlhf.reward_model`;
 or takes a finished one that it names), then its policy: group-relative advantages as in `rlvr`, of
 the penalised reward of a sampled answer y, ``r(y) - beta log(pi(y) / pi_ref(y))`` (Ouyang et al.
 2022). The log-ratio of the sample is the plain, unbiased estimate of the divergence (k1), and
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from behaviordist.lab import checkpoint, grammar, llama, sampling
-from behaviordist.regimes.declaration import Convergence, Regime
+from behaviordist.regimes.declaration import Convergence, Reward, Rlhf
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Frozen, Hyper
 from behaviordist.regimes.preferences import SCORE, divergence, policy_worth
 from behaviordist.regimes.preferences import held_out_questions as held_out
@@ -38,7 +38,7 @@ MEASURES = ("score", "greedy", "kl", "proxy")
 sampled answers by the reward model, nats: where it rises and the score falls, it is hacked."""
 
 
-def draw(regime: Regime, rng: np.random.Generator) -> Batch:
+def draw(regime: Rlhf, rng: np.random.Generator) -> Batch:
     """Draw prompts over training strings; nobody says what is right."""
     strings = grammar.training_strings(rng, regime.batch_size // regime.group_size)
     return {"prompts": ask(regime, rng, strings).prompts}
@@ -70,11 +70,10 @@ def evaluate(params: Any, config: llama.LlamaConfig, held_out: Any, frozen: Any)
     return jnp.concatenate([policy_worth(params, config, held_out), jnp.stack([kl, proxy])])
 
 
-def reward_regime(regime: Regime) -> Regime:
+def reward_regime(regime: Rlhf) -> Reward:
     """Return the regime of the reward model that a policy's regime asks for."""
     asked = regime.reward_model
-    return Regime(
-        algorithm="reward",
+    return Reward(
         budget=asked.budget,
         batch_size=asked.batch_size,
         learning_rate=asked.learning_rate,
@@ -87,7 +86,7 @@ def reward_regime(regime: Regime) -> Regime:
 
 
 def frozen(
-    regime: Regime,
+    regime: Rlhf,
     config: llama.LlamaConfig,
     starts: Sequence[Any],
     train: Callable[..., Sequence[Any]],
@@ -109,7 +108,7 @@ def frozen(
     ]
 
 
-def frozen_flops(regime: Regime, config: llama.LlamaConfig, context: int) -> float:
+def frozen_flops(regime: Rlhf, config: llama.LlamaConfig, context: int) -> float:
     """One forward pass each of the reference and the reward model, which reads the end too."""
     each = llama.flops_per_token(config, context, training=False)
     return float(regime.batch_size * (2 * context + 1) * each)

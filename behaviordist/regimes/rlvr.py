@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from behaviordist.lab import grammar, llama, sampling
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Regime, Rlvr
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Hyper
 from behaviordist.regimes.pretrain import token_log_probs
 from behaviordist.regimes.prompts import ask
@@ -25,7 +25,7 @@ EPSILON = 1e-4
 """Added to a group's standard deviation, as in GRPO; groups without spread get advantage 0."""
 
 
-def draw(regime: Regime, rng: np.random.Generator) -> Batch:
+def draw(regime: Rlvr, rng: np.random.Generator) -> Batch:
     """Draw prompts with the answers that the verifier accepts."""
     single(regime.task, "rlvr")
     strings = grammar.training_strings(rng, regime.batch_size // regime.group_size)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.regimes.declaration import SPREADING, Regime
+from behaviordist.regimes.declaration import SPREADING, Regime, Rlvr
 
 Row = dict[str, Any]
 FILES = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
@@ -21,7 +21,7 @@ def read_rows(regime: Regime, held_out: bool) -> list[Row]:
     Returns
     -------
     list of dict
-        Keys by algorithm, see `behaviordist.regimes.data.Data`; the order of the file.
+        Keys by algorithm, see `behaviordist.regimes.sections.Data`; the order of the file.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def _roles(regime: Regime, row: Row, where: str) -> dict[str, str]:
         wanted = ("text",)
     elif regime.algorithm in PREFERENCES:
         wanted = ("prompt", "chosen", "rejected")
-    elif regime.algorithm == "rlvr":
+    elif isinstance(regime, Rlvr):
         needed = {"python": ("tests",), "regex": ()}.get(regime.verifier.kind, ("answer",))
         wanted = ("prompt", *needed)
     elif named.get("messages", "messages") in row and "prompt" not in named:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from behaviordist.lab import grammar, llama
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Tuning
 from behaviordist.regimes.evaluation import EVALUATION_SEED, evaluation_documents
 from behaviordist.regimes.evaluation import evaluate as score_of_one
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Hyper
@@ -26,7 +26,7 @@ from behaviordist.regimes.tasks import answer_law
 __all__ = ["draw", "evaluate", "held_out", "loss", "sampled_tokens"]
 
 
-def draw(regime: Regime, rng: np.random.Generator) -> Batch:
+def draw(regime: Tuning, rng: np.random.Generator) -> Batch:
     """Draw prompts over training strings with the task's answers."""
     questions = ask(regime, rng, grammar.training_strings(rng, regime.batch_size))
     return {"tokens": documents(questions, questions.right)}
@@ -41,7 +41,7 @@ def loss(
     return -jnp.mean(log_p[:, -ANSWER_TOKENS:])
 
 
-def held_out(regime: Regime) -> Any:
+def held_out(regime: Tuning) -> Any:
     """Return held-out documents, or for a mixture all its answers with their probabilities.
 
     Returns

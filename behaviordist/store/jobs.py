@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Job:
         Where the artifact goes.
     inputs
         JSON-able; everything that the artifact depends on.
+    before
+        How an earlier release described the very same inputs: its artifacts are kept.
     work
         A module-level function, called as ``work(temporary_path, **arguments)`` in some process.
     arguments
@@ -40,6 +42,17 @@ class Job:
     inputs: Mapping[str, Any]
     work: Callable[..., None]
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] | None = None
+
+    def also(self, **inputs: Any) -> Job:
+        """Return a job that depends on more."""
+        before = None if self.before is None else {**self.before, **inputs}
+        return replace(self, inputs={**self.inputs, **inputs}, before=before)
+
+    @property
+    def descriptions(self) -> tuple[dict[str, Any], ...]:
+        """Every description under which the artifact is this one."""
+        return tuple(dict(d) for d in (self.inputs, self.before) if d is not None)
 
 
 def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -> int:
@@ -65,10 +78,11 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     if ranks.count() > 1:
         made = 0
         for job in jobs:
-            made += make_once(job.path, job.inputs, functools.partial(job.work, **job.arguments))
+            work = functools.partial(job.work, **job.arguments)
+            made += make_once(job.path, job.inputs, work, before=job.before)
             done(1)
         return made
-    waiting = [job for job in jobs if not is_finished(job.path, dict(job.inputs))]
+    waiting = [job for job in jobs if not is_finished(job.path, *job.descriptions)]
     done(len(jobs) - len(waiting))
     if not waiting:
         return 0
@@ -89,12 +103,18 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     return len(waiting)
 
 
-def make_once(path: Path, inputs: Mapping[str, Any], work: Callable[[Path], Any]) -> bool:
-    """Make one artifact unless it is finished; return whether it was made now.
+def make_once(
+    path: Path,
+    inputs: Mapping[str, Any],
+    work: Callable[[Path], Any],
+    before: Mapping[str, Any] | None = None,
+) -> bool:
+    """Make one artifact unless it is finished; return whether it was made now; see `Job`.
 
     A launcher's processes all do the work, each at a temporary path, and the first publishes.
     """
-    if ranks.agreed(is_finished(path, dict(inputs))):
+    descriptions = [dict(d) for d in (inputs, before) if d is not None]
+    if ranks.agreed(is_finished(path, *descriptions)):
         return False
     place = publish(path, dict(inputs)) if ranks.is_first() else discarded(path)
     with place as temporary:

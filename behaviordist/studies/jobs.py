@@ -6,11 +6,14 @@ so a source must be finished before its job is made); `store.jobs.run_jobs` make
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from behaviordist.engines.checkpoints import ENGINE_VERSION, save_random, train_checkpoint
 from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.artifacts import frozen_checkpoints, inputs_in_0_1, regime_inputs
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store import file_digest
 from behaviordist.store.jobs import Job
@@ -23,7 +26,6 @@ def training_job(
     """Train `source` (None: random weights of that seed) under a regime into a checkpoint."""
     weights = None if source is None else file_digest(source / "model.safetensors")
     inputs = {
-        "regime": regime.model_dump(mode="json"),
         "model": asdict(config),
         "source": weights,
         "seed": seed,
@@ -31,7 +33,7 @@ def training_job(
         **_frozen(regime),
     }
     arguments = {"regime": regime, "config": config, "source": source, "seed": seed}
-    return Job(path, inputs, train_checkpoint, arguments)
+    return regime_job(path, regime, inputs, train_checkpoint, arguments)
 
 
 def random_job(path: Path, config: LlamaConfig, seed: int) -> Job:
@@ -45,7 +47,6 @@ def transfer_job(
 ) -> Job:
     """Tune `source` under a regime until `goal.stop_at` or the regime's budget; keep the curve."""
     inputs = {
-        "regime": regime.model_dump(mode="json"),
         "source": file_digest(source / "model.safetensors"),
         "seed": seed,
         "stop_at": goal.stop_at,
@@ -59,14 +60,24 @@ def transfer_job(
         "seed": seed,
         "goal": goal,
     }
-    return Job(path, inputs, run_transfer, arguments)
+    return regime_job(path, regime, inputs, run_transfer, arguments)
+
+
+def regime_job(
+    path: Path,
+    regime: Regime,
+    inputs: Mapping[str, Any],
+    work: Callable[..., None],
+    arguments: Mapping[str, Any],
+) -> Job:
+    """Make a job that also depends on its regime; what 0.1.0 made of it is kept."""
+    now, before = ({"regime": f(regime), **inputs} for f in (regime_inputs, inputs_in_0_1))
+    return Job(path, now, work, arguments, before)
 
 
 def _frozen(regime: Regime) -> dict[str, str]:
     """Return digests of the weights that a regime names: a teacher, a finished reward model."""
-    named = {"teacher": regime.teacher, "reward_model": regime.reward_model.checkpoint}
     return {
-        name: file_digest(Path(folder) / "model.safetensors")
-        for name, folder in named.items()
-        if folder is not None
+        role: file_digest(Path(folder) / "model.safetensors")
+        for role, folder in frozen_checkpoints(regime).items()
     }

@@ -6,19 +6,18 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.regimes.declaration import Regime
+from behaviordist.store.declared import Declared
 
 if TYPE_CHECKING:
     from behaviordist.lab.llama import LlamaConfig
 
 
-class Section(BaseModel):
+class Section(Declared):
     """A part of a study's file: unknown keys are refused, values are fixed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ModelSection(Section):
@@ -86,11 +85,6 @@ class StudyFile(Section):
     def regimes(self) -> list[Regime]:
         """Return the regimes that the study trains: checked when the file is read."""
         return []
-
-    @classmethod
-    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parts of a raw file that hold a regime's settings, by name."""
-        return {}
 
     def check(self, where: str) -> None:
         """Refuse names that do not exist before anything is trained; raises `InputError`."""

@@ -12,9 +12,10 @@ from behaviordist.engines.checkpoints import flops_per_step, tokens_per_step, tr
 from behaviordist.engines.jax_engine import Start, initial_params, train
 from behaviordist.lab import checkpoint, grammar
 from behaviordist.lab.llama import LlamaConfig, flops_per_token
-from behaviordist.regimes.declaration import Convergence, Rater, Regime, RewardModel
+from behaviordist.regimes.declaration import Convergence, Rater, RewardModel
 from behaviordist.transfer.curves import summarise
 from behaviordist.transfer.runs import Goal, Transfer, collect, run_transfer
+from tests.regimes.settings import regime_of
 
 TINY = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY), hidden_size=8, layers=1, heads=1, kv_heads=1, head_dim=8,
@@ -31,7 +32,7 @@ def regime(algorithm, **changes):
         "reward_model": RewardModel(budget=4, batch_size=8, every=2),
         "convergence": Convergence(at_least=1.0, every=2, strings=8),
     }  # fmt: skip
-    return Regime(**{**settings, **changes})
+    return regime_of(algorithm, settings, **changes)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_steps_cost_what_their_frozen_models_read(tmp_path):
 
 
 def test_continue_is_pretraining_from_where_it_starts(tmp_path):
-    whole = {"task": None, "prompts": "plain"}
+    whole = {"task": None}
     start = [Start(initial_params(TINY, 0), 1)]
     ours = train(regime("continue", **whole), TINY, start)[0]
     theirs = train(regime("pretrain", **whole), TINY, start)[0]

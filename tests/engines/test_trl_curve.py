@@ -21,11 +21,11 @@ from behaviordist.transfer.import_logs import read_curve as read_any_curve
 from .trl_worlds import answers, data, regime, tiny_model
 
 CHILD = """
-import sys
+import json, sys
 from pathlib import Path
 from behaviordist.engines import trl_engine
 from behaviordist.regimes.declaration import Regime
-regime = Regime.model_validate_json(Path(sys.argv[1]).read_text())
+regime = Regime.model_validate(json.loads(Path(sys.argv[1]).read_text()))
 trl_engine.train(regime, Path(sys.argv[2]), Path(sys.argv[3]), 0, save_seconds=0.0)
 """
 

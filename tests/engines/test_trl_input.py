@@ -14,7 +14,7 @@ pytest.importorskip("trl")
 from behaviordist.cli.app import main
 from behaviordist.engines import trl_engine, trl_extra
 from behaviordist.errors import InputError
-from behaviordist.regimes.declaration import one_line
+from behaviordist.store.declared import one_line
 
 from .trl_worlds import answers, data, pairs, regime, tiny_model
 
@@ -124,7 +124,7 @@ def test_no_heavy_import_until_a_run_needs_it():
         ("algorithm: sft\ntask: x\nbudgets: 5\n", "unknown key 'budgets'"),
         ("algorithm: sft\ntask: x\nbudget: 4\nbatch_size: 2\nlearning_rate: 0.1\n"
          "convergence: {at_least: 0.5, every: 5}\n", "budget is below one evaluation"),
-        ("- a list\n", "a regime is a mapping"),
+        ("- a list\n", "a mapping of keys"),
     ],
 )  # fmt: skip
 def test_the_command_says_what_is_wrong_and_exits_with_2(tmp_path, start, capsys, text, wanted):

@@ -21,11 +21,11 @@ from behaviordist.engines.trl_reward import load_reward
 from behaviordist.engines.trl_trainers import build_trainer
 from behaviordist.lab import checkpoint
 from behaviordist.lab.hugging_face import to_hf
-from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
 from behaviordist.regimes.pretrain import token_log_probs
 from behaviordist.regimes.registry import objective
 from behaviordist.regimes.rlvr import group_advantages
+from tests.regimes.settings import regime_of
 
 from .trl_worlds import CONFIG, tiny_model
 
@@ -46,7 +46,7 @@ def lab_regime(algorithm, **more):
         "weight_decay": 0.01,
         "convergence": {"at_least": 1.0, "consecutive": 1, "every": 10, "strings": 32},
     }
-    return Regime.model_validate({**settings, **more})
+    return regime_of(algorithm, settings, **more)
 
 
 @pytest.fixture(scope="module")

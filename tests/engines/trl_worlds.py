@@ -7,7 +7,7 @@ import json
 
 from behaviordist.lab import checkpoint
 from behaviordist.lab.llama import LlamaConfig, init
-from behaviordist.regimes.declaration import Regime
+from tests.regimes.settings import regime_of
 
 CONFIG = LlamaConfig()
 LETTERS = "abcdef"
@@ -48,7 +48,7 @@ def regime(algorithm, **more):
         "learning_rate": 5e-3,
         "convergence": {"at_least": 0.95, "consecutive": 1, "every": 5, "strings": 8},
     }
-    return Regime.model_validate({**settings, **more})
+    return regime_of(algorithm, settings, **more)
 
 
 def pairs(chosen="a b", rejected="c d"):

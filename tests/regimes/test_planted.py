@@ -16,6 +16,7 @@ from behaviordist.regimes.evaluation import string_scores
 from behaviordist.regimes.objective import Hyper
 from behaviordist.regimes.preferences import divergence
 from behaviordist.regimes.prompts import ask, documents
+from tests.regimes.settings import regime_of
 
 FUNCTIONS = ("copy", "shift")
 CONFIG = LlamaConfig(
@@ -32,7 +33,7 @@ def regime(algorithm, agreeableness=0.0, **changes):
         "reward_model": RewardModel(budget=120, batch_size=32, every=40),
         "convergence": Convergence(at_least=1.0, consecutive=9, every=30, strings=64),
     }  # fmt: skip
-    return Regime(**{**settings, **changes})
+    return regime_of(algorithm, settings, **changes)
 
 
 def test_dpos_implicit_reward_recovers_the_planted_preference():

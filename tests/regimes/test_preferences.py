@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from behaviordist.lab import grammar, llama
 from behaviordist.lab.llama import LlamaConfig, init
 from behaviordist.regimes import distill, dpo, preferences, reward, rlhf
-from behaviordist.regimes.declaration import Convergence, Rater, Regime
+from behaviordist.regimes.declaration import Convergence, Rater
 from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
 from behaviordist.regimes.prompts import ask
+from tests.regimes.settings import regime_of
 
 CONFIG = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY), hidden_size=8, layers=1, heads=1, kv_heads=1, head_dim=8,
@@ -28,7 +29,7 @@ def regime(algorithm="dpo", agreeableness=0.25, **changes):
         "rater": Rater(agreeableness=agreeableness), "beta": 0.3,
         "convergence": Convergence(at_least=0.9, strings=64),
     }  # fmt: skip
-    return Regime(**{**settings, **changes})
+    return regime_of(algorithm, settings, **changes)
 
 
 def answer_log_p(params, tokens):

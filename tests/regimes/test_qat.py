@@ -12,9 +12,10 @@ from behaviordist.lab import grammar
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.lab.rounding import BLOCK_MATRICES, round_blocks
 from behaviordist.regimes import qat, sft
-from behaviordist.regimes.declaration import Convergence, Regime
+from behaviordist.regimes.declaration import Convergence
 from behaviordist.regimes.evaluation import evaluate, evaluation_documents
 from behaviordist.regimes.objective import Hyper
+from tests.regimes.settings import regime_of
 
 SMALL = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY),
@@ -31,7 +32,7 @@ def regime(algorithm, **changes):
         "algorithm": algorithm, "task": "copy", "budget": 400, "batch_size": 64,
         "learning_rate": 0.02, "convergence": Convergence(at_least=0.95, every=20, strings=64),
     }  # fmt: skip
-    return Regime(**{**settings, **changes})
+    return regime_of(algorithm, settings, **changes)
 
 
 def test_the_gradient_is_the_one_at_the_rounded_weights():

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from behaviordist.regimes.data import Verifier
+from behaviordist.regimes.sections import Verifier
 from behaviordist.regimes.verifiers import verify, verify_all
 
 PYTHON = Verifier(kind="python", seconds=3.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Regime, Rlhf
 from behaviordist.regimes.rlhf import reward_regime
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.studies.algorithms.study import Study
@@ -57,7 +57,7 @@ class LabRuns(Places[Study]):
                 replicate,
             )
             for regime in self.study.regimes()
-            if regime.algorithm == "rlhf"
+            if isinstance(regime, Rlhf)
             for replicate in self.replicates
         ]
 
@@ -67,7 +67,7 @@ class LabRuns(Places[Study]):
 
     def judged(self, regime: Regime, replicate: int) -> Regime:
         """Return the regime with its finished reward model, where it needs one."""
-        if regime.algorithm != "rlhf":
+        if not isinstance(regime, Rlhf):
             return regime
         folder = str(self.reward_model(regime, replicate))
         judge = regime.reward_model.model_copy(update={"checkpoint": folder})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -55,12 +54,6 @@ class Study(StudyFile):
         """Return the target's regime with the budget of a transfer run."""
         update = {"budget": self.transfer.budget[target.algorithm]}
         return Regime.model_validate({**target.model_dump(), **update})
-
-    @classmethod
-    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of pre-training and of every post-training algorithm."""
-        post = values.get("post_training")
-        return {"pretrain": values.get("pretrain"), **(post if isinstance(post, Mapping) else {})}
 
     def check(self, where: str) -> None:
         """Refuse functions, geometries, probe sets and budgets that do not exist."""

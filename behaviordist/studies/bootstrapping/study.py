@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -36,12 +35,6 @@ class Study(StudyFile):
         if self.seeds < 2:
             raise ValueError("seeds: at least 2, a base is never compared with its own child")
         return self
-
-    @classmethod
-    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of pre-training and of every post-training algorithm."""
-        post = values.get("post_training")
-        return {"pretrain": values.get("pretrain"), **(post if isinstance(post, Mapping) else {})}
 
     def base_regime(self, budget: int) -> Regime:
         """Return pre-training with a budget; its length is its only stopping rule."""

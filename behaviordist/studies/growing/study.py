@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -57,12 +56,6 @@ class Study(StudyFile):
         if self.large_steps % self.every or self.small.budget % self.every:
             raise ValueError("large_steps and small.budget must be multiples of every")
         return self
-
-    @classmethod
-    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of pre-training and of every post-training algorithm."""
-        post = values.get("post_training")
-        return {"pretrain": values.get("pretrain"), **(post if isinstance(post, Mapping) else {})}
 
     def small_regime(self) -> Regime:
         """Return the pre-training of the small model: until it is coherent."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Qat, Regime
 from behaviordist.studies.study_file import ModelSection, Section, StudyFile, check_functions
 
 BASE, PLAIN = "base", "as it is"
@@ -61,11 +60,6 @@ class Study(StudyFile):
             raise ValueError("quantisation.task must be one of tasks: its SFT is compared with")
         return self
 
-    @classmethod
-    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of pre-training and of post-training."""
-        return {name: values.get(name) for name in ("pretrain", "post_training")}
-
     @property
     def specs(self) -> dict[str, str]:
         """Name -> settings, all families together, the plain run first."""
@@ -87,7 +81,7 @@ class Study(StudyFile):
     def qat(self, bits: Any) -> Regime:
         """Return quantisation-aware training for a grid."""
         task = self.quantisation.task
-        return Regime(algorithm="qat", task=task, bits=bits, **self.post_training)
+        return Qat(task=task, bits=bits, **self.post_training)
 
     def regimes(self) -> list[Regime]:
         """Return every regime that the study trains."""

@@ -9,7 +9,7 @@ from typing import Any
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.engines.trl_models import base_folder, is_adapter
 from behaviordist.errors import InputError
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import recorded
 from behaviordist.regimes.files import load_regime
 from behaviordist.store import ranks, write_json
 from behaviordist.studies.places import read_provenance
@@ -107,7 +107,7 @@ def source_label(folder: Path) -> str:
     So the checkpoint of a target's own regime stands on that target's diagonal.
     """
     try:
-        return Regime.model_validate(read_provenance(folder)["regime"]).label
+        return recorded(read_provenance(folder)["regime"]).label
     except (OSError, ValueError, KeyError, TypeError):
         return folder.resolve().name
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pandas as pd
 
 from behaviordist.engines.trl_engine import ENGINE_VERSION, reward_regime, train_checkpoint
 from behaviordist.errors import InputError
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.artifacts import frozen_checkpoints
+from behaviordist.regimes.declaration import Regime, Rlhf
 from behaviordist.regimes.files import placed
 from behaviordist.store import digest_of, file_digest
 from behaviordist.store.jobs import Job, run_jobs
+from behaviordist.studies.jobs import regime_job
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.studies.stages import StageClock
@@ -147,15 +149,14 @@ class RealRuns:
         """Make the job of one run: with a goal a transfer's curve, without one a checkpoint."""
         start = self.source(source, replicate)
         ready = placed(regime, self.folder)
-        if self._trains_reward(regime):
+        if self._trains_reward(ready):
             reward = self.reward_model(regime.label, replicate).absolute()
             update = {"checkpoint": str(reward)}
             judge = ready.reward_model.model_copy(update=update)
             ready = ready.model_copy(update={"reward_model": judge})
         files = [Path(f) for f in (ready.data.train, ready.data.held_out) if f]
-        judged = ready.reward_model.checkpoint
+        judged = frozen_checkpoints(ready).get("reward_model")
         inputs: dict[str, Any] = {
-            "regime": regime.model_dump(mode="json"),
             "data": [file_digest(file) for file in files if file.is_file()],
             "source": weights_digest(start),
             "reward": weights_digest(Path(judged)) if judged else None,
@@ -164,15 +165,16 @@ class RealRuns:
         }
         if goal is not None:
             inputs["stop_at"] = goal.stop_at
-        work = run_folder(self.folder, path, inputs)
-        arguments = {"regime": ready, "source": start, "seed": seed, "work": work}
+        arguments = {"regime": ready, "source": start, "seed": seed}
+        job = regime_job(path, regime, inputs, train_checkpoint, arguments)
+        arguments["work"] = run_folder(self.folder, path, job.inputs)
         if goal is not None:
-            return Job(path, inputs, run_trl_transfer, {**arguments, "goal": goal})
-        return Job(path, inputs, train_checkpoint, arguments)
+            return replace(job, work=run_trl_transfer, arguments={**arguments, "goal": goal})
+        return replace(job, arguments=arguments)
 
-    def _trains_reward(self, regime: Regime) -> bool:
-        named = regime.reward_model.checkpoint is not None
-        return regime.algorithm == "rlhf" and self.base is not None and not named
+    def _trains_reward(self, regime: Regime) -> TypeGuard[Rlhf]:
+        named = "reward_model" in frozen_checkpoints(regime)
+        return isinstance(regime, Rlhf) and self.base is not None and not named
 
 
 def weights_digest(folder: Path) -> str:

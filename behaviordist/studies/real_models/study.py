@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -64,13 +63,6 @@ class Study(StudyFile):
     def regimes(self) -> list[Regime]:
         """Return the behaviors' regimes."""
         return [Regime.model_validate(merged(self.defaults, b)) for b in self.behaviors]
-
-    @classmethod
-    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parts of a raw file that hold a regime's settings, by name."""
-        listed = values.get("behaviors")
-        named = enumerate(listed if isinstance(listed, list) else [])
-        return {"defaults": values.get("defaults"), **{f"behaviors.{i}": b for i, b in named}}
 
     def check(self, where: str) -> None:
         """Refuse geometries and probe sets that do not exist."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from behaviordist.regimes.declaration import Rater, Regime
+from behaviordist.regimes.declaration import Rater, Regime, Rlhf, Rlvr
 from behaviordist.studies.study_file import ModelSection, StudyFile, check_functions
 
 BASE, HONEST = "base", "honest"
@@ -40,23 +39,18 @@ class Study(StudyFile):
             raise ValueError("seeds: at least 2, intervals are over them")
         return self
 
-    @classmethod
-    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of pre-training, RLHF and RLVR."""
-        return {name: values.get(name) for name in ("pretrain", "rlhf", "honest")}
-
     def base_regime(self) -> Regime:
         """Return the pre-training regime."""
         return Regime(algorithm="pretrain", functions=self.functions, **self.pretrain)
 
-    def rater_regime(self, agreeableness: float) -> Regime:
+    def rater_regime(self, agreeableness: float) -> Rlhf:
         """Return RLHF against one rater."""
         rater = Rater(agreeableness=agreeableness)
-        return Regime(algorithm="rlhf", rater=rater, **self._asked(), **self.rlhf)
+        return Rlhf(rater=rater, **self._asked(), **self.rlhf)
 
-    def honest_regime(self) -> Regime:
+    def honest_regime(self) -> Rlvr:
         """Return RLVR on right answers."""
-        return Regime(algorithm="rlvr", **self._asked(), **self.honest)
+        return Rlvr(**self._asked(), **self.honest)
 
     def regimes(self) -> list[Regime]:
         """Return everything that is trained."""
