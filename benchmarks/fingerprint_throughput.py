@@ -102,7 +102,7 @@ def main():
                 probes,
             ),
         }
-        score = harness(model, backend._tokenizer(behavior.path)[0], probes)
+        score = harness(model, behavior.source.tokens().tokenizer, probes)
         if score is not None:
             ways["lm-evaluation-harness"] = lambda: scored.update(theirs=np.array(score()))
         clock = time.perf_counter if options.wall else time.process_time

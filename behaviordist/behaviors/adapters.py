@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors.checkpoint_files import check_safetensors, read_json_object
+from behaviordist.behaviors.weight_files import check_safetensors, read_json_object
 from behaviordist.errors import InputError
 
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"

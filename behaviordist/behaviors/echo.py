@@ -141,7 +141,7 @@ def _was_generated(offsets: Any, first: int, fits: Mapping[int, Any]) -> bool:
         rest = [offset - shift for offset in offsets[first:]]
         certain = [(o, min(p)) for o, p in zip(rest, places, strict=True) if len(p) == 1]
         if all(offset == place for offset, place in certain):
-            return rest[-1] >= max(places[-1])
+            return bool(rest[-1] >= max(places[-1]))
     raise InputError(
         "its text offsets do not say whether the last token belongs to the text or was generated"
         " after it"

@@ -1,8 +1,8 @@
-"""Probes as token ids: prompt and continuation apart, the window checked, batches by length.
+"""Probes as token ids: the whole text's, cut at the prompt; the window checked, batches by length.
 
-A probe is `bos + encode(prompt) + encode(continuation)`. The two texts are tokenised apart, so that
-the boundary between them is the same for every tokenizer. Every token of the continuation is
-scored; the first one is conditioned on the prompt, or on a start token where the prompt is empty.
+A probe is `bos + ids of the prompt + ids of the continuation behind it`. Every token of the
+continuation is scored; the first one is conditioned on the prompt, or on a start token where the
+prompt is empty.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
 BLANK_LINE = "\n\n"
+Turns = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,11 @@ class Encoder:
         The behavior, for messages.
     settings
         What the prompt is set into: system prompt, shots, chat template, truncation.
+    after
+        (text, its ids, continuation) to the continuation's ids behind that text; None where a
+        text's ids do not depend on what stands before it.
     chat
-        Chat messages to ids, with the opening of the answer; None where there is no template.
+        Conversations to texts, with the opening of the answer; None where there is no template.
     separator
         What stands after a system prompt and after every shot, where there is no chat template.
     """
@@ -68,7 +72,8 @@ class Encoder:
     window: int | None
     label: str
     settings: InferenceSettings = InferenceSettings()
-    chat: Callable[[list[dict[str, str]]], list[int]] | None = None
+    after: Callable[[str, Sequence[int], str], list[int]] | None = None
+    chat: Callable[[list[Turns]], list[str]] | None = None
     separator: str = BLANK_LINE
 
     def __call__(self, probes: ProbeSet) -> list[EncodedProbe]:
@@ -80,14 +85,22 @@ class Encoder:
             If a continuation has no tokens, nothing can precede its first token, or the probe is
             longer than the context window: nothing is ever cut silently.
         """
-        shots = draw_shots(probes, self.settings.shots)
-        return [self._encode(i, p, s) for i, (p, s) in enumerate(zip(probes, shots, strict=True))]
+        texts = self._prompts(probes)
+        return [self._encode(i, p, t) for i, (p, t) in enumerate(zip(probes, texts, strict=True))]
 
-    def _encode(self, index: int, probe: Probe, shots: Sequence[Probe]) -> EncodedProbe:
-        continuation = self.encode(probe.continuation)
+    def _encode(self, index: int, probe: Probe, text: str) -> EncodedProbe:
+        ids = self.encode(text) if text else []
+        try:
+            continuation = (
+                self.encode(probe.continuation)
+                if self.after is None or not text
+                else self.after(text, ids, probe.continuation)
+            )
+        except InputError as error:
+            raise InputError(f"'{self.label}', probe '{probe.id}': {error}") from None
         if not continuation:
             raise InputError(f"probe '{probe.id}': its continuation has no tokens ('{self.label}')")
-        before = self._before(probe, shots)
+        before = ids if self.settings.chat else [*self.bos, *ids]
         if not before:
             if self.start is None or self.settings.bos is False:
                 raise InputError(
@@ -101,20 +114,26 @@ class Encoder:
             before = self._cut(before, excess, probe, window)
         return EncodedProbe(index, (*before, *continuation), len(continuation))
 
-    def _before(self, probe: Probe, shots: Sequence[Probe]) -> list[int]:
-        """Ids of everything that the continuation is conditioned on."""
-        system = self.settings.system
+    def _prompts(self, probes: ProbeSet) -> list[str]:
+        """Return the text of everything that each continuation is conditioned on."""
+        system, shots = self.settings.system, draw_shots(probes, self.settings.shots)
         if self.settings.chat:
             if self.chat is None:
                 raise InputError(f"'{self.label}' has no chat template; drop chat=on")
-            turns = [{"role": "system", "content": system}] if system else []
-            for shot in shots:
-                turns.append({"role": "user", "content": shot.prompt})
-                turns.append({"role": "assistant", "content": shot.continuation.strip()})
-            return self.chat([*turns, {"role": "user", "content": probe.prompt}])
-        parts = [*([system] if system else []), *(s.prompt + s.continuation for s in shots)]
-        text = "".join(part + self.separator for part in parts) + probe.prompt
-        return [*self.bos, *(self.encode(text) if text else [])]
+            try:
+                return self.chat([_turns(system, s, p) for p, s in zip(probes, shots, strict=True)])
+            except InputError as error:
+                what = "chat=on" + (f", system={system[:20]!r}" if system else "")
+                raise InputError(f"'{self.label}' ({what}): {error}") from None
+        lead = [system] if system else []
+        return [
+            "".join(
+                part + self.separator
+                for part in (*lead, *(s.prompt + s.continuation for s in several))
+            )
+            + probe.prompt
+            for probe, several in zip(probes, shots, strict=True)
+        ]
 
     def _cut(self, before: list[int], excess: int, probe: Probe, window: int) -> list[int]:
         """Drop `excess` ids of the prompt on the side that the settings name; BOS stays."""
@@ -131,6 +150,15 @@ class Encoder:
             )
         left = prompt[excess:] if side == "left" else prompt[: len(prompt) - excess]
         return [*before[:kept], *left]
+
+
+def _turns(system: str | None, shots: Sequence[Probe], probe: Probe) -> Turns:
+    """Return a probe as a conversation, its shots answered."""
+    turns = [{"role": "system", "content": system}] if system else []
+    for shot in shots:
+        turns.append({"role": "user", "content": shot.prompt})
+        turns.append({"role": "assistant", "content": shot.continuation.strip()})
+    return [*turns, {"role": "user", "content": probe.prompt}]
 
 
 def draw_shots(probes: ProbeSet, count: int) -> list[tuple[Probe, ...]]:

@@ -15,12 +15,11 @@ from behaviordist.behaviors.behavior import Behavior, LogProbBlock, with_setting
 from behaviordist.behaviors.checkpoint_files import (
     checkpoint_digest,
     read_config,
-    read_json_object,
-    weight_files,
 )
 from behaviordist.behaviors.encoding import EncodedProbe, Encoder, make_batch
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.behaviors.thinking import marginalise
+from behaviordist.behaviors.weight_files import read_json_object, weight_files
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
@@ -174,13 +173,16 @@ def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavi
     from behaviordist.lab.grammar import TOKEN_IDS
 
     config = read_config(folder)
-    digest = checkpoint_digest(folder, weight_files(folder))
+    digest, identity = (
+        checkpoint_digest(folder, weight_files(folder)),
+        settings.computed_in("float32"),
+    )
     return LabBehavior(
         folder=folder,
         label=label,
         settings=settings,
-        identity=digest_of([digest, settings.canonical]),
-        forward_key=digest_of([digest, settings.forward.canonical]),
+        identity=digest_of([digest, identity.canonical]),
+        forward_key=digest_of([digest, identity.forward.canonical]),
         vocabulary=digest_of(TOKEN_IDS),
         vocabulary_size=int(config["vocab_size"]),
         window=int(config["max_position_embeddings"]),
@@ -190,7 +192,7 @@ def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavi
 def runs_in_lab(settings: InferenceSettings) -> bool:
     """Whether the JAX model can compute this: all but other kernels, types and penalties."""
     simulated = settings.quant is None or settings.quant in rounding.LEVELS
-    return simulated and settings.dtype == "float32" and settings.repetition_penalty == 1
+    return simulated and settings.dtype in ("auto", "float32") and settings.repetition_penalty == 1
 
 
 def speaks_lab(behavior: Behavior) -> bool:

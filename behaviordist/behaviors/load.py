@@ -6,20 +6,22 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from behaviordist.behaviors.adapters import base_of, is_adapter
+from behaviordist.behaviors.adapters import CONFIG, base_of, is_adapter
 from behaviordist.behaviors.array_files import READERS, load_arrays
 from behaviordist.behaviors.behavior import Behavior
 from behaviordist.behaviors.http_backend import load_http
 from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab, runs_in_lab
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
+from behaviordist.behaviors.weight_files import read_json_object
 from behaviordist.errors import InputError
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 
 
-def load(spec: str | Path, label: str | None = None) -> Behavior:
+def load(spec: Any, label: str | None = None, *, tokenizer: Any = None) -> Behavior:
     """Open a model as a behavior.
 
     Parameters
@@ -28,9 +30,12 @@ def load(spec: str | Path, label: str | None = None) -> Behavior:
         `MODEL` or `MODEL@key=value,key=value` (see `InferenceSettings`). MODEL is a checkpoint
         folder (Hugging Face format; the lab's checkpoints run in JAX, others in `transformers`), a
         PEFT adapter's folder, a `.gguf` file, log-probabilities in a file (see `array_files`), a
-        hub id such as `HuggingFaceTB/SmolLM2-135M`, or `http://HOST:PORT/v1#MODEL`.
+        hub id such as `HuggingFaceTB/SmolLM2-135M`, or `http://HOST:PORT/v1#MODEL`. Or a model in
+        memory: a `PreTrainedModel`, or a PEFT model.
     label
         What matrices call it. Default: the last part of the path, with its settings.
+    tokenizer
+        Of a model in memory; the others bring their own.
 
     Returns
     -------
@@ -42,10 +47,14 @@ def load(spec: str | Path, label: str | None = None) -> Behavior:
     InputError
         If there is no such model, or it cannot be opened safely and whole.
     """
+    if not isinstance(spec, str | Path):
+        return _in_memory(spec, label, tokenizer)
+    if tokenizer is not None:
+        raise InputError("tokenizer= goes with a model in memory; files bring their own")
     model, settings = parse_spec(str(spec))
     if model.startswith(("http://", "https://")):
         return load_http(model, label, settings)
-    path = _find(model)
+    path = _find(model, settings.revision)
     name = label or _name(model, settings)
     if path.suffix in READERS:
         return load_arrays(path, name, settings)
@@ -54,8 +63,28 @@ def load(spec: str | Path, label: str | None = None) -> Behavior:
     from behaviordist.behaviors.transformers_backend import load_transformers
 
     if path.is_dir() and is_adapter(path):
-        return load_transformers(_find(base_of(path)), name, settings, adapter=path)
+        return load_transformers(_base(path), name, settings, adapter=path)
     return load_transformers(path, name, settings)
+
+
+def _base(adapter: Path) -> Path:
+    """Return the base of an adapter, of the revision that the adapter names."""
+    name, told = base_of(adapter), read_json_object(adapter / CONFIG).get("revision")
+    return _find(name, told if isinstance(told, str) and not Path(name).exists() else None)
+
+
+def _in_memory(model: Any, label: str | None, tokenizer: Any) -> Behavior:
+    """Describe a model in memory as a behavior."""
+    if not hasattr(model, "get_output_embeddings") or not hasattr(model, "state_dict"):
+        raise InputError(f"a model is a name, or one of transformers, not {type(model).__name__}")
+    if not hasattr(tokenizer, "backend_tokenizer"):
+        raise InputError("a model in memory needs its tokenizer: load(model, tokenizer=...)")
+    from behaviordist.behaviors.sources import MemorySource
+    from behaviordist.behaviors.transformers_backend import describe
+
+    name = label or type(model).__name__
+    source = MemorySource(model, tokenizer, name)
+    return describe(source, name, InferenceSettings(dtype=source.stored[0]))
 
 
 def load_all(specs: Sequence[str]) -> list[Behavior]:
@@ -91,13 +120,15 @@ def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:
     return f"{name}@{settings.canonical}" if settings.canonical else name
 
 
-def _find(model: str) -> Path:
+def _find(model: str, revision: str | None = None) -> Path:
     try:
         path = Path(model).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()
     except (RuntimeError, OSError, ValueError) as error:  # no such user, too long, no permission
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"'{model[:80]}' is no path of a model ({reason})") from None
+    if revision is not None and (is_folder or is_file):
+        raise InputError(f"{path}: revision is for hub ids; a folder is what it is")
     if is_folder:
         return path
     if is_file:
@@ -108,19 +139,24 @@ def _find(model: str) -> Path:
     is_file_name = path.suffix == ".gguf" or path.suffix in READERS
     if not HUB_ID.fullmatch(model) or model.startswith(".") or is_file_name:
         raise InputError(f"no model at {path}; give a checkpoint folder, a .gguf file or a hub id")
-    return _from_hub(model)
+    return _from_hub(model, revision)
 
 
-def _from_hub(repository: str) -> Path:
+def _from_hub(repository: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     try:
-        return Path(snapshot_download(repository, allow_patterns=HUB_FILES, etag_timeout=10))
+        return Path(
+            snapshot_download(
+                repository, revision=revision, allow_patterns=HUB_FILES, etag_timeout=10
+            )
+        )
     except Exception as error:  # the client raises a dozen kinds, network errors among them
         where = "the local cache (HF_HUB_OFFLINE is set)" if offline else "the hub"
         reason = " ".join(str(error).split())[:120]
+        what = f" at revision '{revision}'" if revision else ""
         raise InputError(
-            f"no model '{repository}': there is no such folder, and {where} does not give it"
+            f"no model '{repository}'{what}: there is no such folder, and {where} does not give it"
             f" ({type(error).__name__}: {reason})"
         ) from None

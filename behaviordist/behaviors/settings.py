@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from behaviordist.errors import InputError, did_you_mean
 
 QUANTISATIONS = ("int8", "int4", "int3", "int2", "torchao-int8")
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?")
 SIDES = ("left", "right")
 LOGIT_LEVEL = ("temperature", "top_k", "top_p", "min_p")
 
@@ -41,7 +42,8 @@ class InferenceSettings:
         Quantise the weights: int8 per output channel, int4, int3 and int2 per group, all simulated
         by rounding; torchao-int8 by the torchao library's own int8 weight-only kernels.
     dtype
-        Type of weights and activations. The log-softmax is float32 always.
+        Type of weights and activations. The log-softmax is float32 always. "auto" is float32 on a
+        processor, where it fits into memory, and the type that is stored on a GPU.
     repetition_penalty
         Divides the positive and multiplies the negative logits of tokens seen so far.
     kv_cache
@@ -65,6 +67,11 @@ class InferenceSettings:
         Number of sampled reasonings over which the answer's distribution is averaged; 0: none.
     thought_tokens
         Longest reasoning.
+    device
+        Where it is run: "cpu", "cuda", "cuda:1", "mps", or "auto": over all GPUs, main memory and
+        disk (accelerate). None: the first GPU, else the processor. No part of the identity.
+    revision
+        Of a hub id: a branch, a tag (such as "step1000") or a commit. Its files are the identity.
 
     Notes
     -----
@@ -81,7 +88,7 @@ class InferenceSettings:
     top_p: float | None = None
     min_p: float | None = None
     quant: str | None = None
-    dtype: str = "float32"
+    dtype: str = "auto"
     repetition_penalty: float = 1.0
     kv_cache: bool = False
     context: int | None = None
@@ -93,6 +100,8 @@ class InferenceSettings:
     bos: bool | None = None
     thoughts: int = 0
     thought_tokens: int = 64
+    device: str | None = None
+    revision: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < np.inf:
@@ -105,6 +114,8 @@ class InferenceSettings:
                 raise InputError(f"{name} must be in (0, 1], not {value}")
         _check_choice("quant", self.quant, QUANTISATIONS, optional=True)
         _check_choice("dtype", self.dtype, DTYPES)
+        if self.device is not None and not DEVICE.fullmatch(self.device):
+            raise InputError(f"device is auto, cpu, mps, cuda or cuda:1, not '{self.device}'")
         _check_choice("truncate", self.truncate, SIDES, optional=True)
         if not 0 < self.repetition_penalty < np.inf:
             raise InputError(f"repetition_penalty must be above 0, not {self.repetition_penalty}")
@@ -129,6 +140,14 @@ class InferenceSettings:
             f.name for f in fields(self) if getattr(self, f.name) != getattr(default, f.name)
         )
         return ",".join(f"{name}={_show(getattr(self, name))}" for name in changed)
+
+    def computed_in(self, dtype: str) -> InferenceSettings:
+        """These settings as an identity has them: the type that is computed in, float32 unsaid.
+
+        Where a model comes from, and where it is run, is left out.
+        """
+        said = "auto" if dtype == "float32" else dtype
+        return replace(self, dtype=said, device=None, revision=None)
 
     @property
     def forward(self) -> InferenceSettings:

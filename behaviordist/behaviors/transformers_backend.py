@@ -7,37 +7,23 @@ when its pass begins and freed when it ends, so that one at a time is in memory.
 
 from __future__ import annotations
 
-import gc
-import logging
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors import (
-    adapters,
-    gguf_files,
-    rounding,
-    sampling,
-    thinking,
-    token_bytes,
-)
+from behaviordist.behaviors import opening, rounding, sampling, thinking, token_bytes
 from behaviordist.behaviors.behavior import IntArray, LogProbBlock, with_settings
-from behaviordist.behaviors.checkpoint_files import (
-    checkpoint_digest,
-    files_digest,
-    read_config,
-    refuse_remote_code,
-    weight_files,
-)
-from behaviordist.behaviors.encoding import EncodedProbe, Encoder, batches
+from behaviordist.behaviors.encoding import EncodedProbe, Encoder, Turns, batches
 from behaviordist.behaviors.forward_pass import cached_logits, failures, penalize, scored_logits
 from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.behaviors.sources import Source, opened, source_of
+from behaviordist.behaviors.tokens import Tokens
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of
@@ -51,10 +37,10 @@ BLOCK_BYTES = 128 * 2**20
 class TransformersBehavior:
     """A Hugging Face causal LM with settings. `load` makes it; weights are read in `forward`.
 
-    `path` is a checkpoint folder or a GGUF file; `adapter` the folder of a PEFT adapter on it.
+    `dtype` is the type it is computed in, where the settings leave that to the checkpoint.
     """
 
-    path: Path
+    source: Source
     label: str
     settings: InferenceSettings
     identity: str
@@ -62,8 +48,8 @@ class TransformersBehavior:
     vocabulary: str
     vocabulary_size: int
     window: int | None
+    dtype: str = "float32"
     notes: tuple[str, ...] = ()
-    adapter: Path | None = None
 
     def check(self, probes: ProbeSet) -> None:
         """Refuse probes that cannot be encoded whole."""
@@ -71,11 +57,11 @@ class TransformersBehavior:
 
     def token_text(self, token: int) -> str:
         """Return the text that the token decodes to."""
-        return str(_tokenizer(self.path)[0].decode([token]))
+        return str(self.source.tokens().tokenizer.decode([token]))
 
     def first_bytes(self) -> IntArray:
         """Return the first byte of every token, (V,); 256 for tokens without text."""
-        return token_bytes.first_bytes(_token_bytes(self.path, self.vocabulary_size))
+        return token_bytes.first_bytes(self._pieces())
 
     def boundaries(self, probes: ProbeSet) -> list[list[int]]:
         """Return, for every probe, the byte of its continuation at which each scored token begins.
@@ -85,7 +71,7 @@ class TransformersBehavior:
         InputError
             If the tokens do not spell the texts, or are not known as bytes.
         """
-        pieces = _token_bytes(self.path, self.vocabulary_size)
+        pieces = self._pieces()
         found = []
         for probe, item in zip(probes, self.encoder()(probes), strict=True):
             mine = [pieces[t] for t in item.ids[-item.scored :]]
@@ -94,6 +80,9 @@ class TransformersBehavior:
             except InputError as error:
                 raise InputError(f"'{self.label}', probe '{probe.id}': {error}") from None
         return found
+
+    def _pieces(self) -> list[bytes]:
+        return _token_bytes(self.source.tokens(), self.vocabulary_size, self.label)
 
     def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield log-probabilities before the logit-level settings."""
@@ -129,8 +118,8 @@ class TransformersBehavior:
         self, model: Any, probe: Probe, item: EncodedProbe, max_scored: int
     ) -> LogProbBlock:
         """Score one probe after sampled reasonings, and sum them out."""
-        tokenizer, _ = _tokenizer(self.path)
-        encode = self.encoder().encode
+        tokenizer = self.source.tokens().tokenizer
+        encode = self.source.tokens().inside
         before = item.ids[: len(item.ids) - item.scored]
         count, most = self.settings.thoughts, self.settings.thought_tokens
         start = (*before, *encode(thinking.THINK))
@@ -169,7 +158,7 @@ class TransformersBehavior:
         done: frozenset[int] = frozenset(),
     ) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Yield (index of a probe, its answers) one by one, but for those in `done`."""
-        tokenizer, _ = _tokenizer(self.path)
+        tokenizer = self.source.tokens().tokenizer
         for index, rows in self._drawn(probes, count, max_tokens, seed, done):
             yield index, tuple(tokenizer.batch_decode(rows, skip_special_tokens=True))
 
@@ -191,11 +180,11 @@ class TransformersBehavior:
     @property
     def end_text(self) -> str:
         """Return the end marker as text: an answer that ended is scored with it."""
-        return str(_tokenizer(self.path)[0].eos_token or "")
+        return str(self.source.tokens().tokenizer.eos_token or "")
 
     def cannot_spell(self, text: str) -> bool:
         """Whether some of a text has no token but the one for the unknown."""
-        tokenizer, _ = _tokenizer(self.path)
+        tokenizer = self.source.tokens().tokenizer
         unknown = tokenizer.unk_token_id
         return (
             unknown is not None
@@ -212,62 +201,48 @@ class TransformersBehavior:
         done: frozenset[int] = frozenset(),
     ) -> Iterator[tuple[int, tuple[tuple[str, bool], ...]]]:
         """Yield (index of a probe, drawn answers as (text, ended)), but for those in `done`."""
-        tokenizer, _ = _tokenizer(self.path)
+        tokenizer = self.source.tokens().tokenizer
         for index, rows in self._drawn(probes, count, max_tokens, seed, done):
             texts = tokenizer.batch_decode(rows, skip_special_tokens=True)
             ended = [tokenizer.eos_token_id in row for row in rows.tolist()]
             yield index, tuple(zip(texts, ended, strict=True))
 
+    def scored_tokens(self, probes: ProbeSet) -> list[tuple[int, ...]]:
+        """Return the ids of every continuation, as they are scored."""
+        return [item.ids[-item.scored :] for item in self.encoder()(probes)]
+
     def encoder(self) -> Encoder:
-        """Return the encoder of probes; a start token is BOS, or EOS where there is no BOS."""
-        tokenizer, _ = _tokenizer(self.path)
-        bos = tokenizer.bos_token_id
-        start = tokenizer.eos_token_id if bos is None else bos
-        before = _added_before(tokenizer)
+        """Return the encoder of probes."""
+        tokens = self.source.tokens()
+        before = tokens.before
         if self.settings.bos is not None:
-            before = (start,) if self.settings.bos and start is not None else ()
-
-        def chat(turns: list[dict[str, str]]) -> list[int]:
-            options = {"tokenize": False, "add_generation_prompt": True}
-            text = tokenizer.apply_chat_template(turns, **options)
-            return list(tokenizer.encode(text, add_special_tokens=False))
-
-        def encode(text: str) -> list[int]:
-            return list(tokenizer.encode(text, add_special_tokens=False))
-
+            start = () if tokens.start is None else (tokens.start,)
+            before = start if self.settings.bos else ()
         window = self.window
         if window is not None and self.settings.thoughts:
-            window -= thinking.overhead(encode, self.settings.thought_tokens)
+            window -= thinking.overhead(tokens.inside, self.settings.thought_tokens)
         return Encoder(
-            encode=encode,
+            encode=tokens.encode,
+            after=tokens.after,
             bos=before,
-            start=start,
+            start=tokens.start,
             window=window,
             label=self.label,
             settings=self.settings,
-            chat=chat if tokenizer.chat_template else None,
+            chat=_renderer(tokens) if self.settings.chat else None,
         )
 
     @contextmanager
     def model(self) -> Iterator[Any]:
         """Load the model as the settings say; free it at the end."""
-        import torch
-
-        with _quiet():
-            model = _load_model(self.path, getattr(torch, self.settings.dtype))
-        try:
+        with opened(self.source, self.dtype, self.settings.device) as model:
             if self.settings.quant == rounding.TORCHAO:
-                _quantise_with_torchao(model)
+                with opening.quiet():
+                    _quantise_with_torchao(model)
             elif self.settings.quant:
                 _round_linear_layers(model, self.settings.quant)
-            if self.adapter is not None:
-                with _quiet():
-                    model = adapters.attach(model, self.adapter)
-            model.to("cuda" if torch.cuda.is_available() else "cpu")
-            yield model.eval()
-        finally:
-            del model
-            gc.collect()
+            adapted = self.source.adapt(model)
+            yield opening.place(adapted, self.settings.device).eval()
 
 
 def load_transformers(
@@ -280,131 +255,56 @@ def load_transformers(
     InputError
         If a file is absent, cut, pickled, wants to run code, or has no tokenizer.
     """
+    return describe(source_of(path, adapter), label, settings)
+
+
+def describe(source: Source, label: str, settings: InferenceSettings) -> TransformersBehavior:
+    """Describe a model with settings as a behavior.
+
+    Raises
+    ------
+    InputError
+        If it cannot be run so.
+    """
     if settings.sliding_window is not None:
         raise InputError(
             f"'{label}': sliding_window works for lab checkpoints run in float32; other models have"
             " the attention of their config.json: drop sliding_window"
         )
-    with _quiet():
-        if path.suffix == ".gguf":
-            gguf_files.header(path)
-            config, digest = gguf_files.load_config(path), files_digest((path,))
-        else:
-            config, digest = _folder_config(path), checkpoint_digest(path, weight_files(path))
-        tokenizer, notes = _tokenizer(path)
-    text_config = config.get_text_config()
-    if adapter is not None:
-        digest = digest_of([digest, checkpoint_digest(adapter, (adapter / adapters.WEIGHTS,))])
+    text_config, tokens = source.config.get_text_config(), source.tokens()
+    dtype, why = opening.choose_type(settings.dtype, *source.stored, settings.device)
+    notes = (*source.notes, *([why] if why else []))
     if settings.thoughts:
         notes = (*notes, f"answers averaged over {settings.thoughts} sampled reasonings")
     if settings.quant:
         notes = (*notes, rounding.note(settings.quant))
+    digest, identity = source.digest, settings.computed_in(dtype)
+    if settings.chat and (template := tokens.template) is not None and template.dated:
+        today = date.today().isoformat()
+        digest = digest_of([digest, today])
+        notes = (*notes, f"its chat template may write the date: prompts are of {today}")
     return TransformersBehavior(
-        path=path,
+        source=source,
         label=label,
         settings=settings,
-        identity=digest_of([digest, settings.canonical]),
-        forward_key=digest_of([digest, settings.forward.canonical]),
-        vocabulary=digest_of(tokenizer.get_vocab()),
+        identity=digest_of([digest, identity.canonical]),
+        forward_key=digest_of([digest, identity.forward.canonical]),
+        vocabulary=digest_of(dict(tokens.vocabulary)),
         vocabulary_size=int(text_config.vocab_size),
         window=getattr(text_config, "max_position_embeddings", None),
+        dtype=dtype,
         notes=notes,
-        adapter=adapter,
     )
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the progress bars and warnings of `transformers` off the user's terminal.
-
-    And those of what it imports: torchao names every kernel that this machine has no use for.
-    """
-    from transformers.utils import logging as bars
-
-    shown, level = bars.is_progress_bar_enabled(), logging.root.manager.disable
-    bars.disable_progress_bar()
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logging.disable(level)
-        if shown:
-            bars.enable_progress_bar()
-
-
-def _folder_config(folder: Path) -> Any:
-    from transformers import AutoConfig
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-
-    raw = read_config(folder)
-    kind = raw.get("model_type")
-    refuse_remote_code(folder, raw, kind in CONFIG_MAPPING_NAMES)
-    try:
-        return AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    except Exception as error:
-        raise _refused(folder, "its config.json", error) from None
-
-
-def _load_model(path: Path, dtype: Any) -> Any:
-    if path.suffix == ".gguf":
-        return gguf_files.load_model(path, dtype)
-    from transformers import AutoModelForCausalLM
-
-    try:
-        model, info = AutoModelForCausalLM.from_pretrained(
-            str(path),
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except Exception as error:
-        raise _refused(path, "its weights", error) from None
-    # transformers fills what is absent with random numbers and only warns.
-    for problem in ("missing_keys", "mismatched_keys", "error_msgs"):
-        if info.get(problem):
-            first = sorted(map(str, info[problem]))[0]
-            raise InputError(f"{path}: weights do not fit config.json ({problem}: {first})")
-    return model
+def _renderer(tokens: Tokens) -> Callable[[list[Turns]], list[str]] | None:
+    template = tokens.template
+    return None if template is None else template.render
 
 
 @lru_cache(maxsize=2)
-def _tokenizer(path: Path) -> tuple[Any, tuple[str, ...]]:
-    if path.suffix == ".gguf":
-        return gguf_files.load_tokenizer(path)
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(path), local_files_only=True)
-        # Special tokens are added even to a tokenizer that knows no text.
-        empty = not tokenizer.get_vocab().keys() - tokenizer.get_added_vocab().keys()
-    except Exception as error:
-        raise _refused(path, "its tokenizer", error) from None
-    if empty:
-        raise InputError(
-            f"{path}: its tokenizer has no vocabulary; save the model's tokenizer there"
-        )
-    return tokenizer, ()
-
-
-@lru_cache(maxsize=2)
-def _token_bytes(path: Path, size: int) -> list[bytes]:
-    return token_bytes.token_bytes(_tokenizer(path)[0], size, path.name)
-
-
-def _added_before(tokenizer: Any) -> tuple[int, ...]:
-    """Ids that the tokenizer itself puts before every text (Llama's BOS; nothing for GPT-2)."""
-    plain = tokenizer.encode("a", add_special_tokens=False)
-    full = tokenizer.encode("a", add_special_tokens=True)
-    return (
-        tuple(full[: len(full) - len(plain)]) if full[-len(plain) :] == plain else _bos(tokenizer)
-    )
-
-
-def _bos(tokenizer: Any) -> tuple[int, ...]:
-    """BOS alone, for tokenizers that add tokens on both sides (the end is no part of a context)."""
-    return () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
+def _token_bytes(tokens: Tokens, size: int, label: str) -> list[bytes]:
+    return token_bytes.token_bytes(tokens.tokenizer, size, label)
 
 
 def _round_linear_layers(model: Any, quant: str) -> None:
@@ -437,8 +337,3 @@ def _quantise_with_torchao(model: Any) -> None:
         Int8WeightOnlyConfig(),
         filter_fn=lambda m, _: isinstance(m, torch.nn.Linear) and m is not head,
     )
-
-
-def _refused(path: Path, what: str, error: Exception) -> InputError:
-    text = " ".join(str(error).split())[:200]
-    return InputError(f"{path}: transformers cannot open {what} ({text})")

@@ -135,7 +135,7 @@ def test_a_cut_file_is_refused_before_anything_is_run(pair, tmp_path, share):
 def test_without_its_package_the_extra_is_named(pair, monkeypatch):
     from behaviordist.behaviors import gguf_files
 
-    gguf_files.header.cache_clear()
+    gguf_files._header.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "gguf", None)
     with pytest.raises(InputError, match=r"pip install 'behaviordist\[gguf\]'"):
         load(pair[1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from behaviordist.behaviors import load, rounding, shared_log_probs
+from behaviordist.behaviors import load, opening, rounding, shared_log_probs
 from behaviordist.behaviors import transformers_backend as backend
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -68,8 +68,8 @@ def test_low_precision_weights_still_get_a_float32_softmax(llama):
 
 def test_logit_level_settings_share_one_pass_and_equal_a_pass_of_their_own(llama, monkeypatch):
     loads = []
-    real = backend._load_model
-    monkeypatch.setattr(backend, "_load_model", lambda *a: loads.append(a) or real(*a))
+    real = opening.open_model
+    monkeypatch.setattr(opening, "open_model", lambda *a: loads.append(a) or real(*a))
     specs = [f"{llama}", f"{llama}@temperature=0.5", f"{llama}@top_k=5", f"{llama}@quant=int8"]
     behaviors = [load(spec) for spec in specs]
     shared = {}
