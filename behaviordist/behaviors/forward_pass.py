@@ -48,7 +48,9 @@ def scored_logits(model: Any, batch: Batch) -> Any:
     mask = torch.arange(batch.tokens.shape[1])[None, :] < torch.from_numpy(batch.lengths)[:, None]
 
     def select(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (arguments[0][rows, columns][None], *arguments[1:])
+        # Virtual tokens of an adapter (prompt tuning) stand before the text, and have states too.
+        virtual = arguments[0].shape[1] - batch.tokens.shape[1]
+        return (arguments[0][rows, columns + virtual][None], *arguments[1:])
 
     hook = model.get_output_embeddings().register_forward_pre_hook(select)
     try:
@@ -75,20 +77,27 @@ def cached_logits(model: Any, batch: Batch) -> Any:
 
     tokens = torch.from_numpy(batch.tokens).to(model.device)
     first = int(batch.columns[0])
-    # Its name changed within transformers 5.
-    named = inspect.signature(model.forward).parameters
-    cache = "cache" if "cache" in named else "past_key_values"
     with torch.inference_mode():
-        step = model(input_ids=tokens[:, : first + 1], use_cache=True)
+        step = advance(model, tokens[:, : first + 1])
         logits = [step.logits[0, -1]]
         for place in range(first + 1, int(batch.lengths[0])):
-            step = model(
-                input_ids=tokens[:, place : place + 1],
-                use_cache=True,
-                **{cache: getattr(step, cache)},
-            )
+            step = advance(model, tokens[:, place : place + 1], step)
             logits.append(step.logits[0, -1])
         return torch.stack(logits).float()
+
+
+def advance(model: Any, tokens: Any, step: Any = None) -> Any:
+    """Return a model's output for tokens (B, T) behind what `step`, an output, has in its cache.
+
+    After its first pass a PEFT model's virtual tokens are in the cache: they must not come again.
+    """
+    if step is None:
+        return model(input_ids=tokens, use_cache=True)
+    rest = model.get_base_model() if hasattr(model, "get_base_model") else model
+    # Its name changed within transformers 5.
+    named = inspect.signature(rest.forward).parameters
+    cache = "cache" if "cache" in named else "past_key_values"
+    return rest(input_ids=tokens, use_cache=True, **{cache: getattr(step, cache)})
 
 
 def penalize(logits: Any, batch: Batch, penalty: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from behaviordist.behaviors.forward_pass import advance
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -64,6 +65,9 @@ def generate(
         }
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(seed)
+        config = getattr(model, "active_peft_config", None)
+        if config is not None and config.is_prompt_learning:
+            return _behind_virtual_tokens(model, ids.repeat(count, 1), settings, max_tokens)
         rows = model.generate(
             ids.repeat(count, 1),
             attention_mask=torch.ones_like(ids).repeat(count, 1),
@@ -73,6 +77,38 @@ def generate(
             **chosen,
         )
     return rows[:, ids.shape[1] :]
+
+
+def _behind_virtual_tokens(
+    model: Any, ids: Any, settings: InferenceSettings, max_tokens: int
+) -> Any:
+    """Return sampled continuations (B, up to max_tokens) of ids (B, T), step by step.
+
+    peft's own `generate` loses the virtual tokens where transformers has renamed its cache.
+    """
+    import torch
+
+    end = model.config.eos_token_id if _is_int(model.config.eos_token_id) else None
+    drawn: list[Any] = []
+    step = advance(model, ids)
+    ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    for _ in range(max_tokens):
+        logits = step.logits[:, -1].float()
+        if settings.repetition_penalty != 1:
+            seen = torch.cat([ids, *(row[:, None] for row in drawn)], dim=1)
+            score = logits.gather(1, seen)
+            score = torch.where(
+                score > 0, score / settings.repetition_penalty, score * settings.repetition_penalty
+            )
+            logits = logits.scatter(1, seen, score)
+        p = np.exp(settings.apply(logits.log_softmax(dim=-1).cpu().numpy()))
+        token = torch.multinomial(torch.from_numpy(p), 1)[:, 0].to(ids.device)
+        drawn.append(token if end is None else token.masked_fill(ended, end))
+        ended |= token == end
+        if bool(ended.all()):
+            break
+        step = advance(model, drawn[-1][:, None], step)
+    return torch.stack(drawn, dim=1)
 
 
 def rollout(

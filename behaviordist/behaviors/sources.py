@@ -36,6 +36,8 @@ class Source(Protocol):
         The configuration of `transformers`.
     stored
         The type of the weights, and the number of values.
+    virtual_tokens
+        Places that an adapter takes before every text.
     """
 
     @property
@@ -46,6 +48,8 @@ class Source(Protocol):
     def config(self) -> Any: ...
     @property
     def stored(self) -> tuple[str, int]: ...
+    @property
+    def virtual_tokens(self) -> int: ...
 
     def tokens(self) -> Tokens:
         """Return what its files make of a text."""
@@ -85,6 +89,10 @@ class FolderSource:
     @property
     def stored(self) -> tuple[str, int]:
         return opening.stored_type(self.files)
+
+    @property
+    def virtual_tokens(self) -> int:
+        return 0 if self.adapter is None else adapters.virtual_tokens(self.adapter)
 
     def tokens(self) -> Tokens:
         """Return what its files make of a text."""
@@ -127,6 +135,10 @@ class GgufSource:
     def stored(self) -> tuple[str, int]:
         return "float32", 0  # what it is packed in is unpacked
 
+    @property
+    def virtual_tokens(self) -> int:
+        return 0
+
     def tokens(self) -> Tokens:
         """Return what its header makes of a text."""
         with opening.quiet():
@@ -168,6 +180,11 @@ class MemorySource:
     @property
     def stored(self) -> tuple[str, int]:
         return str(self.model.dtype).removeprefix("torch."), self.model.num_parameters()
+
+    @property
+    def virtual_tokens(self) -> int:
+        configs = getattr(self.model, "peft_config", {}).values()
+        return sum(getattr(config, "num_virtual_tokens", None) or 0 for config in configs)
 
     @property
     def digest(self) -> str:

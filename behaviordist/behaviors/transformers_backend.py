@@ -236,11 +236,9 @@ class TransformersBehavior:
     def model(self) -> Iterator[Any]:
         """Load the model as the settings say; free it at the end."""
         with opened(self.source, self.dtype, self.settings.device) as model:
-            if self.settings.quant == rounding.TORCHAO:
+            if self.settings.quant:
                 with opening.quiet():
-                    _quantise_with_torchao(model)
-            elif self.settings.quant:
-                _round_linear_layers(model, self.settings.quant)
+                    rounding.quantise(model, self.settings.quant, self.label)
             adapted = self.source.adapt(model)
             yield opening.place(adapted, self.settings.device).eval()
 
@@ -277,12 +275,15 @@ def describe(source: Source, label: str, settings: InferenceSettings) -> Transfo
     if settings.thoughts:
         notes = (*notes, f"answers averaged over {settings.thoughts} sampled reasonings")
     if settings.quant:
-        notes = (*notes, rounding.note(settings.quant))
+        with opening.quiet():
+            chosen = rounding.plan_of(source.config, settings.quant, label)
+        notes = (*notes, rounding.note(settings.quant, chosen))
     digest, identity = source.digest, settings.computed_in(dtype)
     if settings.chat and (template := tokens.template) is not None and template.dated:
         today = date.today().isoformat()
         digest = digest_of([digest, today])
         notes = (*notes, f"its chat template may write the date: prompts are of {today}")
+    window = getattr(text_config, "max_position_embeddings", None)
     return TransformersBehavior(
         source=source,
         label=label,
@@ -291,7 +292,7 @@ def describe(source: Source, label: str, settings: InferenceSettings) -> Transfo
         forward_key=digest_of([digest, identity.forward.canonical]),
         vocabulary=digest_of(dict(tokens.vocabulary)),
         vocabulary_size=int(text_config.vocab_size),
-        window=getattr(text_config, "max_position_embeddings", None),
+        window=None if window is None else window - source.virtual_tokens,
         dtype=dtype,
         notes=notes,
     )
@@ -305,35 +306,3 @@ def _renderer(tokens: Tokens) -> Callable[[list[Turns]], list[str]] | None:
 @lru_cache(maxsize=2)
 def _token_bytes(tokens: Tokens, size: int, label: str) -> list[bytes]:
     return token_bytes.token_bytes(tokens.tokenizer, size, label)
-
-
-def _round_linear_layers(model: Any, quant: str) -> None:
-    import torch
-    from transformers.pytorch_utils import Conv1D
-
-    head = model.get_output_embeddings()
-    for module in model.modules():
-        if module is head or not isinstance(module, torch.nn.Linear | Conv1D):
-            continue
-        weight = module.weight.data
-        turned = isinstance(module, Conv1D)  # GPT-2 keeps its matrices (in, out)
-        matrix = weight.float().numpy()
-        rounded = rounding.round_weights(matrix.T if turned else matrix, quant)
-        weight.copy_(torch.from_numpy(rounded.T if turned else rounded))
-
-
-def _quantise_with_torchao(model: Any) -> None:
-    import torch
-
-    try:
-        from torchao.quantization import Int8WeightOnlyConfig, quantize_
-    except ImportError:
-        raise InputError(
-            f"quant={rounding.TORCHAO} needs torchao: pip install 'behaviordist[quant]'"
-        ) from None
-    head = model.get_output_embeddings()
-    quantize_(
-        model,
-        Int8WeightOnlyConfig(),
-        filter_fn=lambda m, _: isinstance(m, torch.nn.Linear) and m is not head,
-    )
