@@ -32,8 +32,8 @@ Baselines = Annotated[
 StatisticName = Annotated[
     str,
     typer.Option(
-        help="within-target, two-way, kendall, weighted-tau, ndcg, saving@1, saving@3,"
-        " percentile@1, percentile@3."
+        help="within-target, two-way, kendall, weighted-tau, scipy-weighted-tau, ndcg, saving@1,"
+        " saving@3, percentile@1, percentile@3."
     ),
 ]
 Permutations = Annotated[int, typer.Option(help="Random relabellings.")]

@@ -10,7 +10,7 @@ from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.intervals import Method, intervals
-from behaviordist.hypothesis.inference.permuted import DISTANCE, ROUNDING, Permuted, permuted
+from behaviordist.hypothesis.inference.permuted import DISTANCE, Permuted, permuted
 from behaviordist.hypothesis.inference.reliability import noise_ceiling, split_half_of, tie_ceiling
 from behaviordist.hypothesis.inference.result import Estimate, TargetResult, TransferTest
 from behaviordist.hypothesis.inference.verdict import VerdictRule
@@ -147,8 +147,7 @@ def _beyond_sources(asked: Permuted) -> _Beyond:
     alone = replace(asked.pairs, names=asked.pairs.names[:1], predictors=asked.pairs.predictors[:1])
     null = statistic.permuted(alone.predictors, alone.cost, asked.drawn)
     low, high = intervals(statistic, alone, null[:, 0])[0]
-    p = float((null[0] >= null[0, 0] - ROUNDING).mean())
-    return _Beyond(Estimate(statistic.name, float(null[0, 0]), float(low), float(high), p), null[0])
+    return _Beyond(Estimate.from_null(statistic.name, null[0, 0], (low, high), null[0]), null[0])
 
 
 def _result(

@@ -48,6 +48,7 @@ ORACLES = {
     "within-target": lambda x, y: stats.spearmanr(x, y).statistic,
     "kendall": lambda x, y: stats.kendalltau(x, y).statistic,
     "weighted-tau": scipy_weighted_tau,
+    "scipy-weighted-tau": lambda x, y: stats.weightedtau(-x, -y).statistic,
     "ndcg": sklearn_ndcg,
     "saving@1": saving(1),
     "saving@3": saving(3),

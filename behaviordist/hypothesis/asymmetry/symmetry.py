@@ -82,8 +82,7 @@ def symmetry_parts(
         without = np.array([_correlation(a[i], b[i]) for a, b in parts[1:]])
         noise = float(r.var() * (1 - r[0] ** 2) ** 2)
         half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
-        p = float((r >= r[0] - 1e-12).mean())
-        found.append(Estimate(name, float(r[0]), *correlation_limits(float(r[0]), half), p))
+        found.append(Estimate.from_null(name, r[0], correlation_limits(float(r[0]), half), r))
     symmetric, antisymmetric = found
     if symmetric is None:
         raise InputError("distances: nothing is left once source and target effects are removed")

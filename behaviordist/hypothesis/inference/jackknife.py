@@ -18,6 +18,7 @@ from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, Int
 from behaviordist.hypothesis.statistics.pair_noise import PairNoise
 
 AS_IT_IS = PairNoise(excess=0.0, floor=1.0)
+FEWEST = 2.8
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class Jackknife:
             return np.full(len(without), np.nan), np.full(len(without), np.nan)
         variance = (np.sum(parts, axis=0) ** 2).sum(axis=1)
         if len(parts) == 1:
-            corrected = np.maximum(variance - counted.excess * noise, counted.floor * variance)
+            # Of four units P is known so badly that only three tenths of V may go.
+            floor = max(counted.floor, FEWEST / (freedom[0] + 1)) if counted.excess else 1.0
+            corrected = np.maximum(variance - counted.excess * noise, floor * variance)
             return corrected, np.full(len(without), freedom[0])
         each = np.stack([(part**2).sum(axis=1) for part in parts])
         corrected = np.maximum(variance - noise, each.max(axis=0))

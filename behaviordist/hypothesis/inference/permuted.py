@@ -25,7 +25,6 @@ DISTANCE = "distance"
 SOURCE_QUALITY = "source quality"
 LABEL = "same unit"
 RANDOM = "random"
-ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,9 @@ class Permuted:
 
     def estimates(self, limits: FloatArray) -> list[Estimate]:
         """Put values, limits (K, 2) and p-values together."""
-        # The identity is the first of the batch, and is the 1 in both (1 + #) and (1 + B).
-        p_values = (self.null >= self.null[:, :1] - ROUNDING).mean(axis=1)
         return [
-            Estimate(name, float(value), float(low), float(high), float(p))
-            for name, value, (low, high), p in zip(
-                self.pairs.names, self.null[:, 0], limits, p_values, strict=True
-            )
+            Estimate.from_null(name, null[0], (low, high), null)
+            for name, null, (low, high) in zip(self.pairs.names, self.null, limits, strict=True)
         ]
 
 

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from behaviordist.hypothesis.inference.verdict import Verdict, VerdictRule
+from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.store import write_json
 
 SCHEMA = 1
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,18 @@ class Estimate:
     ci_low: float
     ci_high: float
     p_value: float
+
+    @classmethod
+    def from_null(
+        cls, name: str, value: float, limits: tuple[float, float], null: FloatArray
+    ) -> Estimate:
+        """Make one of its value, limits, and values (B,) under relabellings, the observed first.
+
+        ``p = mean(null >= null[0])``: the observed one is the 1 in ``(1 + #) / (1 + B)``.
+        """
+        size = max(float(np.abs(null).max()), 1e-300)
+        p = float((null >= null[0] - ROUNDING * size).mean())
+        return cls(name, float(value), float(limits[0]), float(limits[1]), p)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able record; NaN becomes null."""

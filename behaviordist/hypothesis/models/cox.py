@@ -80,8 +80,8 @@ def cox_test(
     without = -_left_out(data, covariate, row, column, jackknife)
     noise = float(null.var()) * fitted.standard_error**4
     half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
-    p = float((null >= null[0] - 1e-12).mean())
-    return Estimate("stratified cox", -fitted.beta, -fitted.beta - half, -fitted.beta + half, p)
+    limits = -fitted.beta - half, -fitted.beta + half
+    return Estimate.from_null("stratified cox", -fitted.beta, limits, null)
 
 
 def _checked(runs: pd.DataFrame, distances: pd.DataFrame) -> pd.DataFrame:

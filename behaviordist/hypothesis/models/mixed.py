@@ -109,9 +109,8 @@ def mixed_test(
     # The score is the slope times its information; its spread under relabelling scales alike.
     noise = float(null.var()) * (fitted.slope / null[0]) ** 2 if abs(null[0]) > 1e-9 else 0.0
     half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
-    p = float((null >= null[0] - 1e-12).mean())
-    value = fitted.slope
-    return Estimate("crossed random effects", value, value - half, value + half, p)
+    limits = fitted.slope - half, fitted.slope + half
+    return Estimate.from_null("crossed random effects", fitted.slope, limits, null)
 
 
 def _check(x: FloatArray, y: FloatArray, mask: BoolArray) -> None:

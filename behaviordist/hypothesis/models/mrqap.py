@@ -143,6 +143,5 @@ def _estimate(
     square = (rest @ rest) - (moved[1:] ** 2).sum(axis=0)
     r = ratio(moved[0], np.sqrt(np.maximum(square, 0.0) * (cost @ cost)))
     # t grows with r at fixed degrees of freedom, so their orders, and p, are the same.
-    p = float((r >= r[0] - 1e-12).mean())
     half = jackknife.half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0]
-    return Estimate(name, float(r[0]), *correlation_limits(float(r[0]), float(half)), p)
+    return Estimate.from_null(name, r[0], correlation_limits(float(r[0]), float(half)), r)

@@ -35,14 +35,32 @@ def kendall(order: NearestFirst, sample: Sample) -> FloatArray:
 
 
 def weighted_tau(order: NearestFirst, sample: Sample) -> FloatArray:
-    """Return Vigna's weighted tau, pairs weighing 1/r + 1/r' for the ranks of their costs.
+    """Return Vigna's weighted tau, pairs weighing 1/r + 1/r' for the ranks of their costs alone.
 
+    Not SciPy's default, which also weighs by the ranks of distances (`scipy_weighted_tau`).
     What is cheap matters most (Vigna 2015, additive hyperbolic weights; r = 1 is the cheapest).
     """
     rank = sample.ranks()
     r = rank + (sample.valid.sum(axis=-1, keepdims=True) + 1) / 2
     weight = np.where(sample.valid, 1 / np.maximum(r, 1), 0.0)
     return _correlation(*_concordance(order, rank, sample.valid, weight))
+
+
+def scipy_weighted_tau(order: NearestFirst, sample: Sample) -> FloatArray:
+    """Return ``scipy.stats.weightedtau(-distance, -cost)`` with its defaults (``rank=True``).
+
+    The mean of two weighted taus: pairs weigh by the ranks of (distance, cost), nearest first, and
+    by those of (cost, distance), cheapest first, 1/r + 1/r' each.
+    """
+    x, y = order.ranks(sample.valid), np.broadcast_to(sample.ranks(), sample.valid.shape)
+    taus = []
+    for first, second in ((x, y), (y, x)):
+        # Midranks are multiples of 1/2, at most S apart: the second only decides ties.
+        key = np.where(sample.valid, first + second / (4 * first.shape[-1]), np.inf)
+        r = np.argsort(np.argsort(key, axis=-1, kind="stable"), axis=-1) + 1
+        weight = np.where(sample.valid, 1 / r, 0.0)
+        taus.append(_correlation(*_concordance(order, y, sample.valid, weight)))
+    return np.asarray((taus[0] + taus[1]) / 2)
 
 
 def ndcg(order: NearestFirst, sample: Sample) -> FloatArray:

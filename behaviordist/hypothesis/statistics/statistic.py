@@ -82,7 +82,10 @@ def _choice(name: str, measure: measures.Measure) -> WithinTarget:
 STATISTICS: dict[str, Statistic] = {
     "within-target": WithinTargetSpearman(),
     "kendall": WithinTarget("within-target kendall tau-b", measures.kendall),
-    "weighted-tau": WithinTarget("within-target weighted tau", measures.weighted_tau),
+    "weighted-tau": WithinTarget("within-target cost-weighted tau", measures.weighted_tau),
+    "scipy-weighted-tau": WithinTarget(
+        "within-target weighted tau (scipy)", measures.scipy_weighted_tau
+    ),
     "two-way": TwoWay(),
     "ndcg": WithinTarget("within-target ndcg", measures.ndcg, correlation=False),
     "saving@1": _choice("saving at 1", measures.Saving(1)),

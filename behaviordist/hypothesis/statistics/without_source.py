@@ -64,8 +64,8 @@ def _by_level(level: IntArray, weight: FloatArray) -> tuple[FloatArray, IntArray
     """(L, t) Sums of weights in each level of each column, and (S, t) where a source's is."""
     size, columns = level.shape
     place = level * columns + np.arange(columns)
-    sums = np.bincount(place.ravel(), weight.ravel(), size * columns).reshape(size, columns)
-    return sums, place
+    sums = np.bincount(place.ravel(), weight.ravel(), size * columns)
+    return np.asarray(sums.reshape(size, columns), dtype=np.float64), np.asarray(place)
 
 
 def _sum_beyond(level: IntArray, rank: FloatArray, valid: BoolArray) -> FloatArray:
@@ -84,7 +84,7 @@ def _tie_sizes(level: IntArray, valid: BoolArray) -> FloatArray:
 def _squares(size: FloatArray, n: FloatArray, valid: BoolArray, gone: FloatArray) -> FloatArray:
     """(S, t) Sum of squares of n centred midranks, one of a tie of `gone` being left out."""
     ties = np.where(valid, size**2 - 1, 0.0).sum(axis=0)
-    return np.maximum(n**3 - n - (ties - 3 * gone * (gone - 1)), 0.0) / 12
+    return np.asarray(np.maximum(n**3 - n - (ties - 3 * gone * (gone - 1)), 0.0) / 12)
 
 
 def _common(first: IntArray, second: IntArray, valid: BoolArray) -> FloatArray:

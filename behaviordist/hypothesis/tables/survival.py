@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,9 @@ def restricted_mean(times: FloatArray, arrived: BoolArray, horizon: float = np.i
     order = np.argsort(times, kind="stable")
     times, arrived = times[order], arrived[order]
     end = min(horizon, float(times[-1]))
+    if arrived[times < end].all():
+        # The mean of min(T, end), summed once: equal means tie, whatever runs they are of.
+        return math.fsum(np.minimum(times, end)) / len(times)
     distinct, start = np.unique(times, return_index=True)
     at_risk = len(times) - start
     events = np.add.reduceat(arrived.astype(np.float64), start)
