@@ -7,7 +7,6 @@ whole checkpoint and continues there; the rows before it are what the killed run
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 from behaviordist.engines.trl_score import Score
 from behaviordist.store import ranks, write_text
+from behaviordist.store.journal import Journal
 
 MARKER = "complete"
 CURVE = "curve.jsonl"
@@ -60,10 +60,7 @@ class CurveFile:
         self.rows.append(row)
         if not ranks.is_first():
             return
-        with open(self.folder / CURVE, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(row)) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        Journal(self.folder / CURVE).append(asdict(row))
 
 
 def _resumed(folder: Path) -> tuple[list[CurveRow], Path | None]:
@@ -75,21 +72,13 @@ def _resumed(folder: Path) -> tuple[list[CurveRow], Path | None]:
     if last is not None and (not rows or rows[-1].step < step):
         # A checkpoint is saved after its row; without it, the folder was tampered with.
         rows, last = [], None
-    write_text(folder / CURVE, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    Journal(folder / CURVE).restart(asdict(row) for row in rows)
     return rows, last
 
 
 def read_curve(path: Path) -> list[CurveRow]:
-    """Read a curve; half a line at the end, which a kill leaves, is dropped."""
-    if not path.is_file():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(CurveRow(**json.loads(line)))
-        except (ValueError, TypeError):
-            break
-    return rows
+    """Read a curve as far as it is whole: up to a line that a kill cut or that was edited."""
+    return [CurveRow(**values) for values in Journal(path).rows(until_damage=True)]
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -12,11 +12,12 @@ from behaviordist.behaviors import load
 from behaviordist.behaviors import transformers_backend as backend
 from behaviordist.distance import fingerprint
 from behaviordist.distance.fingerprints import collector, parts
-from behaviordist.distance.fingerprints.row_log import RowLog, collect
+from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.distance.fingerprints.texts import answer_distances
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import Fingerprint
 from behaviordist.probes import Probe, ProbeSet
+from behaviordist.store.journal import Journal
 from tests.behaviors.conftest import write_llama
 
 PROBES = ProbeSet("eight", tuple(Probe(f"p{i}", "x" * (i + 1), " ab") for i in range(8)))
@@ -93,7 +94,7 @@ def check_same(folder):
 
 
 def test_it_continues_at_the_block_and_ends_with_the_same_bytes(killed):
-    left = sorted(p for p in (killed / "kept").glob("*.parts"))
+    left = sorted(p for p in (killed / "kept").glob("*.part.jsonl"))
     assert len(left) == 4 and not list((killed / "kept").glob("*.safetensors"))
     seen, whole = [], []
     ticks = run(killed, "kept", seen)
@@ -101,16 +102,16 @@ def test_it_continues_at_the_block_and_ends_with_the_same_bytes(killed):
     assert 0 < len(seen) < 8
     assert ticks[0] == ("tiny", 8 - len(seen), 8)
     assert {tick[1] for tick in ticks[-2:]} == {8}
-    assert not list((killed / "kept").glob("*.parts"))
+    assert not list((killed / "kept").glob("*.part.jsonl"))
     run(killed, "fresh", whole)
     assert sorted(whole) == list(range(8))
     check_same(killed)
 
 
 def test_damaged_parts_and_those_of_other_probes_are_computed_again(killed):
-    for folder in (killed / "kept").glob("*.parts"):
-        path = min(folder.glob("*.safetensors"))
-        path.write_bytes(path.read_bytes()[:-4])
+    for path in (killed / "kept").glob("*.part.jsonl"):
+        first, *rest = path.read_text().split("\n")
+        path.write_text("\n".join([first.replace('"data": "', '"data": "AA'), *rest]))
     other = ProbeSet("eight", (*PROBES.probes[:-1], Probe("other", "x", " ab")))
     other.save(killed / "eight.jsonl")
     seen = []
@@ -176,12 +177,12 @@ def test_answers_that_were_paid_for_are_kept(tmp_path):
 
 
 def test_a_cut_line_of_the_log_is_passed_over(tmp_path):
-    log = RowLog(tmp_path / "a.json", ["x"], 4)
+    log = Journal.beside(tmp_path / "a.json", ["x"])
     collect(log, lambda done: ((i, [str(i)]) for i in range(4)), 4, lambda _: None)
-    log.file.write_text(log.file.read_text()[:-4])
-    assert sorted(log.load()) == [0, 1, 2]
-    assert RowLog(tmp_path / "a.json", ["y"], 4).load() == {}
+    log.path.write_text(log.path.read_text()[:-4])
+    assert [row["probe"] for row in log.rows()] == [0, 1, 2]
+    assert Journal.beside(tmp_path / "a.json", ["y"]).rows() == []
     again = collect(log, lambda done: [(3, ["3"])] if len(done) == 3 else [], 4, lambda _: None)
     assert again == [["0"], ["1"], ["2"], ["3"]]
     with pytest.raises(InputError, match="4 of 5"):
-        collect(RowLog(tmp_path / "a.json", ["x"], 5), lambda done: [], 5, lambda _: None)
+        collect(Journal.beside(tmp_path / "a.json", ["x"]), lambda done: [], 5, lambda _: None)

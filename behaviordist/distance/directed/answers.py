@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior
-from behaviordist.distance.fingerprints.row_log import RowLog, collect
+from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of, is_finished, publish, write_text
+from behaviordist.store.journal import Journal
 
 Progress = Callable[[str, int, int], None]
 ANSWERS = "answers.jsonl"
@@ -187,7 +188,7 @@ def draw_answers(
     path = None if folder is None else folder / f"answers-{digest_of(inputs)[:16]}.jsonl"
     if path is not None and is_finished(path, inputs):
         return AnswerSet.load(path, behavior.label)
-    log = None if path is None else RowLog(path, inputs, len(probes))
+    log = None if path is None else Journal.beside(path, inputs)
 
     def tick(done: int) -> None:
         if progress is not None:

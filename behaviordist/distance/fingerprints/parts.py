@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import time
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,50 +12,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.store import is_finished, publish
+from behaviordist.store.journal import Journal
 
 IntArray = NDArray[np.int64]
 Rows = tuple[IntArray, NDArray[np.floating[Any]]]
 
 # Blocks of real models take longer than this, and are kept one by one; those of tiny models would
-# spend more time on files than on the model.
+# spend more time on the file than on the model.
 SECONDS = 1.0
 
 
 @dataclass
 class Parts:
-    """Numbered files of rows (probe, features) in a folder beside the fingerprint to come.
+    """Blocks of rows (probe, features) in a journal beside the fingerprint to come.
 
     Parameters
     ----------
-    folder
+    journal
         Where they lie; removed by `clear`.
-    inputs
-        What they depend on; files of other inputs, or damaged ones, are passed over.
     """
 
-    folder: Path
-    inputs: Any
+    journal: Journal
     waiting: list[Rows] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
+    begun: bool = False
 
     @staticmethod
     def beside(path: Path, inputs: Any) -> Parts:
         """Return the parts of the fingerprint file at `path`."""
-        return Parts(path.with_name(path.name + ".parts"), inputs)
+        return Parts(Journal.beside(path, inputs))
 
     def load(self) -> list[Rows]:
-        """Return the rows of whole files, in the order in which they were computed."""
-        from safetensors.numpy import load_file
-
-        found, seen = [], np.empty(0, dtype=np.int64)
-        for path in sorted(self.folder.glob("[0-9]*.safetensors")):
-            if is_finished(path, self.inputs):
-                part = load_file(path)
-                new = ~np.isin(part["probe"], seen)
-                found.append((part["probe"][new], part["features"][new]))
-                seen = np.concatenate([seen, part["probe"]])
-        return found
+        """Return the rows of whole blocks, in the order in which they were computed."""
+        blocks, seen = [], np.empty(0, dtype=np.int64)
+        for row in self.journal.rows():
+            probe, features = _array(row["probe"]), _array(row["features"])
+            new = ~np.isin(probe, seen)
+            blocks.append((probe[new], features[new]))
+            seen = np.concatenate([seen, probe])
+        return blocks
 
     def add(self, probe: IntArray, features: NDArray[np.floating[Any]]) -> None:
         """Take the rows of a block; write all that wait once `SECONDS` have passed."""
@@ -63,17 +59,26 @@ class Parts:
             self._write()
 
     def clear(self) -> None:
-        """Remove the folder: the fingerprint is whole."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the journal: the fingerprint is whole."""
+        self.journal.clear()
 
     def _write(self) -> None:
-        from safetensors.numpy import save_file
-
+        if not self.begun:  # without the line that a kill has cut
+            self.journal.restart(self.journal.rows())
+            self.begun = True
         probes, features = zip(*self.waiting, strict=True)
-        number = sum(1 for _ in self.folder.glob("[0-9]*.safetensors"))
-        with publish(self.folder / f"{number:06d}.safetensors", self.inputs) as temporary:
-            save_file(
-                {"probe": np.concatenate(probes), "features": np.concatenate(features)}, temporary
-            )
+        block = {"probe": np.concatenate(probes), "features": np.concatenate(features)}
+        self.journal.append({name: _text(array) for name, array in block.items()})
         self.waiting.clear()
         self.since = time.monotonic()
+
+
+def _text(array: NDArray[Any]) -> dict[str, Any]:
+    """Return an array as JSON holds it, every bit kept."""
+    data = b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
+
+
+def _array(text: Mapping[str, Any]) -> NDArray[Any]:
+    flat = np.frombuffer(b64decode(text["data"]), dtype=np.dtype(text["dtype"]))
+    return flat.reshape(text["shape"])

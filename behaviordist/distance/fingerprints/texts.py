@@ -15,7 +15,7 @@ from behaviordist.behaviors import Behavior
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.fingerprinting import Progress, fingerprint
 from behaviordist.distance.fingerprints.loglik import loglik_distances
-from behaviordist.distance.fingerprints.row_log import RowLog, collect
+from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.distance.fingerprints.samples import sample_distances
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError, did_you_mean
@@ -23,6 +23,7 @@ from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
 from behaviordist.innerproduct.geometries.samples import KERNELS
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
+from behaviordist.store.journal import Journal
 
 
 def text_distances(
@@ -146,7 +147,7 @@ def _remote_fingerprint(
     path = _path(folder, behavior.label, "loglik", identity.inputs, "safetensors")
     if path is not None and is_finished(path, identity.inputs):
         return Fingerprint.load(path)
-    log = None if path is None else RowLog(path, identity.inputs, len(probes))
+    log = None if path is None else Journal.beside(path, identity.inputs)
     nats = collect(
         log,
         _one_by_one(behavior, "text_log_probs", probes),
@@ -180,7 +181,7 @@ def _answers(
     path = _path(folder, behavior.label, "answers", inputs, "json")
     if path is not None and is_finished(path, inputs):
         return [tuple(several) for several in json.loads(path.read_text(encoding="utf-8"))]
-    log = None if path is None else RowLog(path, inputs, len(probes))
+    log = None if path is None else Journal.beside(path, inputs)
     draw = _one_by_one(behavior, "samples", probes, seed=own, **draws)
     tick = _tick(progress, behavior.label, len(probes))
     drawn = [tuple(several) for several in collect(log, draw, len(probes), tick)]
