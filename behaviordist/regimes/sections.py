@@ -44,13 +44,15 @@ class Verifier(Declared):
 
     ``exact``: the row's answer, blanks around it aside. ``numeric``: the last number in it equals
     the row's answer within `tolerance`. ``regex``: `pattern` matches it whole. ``python``: the
-    row's `tests` (code) pass after the answer's code, in a process of its own without network.
+    row's `tests` (code) run to their last statement after the answer's code, in a process of its
+    own without network; what exits has not passed, so end unit tests with
+    ``assert unittest.main(exit=False).result.wasSuccessful()``.
     """
 
     kind: Literal["exact", "numeric", "regex", "python"] = "exact"
     pattern: str | None = None
     tolerance: float = Field(default=1e-6, ge=0, allow_inf_nan=False)
-    seconds: float = Field(default=2.0, gt=0, le=60, description="python: time a sample may take")
+    seconds: float = Field(default=2.0, gt=0, le=60, description="python, regex: time of a sample")
     memory_mb: int = Field(default=256, ge=32, description="python: address space of a sample")
     output_bytes: int = Field(default=65_536, gt=0, description="python: output that is read")
 

@@ -1,8 +1,11 @@
 """Verifiers: whether an answer is right, by rule. One that fails costs its sample the reward.
 
-The `python` verifier runs a model's code. It is held by limits that a careless program meets:
-a process of its own in an empty folder, without network, with bounded time, memory, output and
-files. It is no vault against a determined attacker: run it where nothing is to be stolen.
+The `python` verifier runs a model's code, see `guard`: in a process of its own in an empty folder,
+with bounded time, memory and output, without network, files to write, processes or signals, and
+with an empty environment. What earns is a secret that the tests' own end sends; a program that
+quits, prints or raises earns nothing. It is no vault: code runs in the process of its tests and can
+change what they see (a patched `math`), and where the kernel has neither seccomp nor Landlock only
+Python's audit hook holds it. Run it where nothing is to be stolen.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import json
 import math
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -29,38 +33,25 @@ LONGEST = 100_000
 
 FENCE = re.compile(r"```(?:python|py)?\n(.*?)```", re.DOTALL)
 
-# Runs in the child before the model's code: sockets are refused at the audit hook, which the code
-# cannot remove, limits are the kernel's. The name space has no network where that can be had.
-GUARD = """
-import resource, sys
-def limit(what, value):
-    soft, hard = resource.getrlimit(what)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
-limit(resource.RLIMIT_CPU, {cpu})
-limit(resource.RLIMIT_AS, {memory})
-limit(resource.RLIMIT_FSIZE, {output})
-limit(resource.RLIMIT_NOFILE, 64)
-limit(resource.RLIMIT_CORE, 0)
-REFUSED = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn",
-           "os.spawn", "os.kill", "ctypes.", "pty.", "os.putenv", "shutil.", "os.remove",
-           "os.rename", "os.rmdir", "os.chmod", "os.chown", "os.link", "os.symlink")
-def watch(event, arguments):
-    if event.startswith(REFUSED):
-        raise PermissionError("not allowed: " + event)
-    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
-        raise PermissionError("not allowed: writing files")
-sys.addaudithook(watch)
-code = sys.stdin.read()
-del sys.modules["resource"]
-exec(compile(code, "answer", "exec"), {{"__name__": "__main__"}})
+GUARD = Path(__file__).with_name("guard.py")
+
+# A pattern that backtracks without end costs its own sample: `re` looks for signals as it works.
+MATCH = """
+import json, re, signal, sys
+pattern, seconds = re.compile(sys.argv[1], re.S), float(sys.argv[2])
+def late(*_):
+    raise TimeoutError
+def matches(text):
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return bool(pattern.fullmatch(text))
+    except TimeoutError:
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+signal.signal(signal.SIGALRM, late)
+print(json.dumps([matches(text) for text in json.load(sys.stdin)]))
 """
-
-
-MATCH = (
-    "import json, re, sys; p = re.compile(sys.argv[1], re.S);"
-    "print(json.dumps([bool(p.fullmatch(t)) for t in json.load(sys.stdin)]))"
-)
 
 
 def verify(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> float:
@@ -90,18 +81,18 @@ def verify_all(
     verifier: Verifier, answers: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> list[float]:
     """Return `verify` of many answers; a regular expression asks one process about all of them."""
-    pairs = list(zip(answers, rows, strict=True))
     if verifier.kind == "regex":
         try:
             return _matched(verifier, [answer[:LONGEST] for answer in answers])
-        except subprocess.TimeoutExpired:  # one of them hangs: find out which
+        except (subprocess.TimeoutExpired, ValueError):  # it died: find out of which
             pass
-    return [verify(verifier, answer, row) for answer, row in pairs]
+    return [verify(verifier, answer, row) for answer, row in zip(answers, rows, strict=True)]
 
 
 def _exact(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> bool:
     del verifier
-    return answer.strip() == str(row["answer"]).strip()
+    # An answer that the row lacks (null) is no text that could be said.
+    return row["answer"] is not None and answer.strip() == str(row["answer"]).strip()
 
 
 def _numeric(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> bool:
@@ -118,51 +109,65 @@ def _regex(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> bool:
 
 
 def _matched(verifier: Verifier, answers: Sequence[str]) -> list[float]:
-    """Match whole answers, blanks around them aside, in a process that may take its time and die.
+    """Match whole answers, blanks around them aside, each within the verifier's seconds.
 
-    A pattern that backtracks without end would hold Python's lock in this one.
+    In another process: a pattern that backtracks holds Python's lock, and memory, in its own.
     """
     command = [sys.executable, "-I", "-S", "-c", MATCH, str(verifier.pattern)]
-    asked = json.dumps([answer.strip() for answer in answers]).encode()
-    done = subprocess.run(command, input=asked, timeout=verifier.seconds, capture_output=True)
-    return [float(found) for found in json.loads(done.stdout)]
+    texts = json.dumps([answer.strip() for answer in answers]).encode()
+    most = verifier.seconds * len(answers) + 10
+    done = subprocess.run(
+        [*command, str(verifier.seconds)], input=texts, timeout=most, capture_output=True
+    )
+    return [float(right) for right in json.loads(done.stdout)]
 
 
 def _python(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> bool:
     fenced = FENCE.search(answer)
-    code = f"{fenced.group(1) if fenced else answer}\n{row['tests']}\n"
-    return run_python(code, verifier) == 0
+    return run_python(fenced.group(1) if fenced else answer, str(row["tests"]), verifier)
 
 
-def run_python(code: str, verifier: Verifier) -> int:
-    """Run code under a verifier's limits; return its exit status, -1 if it had to be killed.
+def run_python(code: str, tests: str, verifier: Verifier) -> bool:
+    """Run code and then its tests under a verifier's limits; return whether the tests passed.
 
-    Its output is read from a file of bounded size, so nothing it prints can fill memory or a pipe.
+    They passed if they ran to their last statement: what raises, exits or is killed did not. Output
+    goes to a file of bounded size, so nothing that is printed can fill memory or a pipe.
     """
-    guard = GUARD.format(
-        cpu=max(1, math.ceil(verifier.seconds)),
-        memory=verifier.memory_mb * 2**20,
-        output=verifier.output_bytes,
-    )
-    with tempfile.TemporaryDirectory(prefix="verifier-") as folder:
-        source, printed = Path(folder) / "code", Path(folder) / "printed"
-        source.write_text(code, encoding="utf-8")
-        with source.open("rb") as stdin, printed.open("wb") as output:
+    secret = secrets.token_hex(16)
+    limits = (math.ceil(verifier.seconds), verifier.memory_mb * 2**20, verifier.output_bytes)
+    with (
+        tempfile.TemporaryDirectory(prefix="verifier-") as folder,
+        tempfile.TemporaryFile() as stdin,
+        tempfile.TemporaryFile() as printed,
+    ):
+        stdin.write(json.dumps({"secret": secret, "answer": code, "tests": tests}).encode())
+        stdin.seek(0)
+        reader, channel = os.pipe()
+        try:
             child = subprocess.Popen(
-                [*_without_network(), sys.executable, "-I", "-S", "-B", "-c", guard],
+                [*_alone(), sys.executable, "-I", "-S", "-B", str(GUARD), str(channel)]
+                + [str(limit) for limit in limits],
                 stdin=stdin,
-                stdout=output,
+                stdout=printed,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
                 start_new_session=True,
+                pass_fds=(channel,),
             )
             try:
-                return child.wait(verifier.seconds)
+                child.wait(verifier.seconds)
             except subprocess.TimeoutExpired:
-                return -1
+                return False
             finally:
                 _end(child)
+            os.set_blocking(reader, False)
+            return os.read(reader, 4096) == secret.encode()
+        except BlockingIOError:  # nothing was sent
+            return False
+        finally:
+            os.close(reader)
+            os.close(channel)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -173,14 +178,17 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 @functools.cache
-def _without_network() -> tuple[str, ...]:
-    """Return the command that runs another in a network name space of its own, where it works."""
-    tried = ("unshare", "--user", "--net", "--map-root-user", "--")
+def _alone() -> tuple[str, ...]:
+    """Return the command that runs another in name spaces of its own, where it works.
+
+    Users (another's environment is not read), network, processes (no signal leaves).
+    """
+    command = ("unshare", "--user", "--net", "--ipc", "--pid", "--kill-child", "--map-root-user")
     try:
-        done = subprocess.run([*tried, "true"], capture_output=True, timeout=10)
+        done = subprocess.run([*command, "--", "true"], capture_output=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    return tried if done.returncode == 0 else ()
+    return (*command, "--") if done.returncode == 0 else ()
 
 
 _RULES = {"exact": _exact, "numeric": _numeric, "regex": _regex, "python": _python}
