@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from behaviordist.cli.inputs import check_folder, command_line, open_inputs, progress, versions
+from behaviordist.cli.inputs import check_folder, command_line, made_now, open_inputs, progress
 from behaviordist.errors import InputError
 from behaviordist.store import write_json
 
@@ -39,7 +39,8 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/compare"),
 ) -> None:
     """Say how two models differ, on which probes, and which tokens moved."""
-    from behaviordist.report.compare_report import compare_page
+    from behaviordist.record import CompareRecord
+    from behaviordist.report.compare_page import compare_page
     from behaviordist.report.page import render
     from behaviordist.store import write_text
 
@@ -47,7 +48,7 @@ def compare(
     models = [reference, candidate, *([replicate] if replicate else [])]
     found, floor, record = _run(models, probes, probes_limit)
     write_json(out / "comparison.json", record)
-    write_text(out / "index.html", render(compare_page(found, floor, record)))
+    write_text(out / "index.html", render(compare_page(found, floor, CompareRecord(**record))))
     _show(found, floor)
     typer.echo(f"Report: {out / 'index.html'}")
 
@@ -141,10 +142,9 @@ def _run(
     with progress(behaviors[1:], chosen, set()) as update:
         found, *floor = [run(behaviors[0], b, chosen, progress=update) for b in behaviors[1:]]
     record = {
-        "schema": 1,
+        "schema": 2,
         "kind": "compare",
-        "command": command_line(models),
-        "versions": versions(),
+        "provenance": made_now(command_line(models)).model_dump(mode="json"),
         "probes": {"name": chosen.name, "n": len(chosen), "digest": chosen.digest},
         "behaviors": [
             {"label": b.label, "settings": b.settings.canonical or "none", "identity": b.identity}

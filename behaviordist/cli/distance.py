@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from behaviordist.cli.inputs import check_folder, command_line, open_inputs, progress, versions
+from behaviordist.cli.inputs import check_folder, command_line, made_now, open_inputs, progress
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior
     from behaviordist.distance import DistanceMatrix
     from behaviordist.probes import ProbeSet
+    from behaviordist.record import DistanceRecord
 
 MOST_SHOWN = 10
 ACROSS_TOKENIZERS = ("next-byte", "loglik", "samples")
@@ -151,9 +152,11 @@ def _record(
     probes: ProbeSet,
     matrix: DistanceMatrix,
     times: dict[str, float],
-) -> dict[str, Any]:
+) -> DistanceRecord:
     """Return `run.json`. It names models as the labels do: a record travels, a path does not."""
     from behaviordist.innerproduct import get_geometry
+    from behaviordist.record import Behavior as Named
+    from behaviordist.record import DistanceRecord, Probes
 
     notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
     for label, bits in matrix.metadata.get("bits_per_byte", {}).items():
@@ -163,27 +166,21 @@ def _record(
     rounding = get_geometry(matrix.metadata["geometry"]).rounding
     if rounding:
         notes.append(f"distances below {rounding:g} count as rounding, not as a difference")
-    notes.extend(matrix.states().sentences())
     if str(matrix.metadata.get("sketch", "exact")) != "exact":
         notes.append(
             f"features are kept as {matrix.metadata['sketch']} at every position; the intervals"
             " contain the error of the sketch"
         )
-    return {
-        "schema": 1,
-        "kind": "distance",
-        "command": command_line(models),
-        "versions": versions(),
-        "digests": {"probes": probes.digest},
-        "geometry": matrix.metadata["geometry"],
-        "probes": {"name": probes.name, "n": len(probes), "digest": probes.digest},
-        "behaviors": [
-            {"label": b.label, "settings": b.settings.canonical or "none", "identity": b.identity}
+    return DistanceRecord(
+        provenance=made_now(command_line(models), digests={"probes": probes.digest}, times_s=times),
+        geometry=matrix.metadata["geometry"],
+        probes=Probes(name=probes.name, n=len(probes), digest=probes.digest),
+        behaviors=tuple(
+            Named(label=b.label, settings=b.settings.canonical or "none", identity=b.identity)
             for b in behaviors
-        ],
-        "times_s": times,
-        "notes": notes,
-    }
+        ),
+        notes=tuple(notes),
+    )
 
 
 def _positions(metadata: dict[str, Any]) -> str:
@@ -196,12 +193,12 @@ def _positions(metadata: dict[str, Any]) -> str:
     )
 
 
-def _write(out: Path, matrix: DistanceMatrix, record: dict[str, Any]) -> None:
+def _write(out: Path, matrix: DistanceMatrix, record: DistanceRecord) -> None:
+    from behaviordist.record import write_record
     from behaviordist.report.write import write_report
-    from behaviordist.store import write_json
 
     matrix.save(out)
-    write_json(out / "run.json", record)
+    write_record(out / "run.json", record)
     write_report(out)
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import platform
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior
     from behaviordist.probes import ProbeSet
-
-LIBRARIES = ("behaviordist", "torch", "jax", "transformers", "tokenizers", "numpy")
+    from behaviordist.record import Provenance
 
 
 def check_folder(out: Path) -> None:
@@ -127,12 +124,10 @@ def _portable(argument: str, models: Sequence[str]) -> str:
     return Path(argument).name if Path(argument).is_absolute() else argument
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that numbers depend on."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+def made_now(command: str, **more: Any) -> Provenance:
+    """Return how this process makes its numbers; `more` as in `Provenance`."""
+    from behaviordist.record import Provenance, library_versions, this_commit, this_cpu
+
+    return Provenance(
+        command=command, versions=library_versions(), commit=this_commit(), cpu=this_cpu(), **more
+    )

@@ -144,19 +144,24 @@ def _show(result: Leaderboard, console: Console) -> None:
 
 
 def _draw(result: Leaderboard, out: Path) -> None:
-    from behaviordist.report.figures.forest import Estimate, draw_forest
+    from behaviordist.record import Estimate, Intervals
+    from behaviordist.report.figures.forest import draw_forest
 
-    rows = [
-        Estimate(row.name, row.value, row.ci_low, row.ci_high, main=not row.baseline)
-        for row in result.rows
-    ]
-    groups = [
-        ("distances", [row for row in rows if row.main]),
-        ("baselines", [row for row in rows if not row.main]),
-    ]
-    ceiling = math.nan if result.noise_ceiling is None else result.noise_ceiling
+    distances, baselines = (
+        tuple(Estimate.of(row) for row in result.rows if row.baseline == baseline)
+        for baseline in (False, True)
+    )
+    ceiling = result.noise_ceiling
     figure = draw_forest(
-        groups, f"{result.statistic}, 95 % intervals (positive: closer is cheaper)", ceiling
+        Intervals(
+            name="leaderboard",
+            title="",
+            caption="",
+            unit=f"{result.statistic}, 95 % intervals (positive: closer is cheaper)",
+            groups=(("distances", distances), ("baselines", baselines)),
+            main=tuple(row.label for row in distances),
+            levels=() if ceiling is None else (("noise ceiling", ceiling),),
+        )
     )
     for ending in ("png", "svg"):
         temporary = out / f".leaderboard.{ending}.tmp"

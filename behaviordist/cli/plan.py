@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from behaviordist.planning import Backtest, Plan
+    from behaviordist.record import TransferRecord
 
 SHOWN = 12
 WANTED = "wanted"
@@ -97,9 +97,9 @@ def _barred(invalid: Path | None, study: Path | None, unrelated: bool) -> dict[s
         return barred
     if study is None:
         raise InputError("--unrelated needs --study DIR, whose run.json says each behavior's task")
-    task = {row["label"]: row.get("task") for row in _record(study)["behaviors"]}
+    task = {row.label: row.task for row in _record(study).behaviors}
     for target, own in task.items():
-        kin = [label for label, its in task.items() if own is not None and its == own]
+        kin = [label for label, its in task.items() if own and its == own]
         barred[target] = [*barred.get(target, []), *kin]
     return barred
 
@@ -112,17 +112,16 @@ def _distances_like(like: str, study: Path | None, probes: str | None, out: Path
     if study is None:
         raise InputError("--like needs --study DIR, whose checkpoints it is compared with")
     record = _record(study)
-    labels = [row["label"] for row in record["behaviors"] if row["runs"]]
-    checkpoints = [
-        str(study / row["runs"][0]["checkpoint"]) for row in record["behaviors"] if row["runs"]
-    ]
-    name = probes if probes is not None else record["probes"]["name"]
+    made = [row for row in record.behaviors if row.runs]
+    labels = [row.label for row in made]
+    checkpoints = [str(study / row.runs[0].checkpoint) for row in made]
+    name = probes if probes is not None or record.probes is None else record.probes.name
     behaviors, chosen = open_inputs([*checkpoints, like], name, None)
     with progress(behaviors, chosen, set()) as update:
         matrix = distances(
             behaviors,
             chosen,
-            record["geometry"],
+            record.geometry,
             sketch="auto",
             folder=out / "fingerprints",
             progress=update,
@@ -131,12 +130,11 @@ def _distances_like(like: str, study: Path | None, probes: str | None, out: Path
     return matrix.to_pandas().set_axis(names, axis=0).set_axis(names, axis=1)
 
 
-def _record(study: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads((study / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(f"{study}: no run.json of a study in it") from None
-    if record.get("kind") != "transfer":
+def _record(study: Path) -> TransferRecord:
+    from behaviordist.record import TransferRecord, read_record
+
+    record = read_record(study)
+    if not isinstance(record, TransferRecord):
         raise InputError(f"{study}: not the folder of a study with transfers")
     return record
 

@@ -1,5 +1,6 @@
 """What a run says, typed: ``run.json`` and everything that a page is made of."""
 
+from behaviordist.record.behaviors import Behavior, Probes, Run, Target
 from behaviordist.record.blocks import (
     AnyBlock,
     Block,
@@ -26,15 +27,11 @@ from behaviordist.record.files import read_record, write_record
 from behaviordist.record.findings import Findings
 from behaviordist.record.provenance import Cpu, Provenance, library_versions, this_commit, this_cpu
 from behaviordist.record.run import (
-    Behavior,
     CompareRecord,
     DistanceRecord,
     GateRecord,
-    Probes,
-    Run,
     RunRecord,
     StudyRecord,
-    Target,
     TransferRecord,
 )
 

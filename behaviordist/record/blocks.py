@@ -7,7 +7,6 @@ of carrying numbers: `Distances` and `CostCurves`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,7 +15,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from behaviordist.record.estimate import Estimate, Number, Part
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 Scale = Literal["linear", "log", "symlog"]
 
@@ -130,7 +131,10 @@ class Lines(Figure):
 
 
 class Points(Part):
-    """Points of one kind: `bound` ones are lower limits (drawn hollow); `names` may be empty."""
+    """Points of one kind: `bound` ones are lower limits (drawn hollow); `names` may be empty.
+
+    The labels ``base`` and ``random`` have marks of their own.
+    """
 
     label: str
     x: tuple[Number, ...]
@@ -150,6 +154,7 @@ class Panel(Part):
     """One of a figure's small plots: points, and lines through them with their bands."""
 
     title: str
+    remark: str = ""
     points: tuple[Points, ...]
     lines: tuple[Series, ...] = ()
 
@@ -184,6 +189,13 @@ class Mark(Part):
     style: Literal["ring", "hatch"]
     label: str
     cells: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, style: Literal["ring", "hatch"], label: str, mask: NDArray[np.bool_]) -> Mark:
+        """Return the sign of the cells where a boolean table is true."""
+        rows, columns = mask.nonzero()
+        cells = tuple(zip(rows.tolist(), columns.tolist(), strict=True))
+        return cls(style=style, label=label, cells=cells)
 
 
 class Grid(Figure):
@@ -259,11 +271,6 @@ class Section(Part):
         kept = tuple(_words(block) for block in blocks if block is not None)
         return cls(title=title, blocks=kept)
 
-    @property
-    def anchor(self) -> str:
-        """Fragment identifier made of the title."""
-        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
-
 
 class Fact(Part):
     """A number to see at first glance: its name, its value, and what it means."""
@@ -271,3 +278,8 @@ class Fact(Part):
     name: str
     value: str
     meaning: str = ""
+
+    @classmethod
+    def of(cls, name: str, value: object, meaning: str = "") -> Fact:
+        """Return a fact; the value as text."""
+        return cls(name=name, value=str(value), meaning=meaning)

@@ -51,9 +51,10 @@ class Claim(Part):
         unit: str = "",
         threshold: float = 0.0,
         above: bool = True,
+        verdict: Verdict | None = None,
         rule: str = RULE,
     ) -> Claim:
-        """Return a claim with the verdict of the plain rule.
+        """Return a claim, with the verdict of the plain rule unless another is given.
 
         Parameters
         ----------
@@ -61,12 +62,17 @@ class Claim(Part):
             See the attributes.
         threshold, above
             The claim is that the number lies above (or below) this.
-        rule
-            The rule in words; the verdict is always that of `decide`.
+        verdict, rule
+            Of another rule than the plain one, and that rule in words.
         """
-        verdict = decide(estimate, threshold, above)
+        plain = decide(estimate, threshold, above)
         return cls(
-            claim=claim, verdict=verdict, answer=answer, estimate=estimate, unit=unit, rule=rule
+            claim=claim,
+            verdict=verdict or plain,
+            answer=answer,
+            estimate=estimate,
+            unit=unit,
+            rule=rule,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
@@ -41,6 +41,21 @@ Number = Annotated[
 """A float. Missing is NaN here and null in JSON."""
 
 
+class Tested(Protocol):
+    """A statistic of `hypothesis` with interval and p-value."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def ci_low(self) -> float: ...
+    @property
+    def ci_high(self) -> float: ...
+    @property
+    def p_value(self) -> float: ...
+
+
 class Estimate(Part):
     """A number with its 95 % interval; NaN where there is none.
 
@@ -70,6 +85,19 @@ class Estimate(Part):
     n: int | None = None
     reason: str = ""
 
+    @classmethod
+    def of(cls, tested: Tested) -> Estimate:
+        """Return a statistic of `hypothesis`; its smallest effect by the width of its interval."""
+        effect = SEEN * (tested.ci_high - tested.ci_low) / 2
+        return cls(
+            label=tested.name,
+            value=tested.value,
+            low=tested.ci_low,
+            high=tested.ci_high,
+            p_value=tested.p_value,
+            smallest_effect=effect,
+        )
+
     @property
     def is_known(self) -> bool:
         """Whether there is a value."""
@@ -79,6 +107,10 @@ class Estimate(Part):
     def has_interval(self) -> bool:
         """Whether there is an interval."""
         return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def clipped(self, low: float = -math.inf, high: float = math.inf) -> Estimate:
+        """Return the same estimate, its interval cut to what the number can be."""
+        return self.model_copy(update={"low": max(low, self.low), "high": min(high, self.high)})
 
     def named(self, label: str) -> Estimate:
         """Return the same estimate under another label."""

@@ -56,8 +56,9 @@ def read_record(path: Path) -> RunRecord:
 def _upgraded(value: dict[str, Any], path: Path) -> dict[str, Any]:
     from behaviordist.record.schema_1 import upgraded
 
+    test = path.with_name("test.json")
     try:
-        return upgraded(value, path)
+        return upgraded(value, read_json(test) if test.is_file() else None, path.parent)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise InputError(f"{path}: not as version 0.1.0 wrote it; run the command again") from None
 
@@ -82,4 +83,4 @@ def first_fault(error: ValidationError) -> str:
     """Return the key and the complaint of the first thing that is wrong, in one line."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"]) or "record"
-    return f"'{key}': {' '.join(str(first['msg']).split())}"
+    return " ".join(f"'{key}': {first['msg']}".split())

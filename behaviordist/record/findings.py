@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from behaviordist.record.blocks import Fact, Section
 from behaviordist.record.claims import Claim
 from behaviordist.record.estimate import Part
@@ -19,7 +17,7 @@ class Findings(Part):
     more
         Sentences that follow it, set smaller.
     claims
-        At least one; the first is the study's main claim and colours the page.
+        The first is the study's main claim and colours the page; none where nothing is tested.
     facts
         To see at first glance.
     sections
@@ -28,6 +26,6 @@ class Findings(Part):
 
     headline: str
     more: tuple[str, ...] = ()
-    claims: tuple[Claim, ...] = Field(min_length=1)
+    claims: tuple[Claim, ...] = ()
     facts: tuple[Fact, ...] = ()
     sections: tuple[Section, ...] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from behaviordist.errors import InputError
 from behaviordist.record.run import SCHEMA
 
 SIMPLE = ("kind", "geometry", "probes", "notes", "study", "question", "quick", "seeds")
@@ -13,23 +12,39 @@ COMPARED = ("comparison", "floor", "gate")
 FACT = ("name", "value", "meaning")
 
 
-def upgraded(value: dict[str, Any], path: Path) -> dict[str, Any]:
+def upgraded(value: dict[str, Any], test: dict[str, Any] | None, folder: Path) -> dict[str, Any]:
     """Return a record of schema 1 in the shape of today's, still to be validated.
 
-    Raises
-    ------
-    InputError
-        For a transfer study, whose tables the record did not yet hold.
+    Parameters
+    ----------
+    value, test
+        ``run.json``, and ``test.json`` where there is one.
+    folder
+        Holds the tables of a study of transfers.
     """
-    if value["kind"] == "transfer":
-        raise InputError(f"{path}: written by version 0.1.0; run the study again to draw it")
     kept = {key: value[key] for key in (*SIMPLE, *COMPARED) if key in value}
     return {
         **kept,
         "schema": SCHEMA,
         "provenance": provenance(value),
         "behaviors": behaviors(value),
-        **({"findings": findings(value)} if value["kind"] == "findings" else {}),
+        **_of_kind(value, test, folder),
+    }
+
+
+def _of_kind(value: dict[str, Any], test: dict[str, Any] | None, folder: Path) -> dict[str, Any]:
+    if value["kind"] == "findings":
+        return {"findings": findings(value)}
+    if value["kind"] != "transfer":
+        return {}
+    from behaviordist.record.transfers.schema_1 import read_findings
+
+    return {
+        **read_findings(value, test, behaviors(value), folder),
+        "targets": value.get("targets", []),
+        "untested": value.get("untested", ""),
+        "study": value.get("study", "transfer"),
+        "question": value.get("question", ""),
     }
 
 

@@ -2,77 +2,48 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.distance.matrix import NPZ, DistanceMatrix
 from behaviordist.errors import InputError
-from behaviordist.store.tables import TableKind, read_square
+from behaviordist.record import RunRecord, read_record
+from behaviordist.store.tables import read_square
 
 TRANSFER_COLUMNS = ("source", "target", "seed", "step", "score")
+DATA = (".csv", ".parquet", ".json", ".npz", ".yaml")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunFolder:
-    """The contents of a run's folder; tables that are absent are empty.
+    """The contents of a run's folder.
 
     Parameters
     ----------
     path
         The folder.
     record
-        `run.json`.
-    test
-        `test.json`, or empty.
-    distances, standard_errors, indistinguishable
-        Square tables of the behaviors.
-    costs, censored
-        Rows = source, columns = target.
+        ``run.json``.
+    matrix
+        The distances; None where it holds none.
     transfers
-        One row an evaluation.
+        One row an evaluation; empty where it holds none.
     """
 
     path: Path
-    record: dict[str, Any]
-    test: dict[str, Any]
-    distances: pd.DataFrame
-    standard_errors: pd.DataFrame
-    indistinguishable: pd.DataFrame
-    costs: pd.DataFrame
-    censored: pd.DataFrame
+    record: RunRecord
+    matrix: DistanceMatrix | None
     transfers: pd.DataFrame
 
-    @cached_property
-    def matrix(self) -> DistanceMatrix:
-        """The distances as a `DistanceMatrix`, signed squares where `distances.npz` has them."""
-        labels = [str(x) for x in self.distances.index]
-        values = self.distances.to_numpy(dtype=float)
-        stored = self.path / "distances.npz"
-        if stored.is_file():
-            matrix = DistanceMatrix.load(stored)
-            if set(matrix.labels) == set(labels):
-                matrix = matrix.select(labels)
-                if np.allclose(matrix.distances, values, equal_nan=True):
-                    return matrix
-        metadata = {"geometry": str(self.record.get("geometry") or "")}
-        unknown = np.full(values.shape, np.nan)
-        return DistanceMatrix(tuple(labels), values**2, unknown, metadata=metadata)
-
-    def rows(self, key: str) -> list[dict[str, Any]]:
-        """Return the list of records that `run.json` keeps under `key`; empty where absent."""
-        value = self.record.get(key)
-        return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-
-    def table(self, key: str) -> dict[str, Any]:
-        """Return the mapping that `run.json` keeps under `key`; empty where absent."""
-        value = self.record.get(key)
-        return value if isinstance(value, dict) else {}
+    @property
+    def files(self) -> Sequence[str]:
+        """Names of the files that hold numbers."""
+        names = (path.name for path in sorted(self.path.iterdir()) if path.suffix in DATA)
+        return [name for name in names if not name.endswith(".manifest.json")]
 
 
 def read_run(folder: Path) -> RunFolder:
@@ -87,41 +58,27 @@ def read_run(folder: Path) -> RunFolder:
         raise InputError(
             f"{folder}: no such folder; give one that `behaviordist run` or `distance` wrote"
         )
-    if not (folder / "run.json").is_file():
-        raise InputError(
-            f"{folder}: no run.json in it; give a folder that `behaviordist run` or `distance` "
-            "wrote"
-        )
-    distances = _read_table(folder / "distances.csv", "distances")
-    if not np.allclose(distances, distances.T, equal_nan=True):
-        raise InputError(f"{folder / 'distances.csv'}: not symmetric; distances are both ways")
     return RunFolder(
         path=folder,
-        record=_read_json(folder / "run.json"),
-        test=_read_json(folder / "test.json"),
-        distances=distances,
-        standard_errors=_read_table(folder / "standard_errors.csv", "matrix"),
-        indistinguishable=_read_table(folder / "indistinguishable.csv", "matrix"),
-        costs=_read_table(folder / "costs.csv", "costs"),
-        censored=_read_table(folder / "censored.csv", "matrix"),
+        record=read_record(folder),
+        matrix=read_matrix(folder),
         transfers=_read_transfers(folder / "transfers.parquet"),
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); run the study again") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: expected a JSON object; run the study again")
-    return value
-
-
-def _read_table(path: Path, kind: TableKind) -> pd.DataFrame:
-    return read_square(path, kind) if path.is_file() else pd.DataFrame(dtype=float)
+def read_matrix(folder: Path) -> DistanceMatrix | None:
+    """Return the folder's distances: ``distances.npz``, or its table without errors."""
+    if (folder / NPZ).is_file():
+        return DistanceMatrix.load(folder)
+    table = folder / "distances.csv"
+    if not table.is_file():
+        return None
+    frame = read_square(table, "distances")
+    values = frame.to_numpy(dtype=float)
+    if not np.allclose(values, values.T, equal_nan=True):
+        raise InputError(f"{table}: not symmetric; distances are both ways")
+    labels = tuple(str(label) for label in frame.index)
+    return DistanceMatrix(labels, values**2, np.full(values.shape, np.nan))
 
 
 def _read_transfers(path: Path) -> pd.DataFrame:

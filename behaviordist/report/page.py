@@ -1,4 +1,4 @@
-"""A report page as data: sections of paragraphs, tables, figures and notes, and its HTML.
+"""A report page as data: the blocks of a record, their figures drawn, and its HTML.
 
 Nothing here knows of distances or transfers; every study assembles its page out of these parts.
 All text is plain text and is escaped when it is rendered; figures are inlined as data URIs, and an
@@ -13,68 +13,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
+from behaviordist.record import Code, Fact, Notes, Paragraph, Table
+
 if TYPE_CHECKING:
     from jinja2 import Template
 
 # An SVG above this size (bytes) is inlined as PNG instead: dense figures are smaller as pixels.
 SVG_INLINE_LIMIT = 400_000
-
-
-@dataclass(frozen=True)
-class Paragraph:
-    """Running text."""
-
-    text: str
-    kind: ClassVar[str] = "paragraph"
-
-
-@dataclass(frozen=True)
-class Notes:
-    """A list of remarks."""
-
-    items: tuple[str, ...]
-    kind: ClassVar[str] = "notes"
-
-
-@dataclass(frozen=True)
-class Code:
-    """Text to copy into a shell, kept as it is."""
-
-    text: str
-    kind: ClassVar[str] = "code"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of formatted cells.
-
-    Parameters
-    ----------
-    title
-        What the table holds; shown above it.
-    header
-        Names of the columns, units included.
-    rows
-        Formatted cells, as many a row as there are columns.
-    align
-        One letter a column as in LaTeX: ``l`` for text, ``r`` for numbers.
-    note
-        How to read it; shown below.
-    """
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    align: str
-    note: str = ""
-    kind: ClassVar[str] = "table"
-
-    def __post_init__(self) -> None:
-        widths = {len(self.header), len(self.align), *map(len, self.rows)}
-        if len(widths) != 1:
-            raise ValueError(
-                f"table '{self.title}': header, align and rows differ in width {widths}"
-            )
 
 
 @dataclass(frozen=True)
@@ -104,7 +49,7 @@ class RenderedFigure:
     png: bytes
     svg: str
     width: int
-    kind: ClassVar[str] = "figure"
+    type: ClassVar[str] = "figure"
 
     @property
     def data_uri(self) -> str:
@@ -119,8 +64,8 @@ Block = Paragraph | Notes | Code | Table | RenderedFigure
 
 
 @dataclass(frozen=True)
-class Section:
-    """A titled part of the page; one without blocks is not shown."""
+class DrawnSection:
+    """A section of a record whose figures are drawn; one without blocks is not shown."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -129,15 +74,6 @@ class Section:
     def anchor(self) -> str:
         """Fragment identifier made of the title."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A number to see at first glance: its name, its value, and what it means."""
-
-    name: str
-    value: str
-    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,7 +105,7 @@ class Page:
     title: str
     subtitle: str
     summary: Summary
-    sections: tuple[Section, ...]
+    sections: tuple[DrawnSection, ...]
 
     @property
     def figures(self) -> tuple[RenderedFigure, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError
+from behaviordist.record import DistanceRecord
+from behaviordist.record.run import StudyRecord, TransferRecord
 from behaviordist.report.folder import RunFolder, read_run
 from behaviordist.report.page import Page, render
 from behaviordist.store import write_bytes, write_text
@@ -16,8 +18,9 @@ def write_report(folder: Path) -> Path:
     Parameters
     ----------
     folder
-        What `behaviordist run` or `behaviordist distance` wrote; see the architecture notes for
-        its files. Only `run.json` must be there: what else is absent is left out of the page.
+        What `behaviordist run` or `behaviordist distance` wrote, 0.1.0 included; see the
+        architecture notes for its files. Only `run.json` must be there: what else is absent is
+        left out of the page.
 
     Returns
     -------
@@ -43,13 +46,12 @@ def write_report(folder: Path) -> Path:
 
 def _page(run: RunFolder) -> Page:
     # Plotting libraries take seconds to import; a folder that cannot be read is told at once.
-    from behaviordist.report.distance_report import distance_page
-    from behaviordist.report.findings_page import findings_page
-    from behaviordist.report.transfer_report import transfer_page
+    from behaviordist.report.distance_page import distance_page
+    from behaviordist.report.study_page import study_page
 
-    pages = {"distance": distance_page, "transfer": transfer_page, "findings": findings_page}
-    kind = str(run.record.get("kind", ""))
-    if kind not in pages:
-        where = run.path / "run.json"
-        raise InputError(f"{where}: no report for kind '{kind}'; {did_you_mean(kind, pages)}")
-    return pages[kind](run)
+    record = run.record
+    if isinstance(record, DistanceRecord):
+        return distance_page(run, record)
+    if isinstance(record, StudyRecord | TransferRecord):
+        return study_page(run, record)
+    raise InputError(f"{run.path}: the page of kind '{record.kind}' is written by its command")

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-import platform
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from behaviordist.report.findings import Findings
-from behaviordist.store import digest_of, write_json, write_text
+from behaviordist.record import (
+    Behavior,
+    Findings,
+    Probes,
+    Provenance,
+    Run,
+    StudyRecord,
+    TransferRecord,
+    library_versions,
+    this_commit,
+    this_cpu,
+    write_record,
+)
+from behaviordist.store import digest_of, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
@@ -22,6 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from behaviordist.hypothesis import TransferTest
+    from behaviordist.probes import ProbeSet
+    from behaviordist.record.transfers.numbers import TransferNumbers
     from behaviordist.regimes.declaration import Regime
     from behaviordist.studies.questions import Questions
 
@@ -34,7 +46,7 @@ def write_findings(
     findings: Findings,
     clock: StageClock,
     *,
-    behaviors: Sequence[Mapping[str, Any]] = (),
+    behaviors: Sequence[Behavior] = (),
     geometry: str = "",
     digests: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
@@ -48,7 +60,7 @@ def write_findings(
     clock
         Holds the time of every stage.
     behaviors
-        Rows of the behaviors that ``distances.csv`` names: label, algorithm, task, role.
+        That ``distances.csv`` names.
     geometry
         Of those distances.
     digests
@@ -56,51 +68,42 @@ def write_findings(
     notes
         What a reader should know.
     """
-    from behaviordist.report.write import write_report
-
-    folder = settings.folder
-    write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
-    record = {
-        "schema": 1,
-        "kind": "findings",
-        "command": settings.command,
-        "study": study.name,
-        "question": study.question,
-        "quick": settings.quick,
-        "seed": settings.seed,
-        "seeds": study.seeds,
-        "jobs": settings.jobs,
-        "versions": library_versions(),
-        "digests": {"study": digest_of(study.resolved()), **(digests or {})},
-        "geometry": geometry,
-        "behaviors": [dict(row) for row in behaviors],
-        "findings": findings.model_dump(mode="json"),
-        "notes": list(notes),
-        "times_s": stage_times(folder / "run.json", clock.times),
-    }
-    write_json(folder / "run.json", record)
-    with clock.stage("report", 1, "Drawing the report") as done:
-        write_report(folder)
-        done(1)
-    return record
+    record = StudyRecord(
+        study=study.name,
+        question=study.question,
+        quick=settings.quick,
+        seeds=study.seeds,
+        provenance=provenance(study, settings, clock, digests or {}),
+        geometry=geometry,
+        behaviors=tuple(behaviors),
+        findings=findings,
+        notes=tuple(notes),
+    )
+    return _write(study, settings, record, clock)
 
 
 def write_transfer(
     study: StudyFile,
     settings: Settings,
-    record: dict[str, Any],
+    numbers: TransferNumbers,
     clock: StageClock,
     questions: Questions,
     headline: TransferTest | None,
     matrices: Mapping[str, Any],
     baselines: Mapping[str, pd.DataFrame],
+    *,
+    probes: ProbeSet,
+    notes: Sequence[str] = (),
+    libraries: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write every file of a transfer study's folder; return the record.
 
     Parameters
     ----------
-    study, settings, record, clock
-        As in `write_findings`; `record` gets the stages' times.
+    study, settings, clock, notes
+        As in `write_findings`.
+    numbers
+        What the study measured.
     questions
         Holds the transfer runs.
     headline
@@ -109,95 +112,103 @@ def write_transfer(
         Geometry -> distance matrix; the study's own geometry is the first.
     baselines
         Name -> predictor of cost.
+    probes
+        That distances were measured on.
+    libraries
+        Whose versions count, beside those of every study.
     """
-    from behaviordist.report.write import write_report
+    from behaviordist.record.transfers.findings import remarks, transfer_findings
+    from behaviordist.record.transfers.matrices import Costs
     from behaviordist.transfer.matrix import TransferMatrix
     from behaviordist.transfer.runs import write_table
 
     folder = settings.folder
-    next(iter(matrices.values())).save(folder)
-    TransferMatrix.from_runs(questions.table, questions.labels).save(folder)
+    geometry, main = next(iter(matrices.items()))
+    main.save(folder)
+    steps = TransferMatrix.from_runs(questions.table, questions.labels)
+    steps.save(folder)
     write_table(folder, questions.rows)
     for name, frame in baselines.items():
         write_square(folder / "baselines" / f"{name.replace(' ', '_')}.csv", frame)
     for name, matrix in matrices.items():
         write_square(folder / "geometries" / f"{name}.csv", matrix.to_pandas())
-    write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
     if headline is None:
         (folder / "test.json").unlink(missing_ok=True)
     else:
         headline.save(folder / "test.json")
-    record["times_s"] = stage_times(folder / "run.json", clock.times)
-    write_json(folder / "run.json", record)
+    costs = Costs(steps.costs, steps.censored, main, numbers.references)
+    targets = list(questions.table["target"].unique())
+    record = TransferRecord(
+        study=study.name,
+        question=study.question,
+        quick=settings.quick,
+        seeds=study.seeds,
+        provenance=provenance(study, settings, clock, {"probes": probes.digest}, libraries),
+        geometry=geometry,
+        probes=Probes(name=probes.name, n=len(probes), digest=probes.digest),
+        behaviors=numbers.behaviors,
+        findings=transfer_findings(numbers, costs, targets),
+        targets=numbers.targets,
+        untested=numbers.untested,
+        numbers=numbers,
+        notes=(*notes, *remarks(numbers, costs)),
+    )
+    return _write(study, settings, record, clock)
+
+
+def _write(
+    study: StudyFile, settings: Settings, record: StudyRecord | TransferRecord, clock: StageClock
+) -> dict[str, Any]:
+    from behaviordist.report.write import write_report
+
+    folder = settings.folder
+    write_text(folder / "study.yaml", yaml.safe_dump(study.resolved(), sort_keys=False))
+    write_record(folder / "run.json", record)
     with clock.stage("report", 1, "Drawing the report") as done:
         write_report(folder)
         done(1)
-    return record
+    return record.to_json()
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries whose numbers a run depends on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+def provenance(
+    study: StudyFile,
+    settings: Settings,
+    clock: StageClock,
+    digests: Mapping[str, str],
+    libraries: Sequence[str] = (),
+) -> Provenance:
+    """Return how a study was run, in this process on this machine."""
+    return Provenance(
+        command=settings.command,
+        seed=settings.seed,
+        jobs=settings.jobs,
+        versions=library_versions((*LIBRARIES, *libraries)),
+        commit=this_commit(),
+        cpu=this_cpu(),
+        digests={"study": digest_of(study.resolved()), **digests},
+        times_s=stage_times(settings.folder / "run.json", clock.times),
+    )
 
 
 def stage_times(path: Path, times: Mapping[str, float]) -> dict[str, float]:
     """Seconds a stage took, the most in any run of this folder: a resumed stage takes none."""
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))["times_s"]
+        record = json.loads(path.read_text(encoding="utf-8"))
+        before = record["provenance"]["times_s"]
         return {stage: max(seconds, before.get(stage, 0.0)) for stage, seconds in times.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return dict(times)
 
 
-def behavior_row(regime: Regime, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def behavior_row(regime: Regime, runs: Sequence[Run] = ()) -> Behavior:
     """Return what ``run.json`` says of a regime's behavior and of its runs."""
-    return {
-        "label": regime.label,
-        "algorithm": regime.algorithm,
-        "task": regime.task,
-        "role": "behavior",
-        "runs": runs,
-    }
+    # A task may be a mixture of functions; the label says it in a word.
+    task = "" if regime.task is None else regime.label.removeprefix(f"{regime.algorithm}-")
+    return Behavior(label=regime.label, algorithm=regime.algorithm, task=task, runs=tuple(runs))
 
 
-def run_row(folder: Path, provenance: Mapping[str, Any], replicate: int) -> dict[str, Any]:
-    """Return what ``run.json`` says of one finished checkpoint."""
+def run_row(folder: Path, provenance: Mapping[str, Any], replicate: int, **evidence: float) -> Run:
+    """Return what ``run.json`` says of one finished checkpoint; `evidence` as in `Run`."""
     keys = ("seed", "converged", "steps", "tokens", "flops", "score")
-    return {
-        "checkpoint": f"checkpoints/{folder.name}",
-        **{key: provenance[key] for key in keys},
-        "replicate": replicate,
-    }
-
-
-def target_rows(
-    table: pd.DataFrame, rows: pd.DataFrame, left_out: Iterable[tuple[str, str]]
-) -> list[dict[str, Any]]:
-    """Return what every target asked and how its runs ended: ``targets`` of ``run.json``.
-
-    Parameters
-    ----------
-    table
-        One row a run, from `transfer.curves.summarise`.
-    rows
-        One row an evaluation.
-    left_out
-        Targets that the study's test left out, and why.
-    """
-    out = dict(left_out)
-    result = []
-    for target, runs in table.groupby("target", sort=False):
-        first = rows[rows["target"] == target].iloc[0]
-        result.append(
-            {
-                "target": target,
-                "level": float(first["level"]),
-                "tau": float(first["tau"]),
-                "budget": int(first["budget"]),
-                "runs": len(runs),
-                "censored": int(runs["censored"].sum()),
-                "left_out": target in out,
-                "reason": out.get(str(target), ""),
-            }
-        )
-    return result
+    numbers: dict[str, Any] = {**{key: provenance[key] for key in keys}, **evidence}
+    return Run(checkpoint=f"checkpoints/{folder.name}", replicate=replicate, **numbers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from behaviordist.errors import InputError
+from behaviordist.record import Estimate, Target
+from behaviordist.record.transfers.numbers import Outcome, Tau
 from behaviordist.studies.study_file import TestSection
 from behaviordist.transfer.curves import summarise
 from behaviordist.transfer.matrix import TransferMatrix, split_halves
@@ -17,7 +20,14 @@ from behaviordist.transfer.matrix import TransferMatrix, split_halves
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
 
-HEAD = ("value", "ci_low", "ci_high", "p_value")
+
+@dataclass(frozen=True)
+class Answer:
+    """The statistic, the reliability of the costs it was asked of, and their censored pairs."""
+
+    estimate: Estimate
+    split_half: float = math.nan
+    n_censored: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,26 +113,26 @@ class Questions:
         except InputError as error:
             return None, str(error)
 
-    def row(
+    def answer(
         self, name: str, distances: Any, measure: str = "steps", share: float | None = None
-    ) -> dict[str, Any]:
-        """Return one row of a side table, or a row of nulls with the reason it cannot be had."""
+    ) -> Answer:
+        """Return the answer to one side question, or why it cannot be had."""
         try:
             test = self.test(distances, measure, share)
         except InputError as error:
-            return {"name": name, **dict.fromkeys((*HEAD, "split_half")), "reason": str(error)}
-        counts = {"n_targets": test.n_targets, "n_censored": test.n_censored}
-        return {"name": name, **_head(test), **counts, "split_half": test.split_half}
+            return Answer(Estimate(label=name, reason=str(error)))
+        half = math.nan if test.split_half is None else test.split_half
+        return Answer(_statistic(test).named(name), half, test.n_censored)
 
     def part(
         self, name: str, distances: Any, targets: Sequence[str], left_out: pd.DataFrame
-    ) -> dict[str, Any]:
-        """Return the row of a part of the pairs: some targets, some pairs left out.
+    ) -> Estimate:
+        """Return the statistic of a part of the pairs: some targets, some pairs left out.
 
         Parameters
         ----------
         name, distances
-            As in `row`.
+            As in `answer`.
         targets
             Columns that are asked.
         left_out
@@ -136,8 +146,39 @@ class Questions:
         try:
             test = transfer_test(distances, costs[targets], **self._settings())
         except InputError as error:
-            return {"name": name, "value": None, "reason": str(error)}
-        return {"name": name, **_head(test), "n_targets": test.n_targets, "n_pairs": test.n_pairs}
+            return Estimate(label=name, reason=str(error))
+        return _statistic(test).named(name)
+
+    def numbers(
+        self, matrices: Mapping[str, Any], headline: TransferTest | None, sweep: Sequence[float]
+    ) -> dict[str, Any]:
+        """Return the test's part of a study's `TransferNumbers`, as keywords.
+
+        Parameters
+        ----------
+        matrices
+            Geometry -> distance matrix; the study's own geometry is the first.
+        headline
+            The pre-stated test; None where it could not be asked.
+        sweep
+            Shares of the level that could have been tau.
+        """
+        from behaviordist.transfer.matrix import MEASURES
+
+        main = next(iter(matrices.values()))
+        measures = {name: self.answer(name, main, name) for name in MEASURES}
+        taus = {share: self.answer(f"{share:g} of level", main, share=share) for share in sweep}
+        return {
+            "outcome": Outcome.of(headline) if headline else None,
+            "targets": targets_of(self.table, self.rows, headline.left_out if headline else ()),
+            "geometries": tuple(self.answer(k, m).estimate for k, m in matrices.items()),
+            "measures": tuple(row.estimate for row in measures.values()),
+            "split_half": {name: row.split_half for name, row in measures.items()},
+            "sweep": tuple(
+                Tau(share=share, estimate=row.estimate, n_censored=row.n_censored)
+                for share, row in taus.items()
+            ),
+        }
 
     def _settings(self) -> dict[str, Any]:
         asked = self.section
@@ -151,6 +192,37 @@ class Questions:
         }
 
 
-def _head(test: TransferTest) -> dict[str, Any]:
-    statistic = test.to_json()["statistic"]
-    return {key: statistic[key] for key in HEAD}
+def targets_of(
+    table: pd.DataFrame, rows: pd.DataFrame, left_out: Iterable[tuple[str, str]] = ()
+) -> tuple[Target, ...]:
+    """Return what every target asked and how its runs ended.
+
+    Parameters
+    ----------
+    table
+        One row a run, from `transfer.curves.summarise`.
+    rows
+        One row an evaluation.
+    left_out
+        Targets that the study's test left out, and why.
+    """
+    reasons, targets = dict(left_out), []
+    for target, runs in table.groupby("target", sort=False):
+        first = rows[rows["target"] == target].iloc[0]
+        targets.append(
+            Target(
+                target=str(target),
+                level=first["level"],
+                tau=first["tau"],
+                budget=int(first["budget"]),
+                runs=len(runs),
+                censored=int(runs["censored"].sum()),
+                left_out=target in reasons,
+                reason=reasons.get(str(target), ""),
+            )
+        )
+    return tuple(targets)
+
+
+def _statistic(test: TransferTest) -> Estimate:
+    return Outcome.of(test).statistic

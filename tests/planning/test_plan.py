@@ -12,6 +12,14 @@ from behaviordist.errors import InputError
 from behaviordist.planning import backtest, plan
 from behaviordist.planning.model import cross_validate, fit, history
 from behaviordist.probes import Probe, ProbeSet
+from behaviordist.record import (
+    Behavior,
+    Findings,
+    Probes,
+    Run,
+    TransferRecord,
+    write_record,
+)
 
 
 def past(rng, n=14, noise=0.2, informative=True):
@@ -147,6 +155,15 @@ def test_unknown_labels(arguments, message):
         plan(distances=distances, costs=costs, **{"base": "base", **arguments})
 
 
+def write_study(folder, behaviors):
+    """Write the record of a study of transfers on the probes `few`."""
+    record = TransferRecord(
+        study="transfer", question="?", geometry="hellinger", findings=Findings(headline="?"),
+        probes=Probes(name="few", n=6), behaviors=tuple(behaviors),
+    )  # fmt: skip
+    write_record(folder / "run.json", record)
+
+
 def test_like_a_model_among_a_studys_checkpoints(tmp_path, monkeypatch, capsys):
     """The wanted behavior is one of the checkpoints again: it is its own nearest start."""
     from behaviordist.lab import checkpoint
@@ -158,10 +175,8 @@ def test_like_a_model_among_a_studys_checkpoints(tmp_path, monkeypatch, capsys):
     rows = []
     for seed, label in enumerate(labels):
         checkpoint.save(tmp_path / f"checkpoints/{label}", init(config, seed), config, {})
-        rows.append({"label": label, "runs": [{"checkpoint": f"checkpoints/{label}"}]})
-    record = {"kind": "transfer", "geometry": "hellinger", "probes": {"name": "few"},
-              "behaviors": rows}  # fmt: skip
-    (tmp_path / "run.json").write_text(json.dumps(record))
+        rows.append(Behavior(label=label, runs=(Run(checkpoint=f"checkpoints/{label}"),)))
+    write_study(tmp_path, rows)
     costs = pd.DataFrame(np.random.default_rng(0).uniform(1, 2, (6, 6)), labels, labels)
     costs.to_csv(tmp_path / "costs.csv")
     made = tuple(Probe(f"p{i}", f"? {c} b c =", " c b <eos>") for i, c in enumerate("abcdef"))
@@ -248,9 +263,8 @@ def test_unrelated_reads_the_tasks_of_a_study(tmp_path, monkeypatch, capsys):
     near, dear = with_twins(np.random.default_rng(8))
     near.to_csv(tmp_path / "distances.csv")
     dear.to_csv(tmp_path / "costs.csv")
-    rows = [{"label": "base", "task": None}]
-    rows += [{"label": label, "task": label[:3]} for label in near.index[1:]]
-    (tmp_path / "run.json").write_text(json.dumps({"kind": "transfer", "behaviors": rows}))
+    rows = [Behavior(label="base"), *(Behavior(label=x, task=x[:3]) for x in near.index[1:])]
+    write_study(tmp_path, rows)
     command = ["plan", "--study", tmp_path, "--backtest", "--base", "base", "--out", tmp_path]
     cheapest = {}
     for extra in ([], ["--unrelated"]):

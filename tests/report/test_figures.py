@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from behaviordist.distance.heatmap import draw_heatmap
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
+from behaviordist.drawing.labels import place_labels
 from behaviordist.drawing.style import abbreviate
-from behaviordist.report.figures.cost_against_distance import source_points
+from behaviordist.record import Estimate, Intervals
 from behaviordist.report.figures.cost_curves import mean_curves
-from behaviordist.report.figures.forest import Estimate, draw_forest
-from behaviordist.report.figures.labels import place_labels
-from behaviordist.report.figures.panels import choose_panels
+from behaviordist.report.figures.forest import draw_forest
 
 
 def test_a_seed_that_has_ended_keeps_its_last_score_in_the_mean():
@@ -31,28 +30,6 @@ def test_a_seed_that_has_ended_keeps_its_last_score_in_the_mean():
     assert curves.loc["b", "score"].tolist() == [0.8]
     # Seed 1 of `a` ended below tau; `b` did not.
     assert curves["stopped"].groupby(level=0).any().to_dict() == {"a": True, "b": False}
-
-
-def test_points_are_sources_with_both_numbers_nearest_first():
-    labels = ["t", "a", "b", "c"]
-    distances = pd.DataFrame(0.0, index=labels, columns=labels)
-    distances["t"] = [0.0, 3.0, 1.0, np.nan]
-    costs = pd.DataFrame({"t": [np.nan, 30.0, 10.0, 20.0]}, index=labels)
-    points = source_points(distances, costs, costs * 0, "t")
-    assert points.index.tolist() == ["b", "a"]
-    assert points["cost"].tolist() == [10.0, 30.0]
-
-
-@given(st.integers(1, 60), st.integers(0, 60))
-def test_panels_are_all_targets_or_twelve_different_ones(n, unknown):
-    targets = [f"t{i}" for i in range(n)]
-    rho = {t: i / n for i, t in enumerate(targets[unknown:])}
-    panels = choose_panels(targets, rho)
-    assert len(set(panels.targets)) == len(panels.targets) == (n if n <= 20 else 12)
-    assert (panels.note == "") == (n <= 20)
-    if n > 20 and unknown == 0:
-        assert panels.targets[0] == targets[-1]
-        assert panels.targets[-1] == targets[0]
 
 
 @given(st.lists(st.text(max_size=60), unique=True, max_size=12), st.integers(5, 30))
@@ -136,10 +113,11 @@ def test_the_heatmap_of_a_matrix_shows_every_behavior_in_clustered_order(own_axe
 
 
 def test_a_forest_is_sorted_inside_its_groups_and_skips_what_is_missing():
-    groups = [
-        ("one", [Estimate("low", 0.1, 0.0, 0.2), Estimate("high", 0.5), Estimate("none", np.nan)]),
-        ("empty", [Estimate("none", np.nan)]),
-    ]
-    axes = draw_forest(groups, "rho", ceiling=0.8).axes[0]
+    low, high = (Estimate(label=k, value=v) for k, v in (("low", 0.1), ("high", 0.5)))
+    none = Estimate(label="none")
+    groups = (("one", (low, high, none)), ("empty", (none,)))
+    data = Intervals(name="f", title="", caption="", unit="rho", groups=groups,
+                     levels=(("noise ceiling", 0.8),))  # fmt: skip
+    axes = draw_forest(data).axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["one", "high", "low"]
     assert any("0.80" in text.get_text() for text in axes.texts)

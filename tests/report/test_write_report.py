@@ -1,7 +1,6 @@
 """The whole way: from a run's folder to its page, its figures, and its complaints."""
 
 import base64
-import json
 import re
 from html.parser import HTMLParser
 
@@ -9,10 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.stats import t
 
+from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
+from behaviordist.record import DistanceRecord, write_record
+from behaviordist.record.formatting import NBSP
 from behaviordist.report import write_report
-from tests.report.run_folders import HOSTILE, write_distance_run, write_transfer_run
+from tests.report.run_folders import (
+    HOSTILE,
+    write_distance_run,
+    write_old_run,
+    write_transfer_run,
+)
 
 FIGURES = (
     "predictors",
@@ -55,25 +63,21 @@ def test_the_page_is_well_formed_and_has_every_section(transfer_run):
     assert page.open == []
     headings = re.findall(r"<h2>(.*?)</h2>", (transfer_run / "index.html").read_text())
     assert headings == [
-        "The test", "Distances", "Costs", "Target by target", "Behaviors and regimes", "Notes",
-        "How to reproduce it",
+        "Claims and verdicts", "The test", "Distances", "Costs", "Target by target",
+        "Behaviors and regimes", "Notes", "How to reproduce it",
     ]  # fmt: skip
 
 
 def test_the_page_states_every_number_it_owes(transfer_run):
     text = read(transfer_run).text
-    test = json.loads((transfer_run / "test.json").read_text())
-    statistic = test["statistic"]
-    assert (
-        f"{statistic['value']:.2f} [{statistic['ci_low']:.2f}, {statistic['ci_high']:.2f}]" in text
-    )
     for owed in (
+        "0.60 [0.40, 0.75]",
         "≤\N{NO-BREAK SPACE}0.0001",  # p, the least that 10,000 relabellings can show
-        "0.21",  # smallest visible effect
-        "0.84",  # noise ceiling, split half
+        "0.21", "0.32",  # smallest visible effect, and that of the whole rule
+        "0.84", "0.91",  # ceilings of noise and ties
         "score at step 0", "weight-space distance", "source quality",
         "aitchison", "euclidean", "hellinger", "aulc",
-        "From random weights, rlvr: 6 of 6 runs censored",
+        "From random weights, rlvr: 6 of 6 runs censored", "A processor, AVX2", "12ab" * 10,
         "every run was censored",
         "1 pair without a cost",
         "behaviordist run transfer --seed 0",
@@ -150,51 +154,60 @@ def test_forty_models_fit_a_page(tmp_path):
 
 @pytest.mark.parametrize(
     "absent",
-    [
-        ("test.json", "transfers.parquet"),
-        ("distances.csv", "standard_errors.csv", "indistinguishable.csv", "censored.csv"),
-        ("costs.csv", "censored.csv", "transfers.parquet"),
-    ],
+    [("test.json", "transfers.parquet"), ("distances.csv", "distances.npz"), ("costs.csv",)],
 )
 def test_optional_files_may_be_absent(tmp_path, absent):
     folder = write_transfer_run(tmp_path, n=4)
     for name in absent:
-        (folder / name).unlink()
+        (folder / name).unlink(missing_ok=True)
     assert write_report(folder).is_file()
 
 
-@pytest.mark.parametrize("kind", ["transfer", "distance"])
-def test_a_record_alone_makes_a_page(tmp_path, kind):
-    (tmp_path / "run.json").write_text(json.dumps({"schema": 1, "kind": kind}))
+def test_distances_without_their_errors_are_shown_as_they_are(tmp_path):
+    folder = write_distance_run(tmp_path, n=4)
+    (folder / "distances.npz").unlink()
+    write_report(folder)
+    table = pd.read_csv(folder / "distances.csv", index_col=0)
+    assert f"{table.iloc[0, 2]:.3f}" in read(folder).text
+    assert "±" not in read(folder).text.replace("± standard error", "")
+
+
+def test_the_interval_is_that_of_the_matrix(tmp_path):
+    """Student's t of the square with the matrix's own degrees of freedom, not value ± 1.96 se."""
+    squared = np.array([[0.0, 0.034], [0.034, 0.0]])
+    errors = np.array([[0.0, 0.02], [0.02, 0.0]])
+    matrix = DistanceMatrix(("a", "b"), squared, errors, degrees_of_freedom=1.4)
+    matrix.save(tmp_path)
+    write_record(tmp_path / "run.json", DistanceRecord(geometry="hellinger"))
     write_report(tmp_path)
-    assert read(tmp_path).open == []
+    high = np.sqrt(squared[0, 1] + t.ppf(0.975, 1.4) * errors[0, 1])
+    assert f"0.18 [0.00, {high:.2f}]" in read(tmp_path).text
+    assert "undecided" in read(tmp_path).text
 
 
-def test_every_key_of_the_record_may_be_absent(tmp_path):
-    folder = write_transfer_run(tmp_path, n=4)
-    record = json.loads((folder / "run.json").read_text())
-    # Only tables are asked here: what is drawn costs seconds, and is left out other tests.
-    for name in ("distances.csv", "costs.csv", "transfers.parquet", "test.json"):
-        (folder / name).unlink()
-    drawn = {"geometries", "cost_measures", "tau_sweep"}
-    for key in record.keys() - {"schema", "kind"} - drawn:
-        rest = {k: v for k, v in record.items() if k not in drawn | {key}}
-        (folder / "run.json").write_text(json.dumps(rest))
-        write_report(folder)
-        assert read(folder).open == [], key
+@pytest.mark.parametrize("kind", ["distance", "findings", "transfer"])
+def test_a_folder_of_version_0_1_0_is_drawn(tmp_path, kind):
+    folder = write_old_run(tmp_path, kind)
+    write_report(folder)
+    page = read(folder)
+    assert page.open == []
+    owed = {
+        "distance": "quant=int8",
+        "findings": "0.262 [0.120, 0.404]",
+        "transfer": "within-target spearman 0.66 [0.60, 0.71], p ≤",
+    }
+    assert owed[kind] in page.text.replace(NBSP, " ")
+    assert "not kept" in page.text
 
 
 def test_missing_values_are_dashes_and_counted(tmp_path):
-    folder = write_distance_run(tmp_path, n=5)
-    frame = pd.read_csv(folder / "distances.csv", index_col=0)
-    frame.iloc[1, 3] = frame.iloc[3, 1] = np.nan
-    frame.to_csv(folder / "distances.csv")
+    folder = write_distance_run(tmp_path, n=5, gap=True)
     write_report(folder)
     text = read(folder).text
     assert "1 pair missing (grey)" in text
     assert "missing pairs" in text
     assert "–" in text
-    assert "nan" not in text.replace("indistinguishable", "")
+    assert "nan" not in text
 
 
 @pytest.mark.parametrize(
@@ -202,22 +215,16 @@ def test_missing_values_are_dashes_and_counted(tmp_path):
     [
         ("distances.csv", ",a,b\na,0,x\nb,1,0\n"),
         ("distances.csv", ",a,b\na,0,1\nb,2,0\n"),
-        ("costs.csv", ",a,b\na,0\n"),
+        ("distances.npz", "not an archive"),
         ("transfers.parquet", "not parquet"),
-        ("test.json", "{"),
         ("run.json", "[]"),
+        ("run.json", "{"),
     ],
 )
 def test_a_damaged_file_is_named_and_nothing_written(tmp_path, name, content):
-    (tmp_path / "run.json").write_text('{"schema": 1, "kind": "transfer"}')
+    write_record(tmp_path / "run.json", DistanceRecord())
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=re.escape(str(tmp_path / name))):
         write_report(tmp_path)
     assert not (tmp_path / "index.html").exists()
     assert not (tmp_path / "figures").exists()
-
-
-def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path):
-    (tmp_path / "run.json").write_text('{"schema": 1, "kind": "transfers"}')
-    with pytest.raises(InputError, match="did you mean 'transfer'"):
-        write_report(tmp_path)

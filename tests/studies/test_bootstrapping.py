@@ -48,7 +48,7 @@ def test_cheap_pretraining_pays_and_dear_pretraining_does_not():
     assert pays.verdict == "supported" and "never" not in pays.answer
     # 100 steps of pre-training and 40 + r left, against 200 + r: by hand.
     wanted = np.mean([math.log2((100 + 10 * (40 + r)) / (10 * (200 + r))) for r in range(4)])
-    assert pays.value == pytest.approx(wanted)
+    assert pays.estimate.value == pytest.approx(wanted)
     assert saving_claim(planted(steps, pretrain_flops=100.0), "sft").verdict == "not supported"
 
 
@@ -72,7 +72,7 @@ def test_the_budget_is_chosen_on_the_other_seeds():
     own = (table["seed"] == 0) & (table["budget"] == 400)
     table.loc[own, "total_flops"] = 470.0
     found = saving_claim(table, "sft")
-    assert found.value == pytest.approx(
+    assert found.estimate.value == pytest.approx(
         np.mean([math.log2((100 + 10 * (40 + r)) / (10 * (200 + r))) for r in range(3)])
     )
 
@@ -95,7 +95,7 @@ def test_no_interval_is_drawn_below_zero(tmp_path):
     post = {"sft": runs.study.post_training["sft"]}
     runs = Runs(runs.study.model_copy(update={"post_training": post}), tmp_path, 0)
     page = findings(runs, table)
-    lines = page.parts[0].blocks[0]
+    lines = page.sections[0].blocks[0]
     assert all(low >= 0 for series in lines.series for low in series.low)
     assert page.claims[0].verdict == "supported"
 

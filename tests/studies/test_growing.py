@@ -138,7 +138,7 @@ def test_verdicts_are_the_planted_ones(runs, case):
 def test_the_step_ratio_is_the_planted_factor(runs):
     found = measured(runs, factor=1.5)
     claim = findings(found).claims[1]
-    assert 2**claim.value == pytest.approx(1.5, abs=0.05)
+    assert 2**claim.estimate.value == pytest.approx(1.5, abs=0.05)
     assert found.ratio("trained", EXACT).value == 0.0
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from behaviordist.report.folder import read_run
-from behaviordist.report.transfer_tables import preferences_table
-from behaviordist.store import write_json
+from behaviordist.record import Behavior, Run
+from behaviordist.record.transfers.numbers import TransferNumbers
+from behaviordist.record.transfers.tables import preferences_table
 from behaviordist.studies.algorithms.measure import preference_evidence
 
 JUDGE = {"evidence": {"accuracy": [0.5, 0.9], "bayes_accuracy": [0.98, 0.98]}}
@@ -21,13 +21,12 @@ def test_evidence_is_read_from_the_runs_provenance():
     assert preference_evidence({"evidence": {"scores": [0.1]}}, None) == {}
 
 
-def test_the_table_shows_it_and_leaves_other_behaviors_out(tmp_path):
-    runs = [{"score": 0.2, **preference_evidence(HACKED, JUDGE)}]
-    behaviors = [
-        {"label": "rlhf-copy", "runs": runs},
-        {"label": "sft-copy", "runs": [{"score": 1.0}]},
-    ]
-    write_json(tmp_path / "run.json", {"kind": "transfer", "behaviors": behaviors})
-    table = preferences_table(read_run(tmp_path))
+def test_the_table_shows_it_and_leaves_other_behaviors_out():
+    hacked = Run(score=0.2, **preference_evidence(HACKED, JUDGE))
+    behaviors = (
+        Behavior(label="rlhf-copy", runs=(hacked,)),
+        Behavior(label="sft-copy", runs=(Run(score=1.0),)),
+    )
+    table = preferences_table(TransferNumbers(behaviors=behaviors))
     assert [row[0] for row in table.rows] == ["rlhf-copy"]
     assert table.rows[0][1] == "0.90" and table.rows[0][-1] == "0.20"

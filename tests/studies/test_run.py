@@ -60,7 +60,8 @@ def test_every_file_is_there_and_says_what_was_run(undisturbed):
         assert (undisturbed / name).stat().st_size > 0
     record = json.loads((undisturbed / "run.json").read_text())
     assert [b["label"] for b in record["behaviors"]][:2] == ["sft-copy", "sft-reverse"]
-    assert len(record["base_chance"]) == 4 and record["seed"] == 0
+    assert len(record["numbers"]["base_chance"]) == 4
+    assert record["provenance"]["seed"] == 0 and record["provenance"]["cpu"]["model"]
     test = json.loads((undisturbed / "test.json").read_text())
     assert test["n_behaviors"] == 4 and test["references"] == ["base", "random"]
     rows = pd.read_parquet(undisturbed / "transfers.parquet")

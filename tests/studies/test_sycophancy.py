@@ -10,6 +10,7 @@ import pytest
 
 from behaviordist.errors import InputError
 from behaviordist.lab import grammar
+from behaviordist.record import Paragraph
 from behaviordist.studies.load import load_study
 from behaviordist.studies.run import run
 from behaviordist.studies.sycophancy.conclude import seed_cosines
@@ -62,8 +63,8 @@ def planted(rate_at_1=0.8, steps_at_1=40):
 def test_planted_sycophancy_is_found_and_its_absence_too():
     found = findings(STUDY, *planted())
     assert [claim.verdict for claim in found.claims] == ["supported"] * 5
-    assert found.claims[0].value == pytest.approx(0.6, abs=0.01)
-    assert found.claims[2].value == pytest.approx(0.75, abs=0.01)
+    assert found.claims[0].estimate.value == pytest.approx(0.6, abs=0.01)
+    assert found.claims[2].estimate.value == pytest.approx(0.75, abs=0.01)
     none = findings(STUDY, *planted(rate_at_1=0.05, steps_at_1=4))
     verdicts = [claim.verdict for claim in none.claims]
     assert verdicts[0] == "not supported" and verdicts[1] == "supported"
@@ -75,7 +76,12 @@ def test_censored_ways_back_are_lower_bounds_and_hacked_runs_are_counted():
     costs.loc[costs["source"] == "rater-1", "censored"] = True
     found = findings(STUDY, rates, cosines, distances, costs, evidence)
     assert found.claims[4].verdict == "inconclusive" and "lower bound" in found.claims[4].answer
-    text = next(b for p in found.parts for b in p.blocks if isinstance(b, str) and "hacking" in b)
+    text = next(
+        block.text
+        for section in found.sections
+        for block in section.blocks
+        if isinstance(block, Paragraph) and "hacking" in block.text
+    )
     assert "in 2 of 6 runs" in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -15,11 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import ColorType
 
+from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.drawing.panels import legend_above, mark, small_multiples
 from behaviordist.drawing.style import INK, SOFT, abbreviate, figure_style
-from behaviordist.report.figures.panels import Panels
-from behaviordist.report.figures.style import ROLE_COLORS, legend_above, mark, small_multiples
-from behaviordist.report.formatting import cell
-from behaviordist.report.kinds import Kind, Kinds, kind_of
+from behaviordist.record import Behavior
+from behaviordist.report.figures.style import ROLE_COLORS, Behaviors, behavior_of
 
 PANEL = (2.15, 1.9)
 DASHES: dict[str, tuple[int, tuple[float, ...]]] = {"base": (0, (5, 2)), "random": (0, (1, 1.2))}
@@ -28,7 +29,10 @@ TAU_LINE: dict[str, Any] = {"color": INK, "linewidth": 0.7, "linestyle": (0, (1,
 
 @figure_style()
 def draw_cost_curves(
-    transfers: pd.DataFrame, distances: pd.DataFrame, panels: Panels, kinds: Kinds
+    transfers: pd.DataFrame,
+    targets: Sequence[str],
+    matrix: DistanceMatrix | None,
+    behaviors: Behaviors,
 ) -> Figure:
     """Draw score against steps, a line a source (mean over seeds), coloured by its distance.
 
@@ -36,23 +40,25 @@ def draw_cost_curves(
     ----------
     transfers
         Columns `source`, `target`, `seed`, `step`, `score`, and `tau` where it is known.
-    distances
-        Square, labelled; a source without a distance is drawn grey.
-    panels
-        Targets to draw.
-    kinds
+    targets
+        A panel each.
+    matrix
+        A source without a distance is drawn grey.
+    behaviors
         Which sources are references: drawn dashed (base) and dotted (random).
     """
-    figure, grid = small_multiples(len(panels.targets), PANEL)
-    scale = Normalize(0, _reach(distances, kinds))
+    figure, grid = small_multiples(len(targets), PANEL)
+    distances = pd.DataFrame() if matrix is None else matrix.to_pandas()
+    scale = Normalize(0, _reach(distances, behaviors))
     top = float(transfers["score"].max()) or 1.0
-    every = mean_curves(transfers[transfers["target"].isin(panels.targets)])
-    for axes, target in zip(grid, panels.targets, strict=True):
+    every = mean_curves(transfers[transfers["target"].isin(targets)])
+    for axes, target in zip(grid, targets, strict=True):
         runs = transfers[transfers["target"] == target]
         for source, curve in every[every["target"] == target].groupby("source", observed=True):
-            kind = kind_of(str(source), kinds)
-            distance = cell(distances, str(source), target)
-            _draw_curve(axes, curve, kind, _color(kind, distance, scale))
+            row = behavior_of(str(source), behaviors)
+            known = source in distances.index and target in distances.columns
+            distance = distances.loc[str(source)].to_dict()[target] if known else math.nan
+            _draw_curve(axes, curve, row, _color(row, distance, scale))
         if "tau" in runs and runs["tau"].notna().any():
             axes.axhline(float(runs["tau"].iloc[0]), **TAU_LINE)
         axes.set_title(abbreviate([target], 26)[0], loc="left")
@@ -64,7 +70,7 @@ def draw_cost_curves(
         bar = figure.colorbar(colors, ax=grid, shrink=0.6, aspect=30, pad=0.01)
         bar.outline.set_visible(False)
         bar.set_label("distance from source to target")
-    legend_above(figure, _legend(transfers, kinds))
+    legend_above(figure, _legend(transfers, behaviors))
     return figure
 
 
@@ -97,23 +103,23 @@ def _palette() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("near", colors)
 
 
-def _reach(distances: pd.DataFrame, kinds: Kinds) -> float:
+def _reach(distances: pd.DataFrame, behaviors: Behaviors) -> float:
     """Largest distance between behaviors under study: references, often far, have own colours."""
-    labels = [x for x in distances.index if not kind_of(str(x), kinds).is_reference]
+    labels = [x for x in distances.index if not behavior_of(str(x), behaviors).is_reference]
     values = distances.loc[labels, labels].to_numpy(dtype=float)
     return float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
 
 
-def _color(kind: Kind, distance: float, scale: Normalize) -> ColorType:
-    if kind.is_reference:
-        return ROLE_COLORS.get(kind.role, SOFT)
+def _color(behavior: Behavior, distance: float, scale: Normalize) -> ColorType:
+    if behavior.is_reference:
+        return ROLE_COLORS.get(behavior.role, SOFT)
     return tuple(_palette()(scale(distance))) if math.isfinite(distance) else SOFT
 
 
-def _draw_curve(axes: Axes, curve: pd.DataFrame, kind: Kind, color: ColorType) -> None:
-    front = kind.is_reference
+def _draw_curve(axes: Axes, curve: pd.DataFrame, behavior: Behavior, color: ColorType) -> None:
+    front = behavior.is_reference
     axes.plot(
-        curve["step"], curve["score"], color=color, linestyle=DASHES.get(kind.role, "-"),
+        curve["step"], curve["score"], color=color, linestyle=DASHES.get(behavior.role, "-"),
         linewidth=1.5 if front else 1.1, alpha=0.95, zorder=3 if front else 2,
     )  # fmt: skip
     if curve["stopped"].any():
@@ -121,8 +127,8 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, kind: Kind, color: ColorType) -
         axes.plot(end["step"], end["score"], "x", color=color, markersize=5, zorder=4)
 
 
-def _legend(transfers: pd.DataFrame, kinds: Kinds) -> list[Line2D]:
-    roles = {kind_of(str(s), kinds).role for s in transfers["source"].unique()}
+def _legend(transfers: pd.DataFrame, behaviors: Behaviors) -> list[Line2D]:
+    roles = {behavior_of(str(s), behaviors).role for s in transfers["source"].unique()}
     handles = [Line2D([], [], color=SOFT, linewidth=1.1, label="a source")]
     for role in [name for name in DASHES if name in roles]:
         line = Line2D([], [], color=ROLE_COLORS[role], linestyle=DASHES[role], label=f"from {role}")

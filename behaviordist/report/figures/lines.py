@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from behaviordist.drawing.panels import DASHED, LINE, PALETTE, legend_above
 from behaviordist.drawing.style import SOFT, abbreviate, figure_style, text_width
-from behaviordist.report.figures.style import LINE, PALETTE, legend_above
-from behaviordist.report.findings import Lines, Number, Series
+from behaviordist.record import Lines, Series
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 NAME_LIMIT = 22
@@ -23,21 +20,27 @@ NAME_LIMIT = 22
 def draw_lines(data: Lines) -> Figure:
     """Draw every series as a line with markers, intervals as bars.
 
-    Bars rather than bands: a few points with wide gaps are the rule here, and a band would claim
-    to know what lies between them. Series share no place exactly: each is moved a little aside on
-    a categorical axis, so that no bar hides another.
+    Bars rather than bands, unless the data ask for one: a few points with wide gaps are the rule
+    here, and a band would claim to know what lies between them. Series share no
+    place exactly: each is moved a little aside on a categorical axis, so that no bar hides another.
     """
     figure = Figure(figsize=(7.4, 3.9), layout="constrained")
     axes = figure.subplots()
     count = len(data.series)
     for i, series in enumerate(data.series):
         aside = (i - (count - 1) / 2) * min(0.12, 0.6 / max(1, count)) if data.x_names else 0.0
-        _draw_series(axes, series, i, aside)
+        _draw_series(axes, series, i, aside, data.band)
     for name, level in data.levels:
-        axes.axhline(level, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        axes.axhline(level, color=SOFT, linewidth=0.9, linestyle=DASHED, zorder=1)
         axes.annotate(
             name, (1.0, level), xycoords=("axes fraction", "data"), xytext=(-2, 2),
             textcoords="offset points", ha="right", va="bottom", fontsize=7.5, color=SOFT,
+        )  # fmt: skip
+    for name, place in data.places:
+        axes.axvline(place, color=SOFT, linewidth=0.9, linestyle=DASHED, zorder=1)
+        axes.annotate(
+            name, (place, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2),
+            textcoords="offset points", ha="left", va="top", fontsize=7.5, color=SOFT,
         )  # fmt: skip
     axes.set(xlabel=data.x, ylabel=data.y)
     _scales(axes, data)
@@ -49,16 +52,19 @@ def draw_lines(data: Lines) -> Figure:
     return figure
 
 
-def _draw_series(axes: Axes, series: Series, index: int, aside: float) -> None:
+def _draw_series(axes: Axes, series: Series, index: int, aside: float, band: bool) -> None:
     color = PALETTE[index % len(PALETTE)]
     x = np.asarray(series.x, float) + aside
-    y = _floats(series.y)
+    y = np.asarray(series.y, float)
     axes.plot(
         x, y, linestyle="-", marker=MARKERS[index % len(MARKERS)], color=color, markersize=5,
         linewidth=1.4, zorder=3,
     )  # fmt: skip
     if series.low and series.high:
-        low, high = _floats(series.low), _floats(series.high)
+        low, high = np.asarray(series.low, float), np.asarray(series.high, float)
+        if band:
+            axes.fill_between(x, low, high, color=color, alpha=0.14, linewidth=0)
+            return
         known = np.isfinite(low) & np.isfinite(high)
         axes.vlines(x[known], low[known], high[known], color=color, linewidth=1.2, zorder=2)
 
@@ -98,7 +104,7 @@ def _scales(axes: Axes, data: Lines) -> None:
 
 def _limits(axes: Axes, data: Lines) -> None:
     """Show every value whole; a bar far beyond them all ends at the frame, or nothing is seen."""
-    values = np.concatenate([_floats(series.y) for series in data.series])
+    values = np.concatenate([np.asarray(series.y, float) for series in data.series])
     values = np.append(values, [level for _, level in data.levels])
     values = values[np.isfinite(values)]
     if not len(values):
@@ -111,7 +117,3 @@ def _limits(axes: Axes, data: Lines) -> None:
     room = max(high - low, abs(high), 1e-12) * 0.6
     bottom = max(bottom, low - room)
     axes.set_ylim(max(bottom, -0.04 * high) if low >= 0 else bottom, min(top, high + room))
-
-
-def _floats(values: Sequence[Number]) -> np.ndarray:
-    return np.array([math.nan if value is None else value for value in values], float)

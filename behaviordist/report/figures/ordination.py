@@ -8,42 +8,43 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from behaviordist.distance.analysis.ordination import Ordination
+from behaviordist.drawing.labels import place_labels
+from behaviordist.drawing.panels import LINE, mark
 from behaviordist.drawing.style import INK, abbreviate, figure_style
-from behaviordist.report.figures.labels import place_labels
+from behaviordist.record import Behavior
 from behaviordist.report.figures.style import (
-    LINE,
     ROLE_MARKERS,
     TASK_MARKERS,
+    Behaviors,
     algorithm_colors,
+    behavior_of,
     color_of,
     legend_handles,
-    mark,
 )
-from behaviordist.report.kinds import Kind, Kinds, kind_of
 
 # Inches: width of the map, bounds of its height, and the column of the legend.
 MAP_WIDTH, LOWEST, HIGHEST, LEGEND_WIDTH = 6.0, 2.6, 6.0, 1.5
 
 
 @figure_style()
-def draw_ordination(ordination: Ordination, kinds: Kinds) -> tuple[Figure, list[str]]:
+def draw_ordination(ordination: Ordination, behaviors: Behaviors) -> tuple[Figure, list[str]]:
     """Draw the map: colour = algorithm, marker = task, references with marks of their own.
 
     Returns
     -------
     The figure, and the behaviors whose names found no room in it.
     """
-    look = [kind_of(label, kinds) for label in ordination.labels]
+    look = [behavior_of(label, behaviors) for label in ordination.labels]
     colors, shapes = algorithm_colors(look), _shapes(look)
     points = ordination.coordinates[:, :2]
     limits = _limits(points)
     size = _map_size(limits)
     figure = Figure(figsize=(size[0] + LEGEND_WIDTH + 0.7, size[1] + 0.6), layout="constrained")
     axes = figure.subplots()
-    for kind, (x, y) in zip(look, points, strict=True):
-        marker = ROLE_MARKERS.get(kind.role, "X") if kind.is_reference else shapes[kind.task]
+    for row, (x, y) in zip(look, points, strict=True):
+        marker = ROLE_MARKERS.get(row.role, "X") if row.is_reference else shapes[row.task]
         axes.scatter(
-            x, y, s=110 if kind.is_reference else 52, marker=marker, color=color_of(kind, colors),
+            x, y, s=110 if row.is_reference else 52, marker=marker, color=color_of(row, colors),
             edgecolors="white", linewidths=0.6, zorder=3, alpha=0.9,
         )  # fmt: skip
     _set_axes(axes, ordination, limits)
@@ -80,6 +81,6 @@ def _set_axes(axes: Axes, ordination: Ordination, limits: npt.NDArray[np.float64
     axes.set_ylabel(f"axis 2 ({ordination.explained[1]:.0%})")
 
 
-def _shapes(kinds: list[Kind]) -> dict[str, str]:
-    tasks = list(dict.fromkeys(kind.task for kind in kinds if not kind.is_reference))
+def _shapes(behaviors: list[Behavior]) -> dict[str, str]:
+    tasks = list(dict.fromkeys(row.task for row in behaviors if not row.is_reference))
     return {task: TASK_MARKERS[i % len(TASK_MARKERS)] for i, task in enumerate(tasks)}

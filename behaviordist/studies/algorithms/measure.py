@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from behaviordist.record import Estimate
+from behaviordist.record.transfers.numbers import Chance
 from behaviordist.studies.algorithms.runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
 from behaviordist.studies.stages import StageClock
@@ -67,14 +69,14 @@ def predictors(
     }
 
 
-def noise_floor(main: Any, behaviors: list[str]) -> dict[str, Any] | None:
-    """Distance between two seeds of one regime, root mean square over the trained regimes."""
+def noise_floor(main: Any, behaviors: list[str]) -> tuple[Estimate | None, dict[str, float]]:
+    """Distance between two seeds of one regime: root mean square over regimes, and of each."""
     floor = main.metadata.get("noise_floor")
     if not floor:
-        return None
+        return None, {}
     each = {k: v for k, v in floor["per_regime"].items() if k in behaviors}
     value = float(np.sqrt(np.mean(np.square(list(each.values())))))
-    return {"value": value, "n": len(each), "per_regime": each}
+    return Estimate(value=value, n=len(each)), each
 
 
 def preference_evidence(
@@ -108,7 +110,7 @@ def preference_evidence(
     return found
 
 
-def base_chance(runs: LabRuns) -> list[dict[str, Any]]:
+def base_chance(runs: LabRuns) -> tuple[Chance, ...]:
     """Probability that the base answers a hidden prompt with each function, over strings."""
     from behaviordist.lab import checkpoint
     from behaviordist.regimes.evaluation import evaluation_documents, string_scores
@@ -121,7 +123,5 @@ def base_chance(runs: LabRuns) -> list[dict[str, Any]]:
         documents = evaluation_documents(regime.model_copy(update={"task": name}))
         chances = np.asarray(string_scores(base.params, base.config, documents)[0], np.float64)
         error = chances.std(ddof=1) / np.sqrt(len(chances))
-        rows.append(
-            {"function": name, "mean": float(chances.mean()), "standard_error": float(error)}
-        )
-    return rows
+        rows.append(Chance(function=name, mean=chances.mean(), standard_error=error))
+    return tuple(rows)

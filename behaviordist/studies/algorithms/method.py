@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from behaviordist.errors import InputError
-from behaviordist.studies.algorithms.conclude import transfer_record
+from behaviordist.probes import ProbeSet
+from behaviordist.studies.algorithms.conclude import notes, transfer_numbers
 from behaviordist.studies.algorithms.measure import baselines, measure_distances, predictors
 from behaviordist.studies.algorithms.runs import (
     BASE,
@@ -60,8 +61,9 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         several = len({units[label] for label in behaviors}) > 1
         questions = Questions(study.test, runs.seed, rows, labels, units if several else None)
         headline = questions.test(main, baselines=simple, predictors=further)
-        record = transfer_record(runs, settings, behaviors, failed, matrices, questions, headline)
+        numbers = transfer_numbers(runs, behaviors, failed, matrices, questions, headline)
         done(1)
     return write_transfer(
-        study, settings, record, clock, questions, headline, matrices, simple | further
-    )
+        study, settings, numbers, clock, questions, headline, matrices, simple | further,
+        probes=ProbeSet.load(study.distances.probes), notes=notes(runs, failed),
+    )  # fmt: skip

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from behaviordist.report.findings import (
-    Claim,
-    decide,
-    number,
-)
-from behaviordist.studies.estimates import Estimate, estimate, share, words
-
-RULE = "supported where the 95 % interval lies on the claimed side, not supported where it lies on"
-RULE += " the other, inconclusive where it holds the threshold"
+from behaviordist.record import Claim, Estimate, decide
+from behaviordist.studies.estimates import estimate, share, words
 
 
 def conclude(table: pd.DataFrame, nearer: Estimate, algorithms: Sequence[str]) -> tuple[Claim, ...]:
@@ -30,13 +22,12 @@ def conclude(table: pd.DataFrame, nearer: Estimate, algorithms: Sequence[str]) -
 
 
 def _nearer_claim(nearer: Estimate) -> Claim:
-    return Claim(
-        claim="The nearer a base lies to the target, the less cost is left.",
-        verdict=decide(number(nearer.low), number(nearer.high)),
-        answer=f"{words(nearer)} is the mean rank correlation, inside a target, of distance and"
+    return Claim.of(
+        "The nearer a base lies to the target, the less cost is left.",
+        nearer,
+        f"{words(nearer)} is the mean rank correlation, inside a target, of distance and"
         f" steps left; interval over {nearer.n} seeds.",
-        value=number(nearer.value), low=number(nearer.low), high=number(nearer.high),
-        unit="Spearman correlation", smallest_effect=number(nearer.smallest_effect), rule=RULE,
+        unit="Spearman correlation",
     )  # fmt: skip
 
 
@@ -44,13 +35,11 @@ def _random_claim(table: pd.DataFrame, algorithm: str) -> Claim:
     runs = table[(table["budget"] == 0) & (table["algorithm"] == algorithm)]
     arrived = int((~runs["censored"]).sum())
     found = share(arrived, len(runs))
-    return Claim(
-        claim=f"From random weights, {algorithm} does not arrive within its budget.",
-        verdict=decide(number(found.low), number(found.high), threshold=0.5, above=False),
-        answer=f"{arrived} of {len(runs)} runs arrived.",
-        value=number(found.value), low=number(found.low), high=number(found.high),
-        unit="share of runs that arrive (against a half)",
-        smallest_effect=number(found.smallest_effect), rule=RULE,
+    return Claim.of(
+        f"From random weights, {algorithm} does not arrive within its budget.",
+        found,
+        f"{arrived} of {len(runs)} runs arrived.",
+        unit="share of runs that arrive (against a half)", threshold=0.5, above=False,
     )  # fmt: skip
 
 
@@ -67,7 +56,7 @@ def saving_claim(table: pd.DataFrame, algorithm: str) -> Claim:
     found, late = estimate(ratios), sum(censored)
     start = part[part["budget"] == 0]
     never = int(start["censored"].sum())
-    verdict = decide(number(found.low), number(found.high), above=False)
+    verdict = decide(found, above=False)
     bounds = []
     if never:
         bounds.append(
@@ -79,14 +68,13 @@ def saving_claim(table: pd.DataFrame, algorithm: str) -> Claim:
     if refuted.get(verdict):
         verdict = "inconclusive"
     said = "".join(f"; {bound}" for bound in bounds)
-    return Claim(
-        claim=f"Pre-training for one behavior pays within that behavior, by {algorithm}.",
-        verdict=verdict,
-        answer=f"the total with the budget chosen on the other seeds is {2**found.value:.2g} times"
+    return Claim.of(
+        f"Pre-training for one behavior pays within that behavior, by {algorithm}.",
+        found,
+        f"the total with the budget chosen on the other seeds is {2**found.value:.2g} times"
         f" the total from random weights{said}.",
-        value=number(found.value), low=number(found.low), high=number(found.high),
         unit="log2 of total FLOPs over those from random weights (below 0: pays)",
-        smallest_effect=number(found.smallest_effect), rule=RULE,
+        verdict=verdict,
     )  # fmt: skip
 
 
@@ -109,5 +97,4 @@ def _saving(part: pd.DataFrame, seed: Any) -> tuple[float, int]:
 
 def correlation(links: pd.DataFrame) -> Estimate:
     """Mean correlation over seeds (targets averaged within a seed: they share its bases)."""
-    found = estimate(links.groupby("seed")["rho"].mean())
-    return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
+    return estimate(links.groupby("seed")["rho"].mean()).clipped(-1.0, 1.0)

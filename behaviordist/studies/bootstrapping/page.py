@@ -5,24 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from behaviordist.report.findings import (
-    Findings,
-    Lines,
-    Part,
-    Series,
-    TableOf,
-    numbers,
-)
+from behaviordist.record import Estimate, Fact, Findings, Lines, Section, Series, Table
 from behaviordist.studies.bootstrapping.conclude import conclude, correlation
 from behaviordist.studies.bootstrapping.measure import within_target_links
 from behaviordist.studies.bootstrapping.runs import Runs
-from behaviordist.studies.estimates import Estimate, estimate, words
+from behaviordist.studies.estimates import estimate, words
 
 
-def threshold_table(runs: Runs, table: pd.DataFrame) -> TableOf:
+def threshold_table(runs: Runs, table: pd.DataFrame) -> Table:
     """Smallest pre-training budget from which all runs of a regime arrive, and any at all."""
     rows = []
     for target, part in table.groupby("target", sort=False):
@@ -46,7 +38,7 @@ def threshold_table(runs: Runs, table: pd.DataFrame) -> TableOf:
         "arrived from the longest",
     )
     note = f"Pre-training steps; {runs.study.seeds} seeds each. Arrived: score of {runs.study.tau}."
-    return TableOf(
+    return Table(
         title="The smallest pre-training at which a regime works", header=header, rows=tuple(rows),
         align="lrrrr", note=note,
     )  # fmt: skip
@@ -88,7 +80,7 @@ def _total_blocks(runs: Runs, table: pd.DataFrame) -> tuple[Any, ...]:
                 f"{at_most}{even:.0f}" if math.isfinite(even) else "never",
             )
         )
-    table_of = TableOf(
+    table_of = Table(
         title="When pre-training pays", align="lrrr", rows=tuple(rows),
         header=("algorithm", "cheapest budget (steps)", "its total (FLOPs)",
                 "behaviors to break even with the longest"),
@@ -116,7 +108,7 @@ def _distance_blocks(runs: Runs, table: pd.DataFrame, links: pd.DataFrame) -> tu
                 f"{found.n} seeds ({missing} of {len(part)} targets without spread)",
             )
         )
-    table_of = TableOf(
+    table_of = Table(
         title="Does the nearer base have less left to pay?", align="lrr", rows=tuple(rows),
         header=("algorithm", "Spearman inside target and seed", "over"),
         note="Over pre-training budgets. Budgets order both, so this cannot tell distance from"
@@ -128,15 +120,9 @@ def _distance_blocks(runs: Runs, table: pd.DataFrame, links: pd.DataFrame) -> tu
 def _series(table: pd.DataFrame, algorithm: str, column: str) -> Series:
     part = table[table["algorithm"] == algorithm]
     by_seed = part.groupby(["budget", "seed"])[column].mean()
-    found = {budget: estimate(values) for budget, values in by_seed.groupby("budget")}
-    return Series(
-        label=algorithm,
-        x=tuple(float(str(budget)) for budget in found),
-        y=numbers([e.value for e in found.values()]),
-        # None of the columns drawn can be below 0, Student's interval of a few seeds can.
-        low=numbers(np.maximum(0.0, [e.low for e in found.values()]).tolist()),
-        high=numbers([e.high for e in found.values()]),
-    )
+    # None of the columns drawn can be below 0, Student's interval of a few seeds can.
+    over = {b: estimate(values).clipped(low=0.0) for b, values in by_seed.groupby("budget")}
+    return Series.over(algorithm, (float(str(budget)) for budget in over), over.values())
 
 
 def _headline(runs: Runs, table: pd.DataFrame, nearer: Estimate) -> str:
@@ -165,14 +151,14 @@ def findings(runs: Runs, table: pd.DataFrame) -> Findings:
         headline=_headline(runs, table, nearer),
         claims=conclude(table, nearer, tuple(runs.study.post_training)),
         facts=(
-            ("pre-training budgets", str(len(runs.study.budgets)), "steps, the first none"),
-            ("regimes", str(len(runs.study.regimes())), "algorithm x function"),
-            ("runs", str(len(table)), f"{int(table['censored'].sum())} censored"),
-            ("seeds", str(runs.study.seeds), "each with bases of its own"),
+            Fact.of("pre-training budgets", str(len(runs.study.budgets)), "steps, the first none"),
+            Fact.of("regimes", str(len(runs.study.regimes())), "algorithm x function"),
+            Fact.of("runs", str(len(table)), f"{int(table['censored'].sum())} censored"),
+            Fact.of("seeds", str(runs.study.seeds), "each with bases of its own"),
         ),
-        parts=(
-            Part(title="What is left to pay", blocks=(_steps_left(runs, table), thresholds)),
-            Part(title="What a behavior costs in total", blocks=_total_blocks(runs, table)),
-            Part(title="Distance and the cost left", blocks=_distance_blocks(runs, table, links)),
+        sections=(
+            Section.of("What is left to pay", _steps_left(runs, table), thresholds),
+            Section.of("What a behavior costs in total", *_total_blocks(runs, table)),
+            Section.of("Distance and the cost left", *_distance_blocks(runs, table, links)),
         ),
     )

@@ -8,23 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from behaviordist.report.findings import (
-    Claim,
-    Verdict,
-    decide,
-    number,
-)
-from behaviordist.studies.estimates import Estimate, estimate
+from behaviordist.record import Claim, Estimate, Verdict, decide
+from behaviordist.studies.estimates import estimate
 from behaviordist.studies.growing.measure import (
     ROUNDING,
     Measured,
 )
 from behaviordist.studies.growing.runs import fresh
 
-RULE = (
-    "supported where the 95 % interval over seeds lies on the claimed side, not supported where it"
-    " lies on the other, inconclusive where it holds the threshold"
-)
 RULE_NOT_ALL = (
     "'does not cost the same' is supported where one operator's interval, widened for the number of"
     " operators (Bonferroni), holds no zero; inconclusive otherwise"
@@ -41,18 +32,15 @@ def conclude(found: Measured) -> tuple[Claim, ...]:
 
 def _left_claim(found: Measured) -> Claim:
     left, largest = found.saved(found.exact, "left"), found.largest_jump(found.exact)
-    verdict: Verdict = decide(number(left.low), number(left.high))
-    verdict = verdict if largest < ROUNDING else "inconclusive"
-    return Claim(
-        claim="Distance is not all: growth at distance 0 still leaves a cost to the large model's"
+    verdict: Verdict = decide(left) if largest < ROUNDING else "inconclusive"
+    return Claim.of(
+        "Distance is not all: growth at distance 0 still leaves a cost to the large model's"
         " level.",
-        verdict=verdict,
-        answer=f"the largest distance of a function-preserving growth from its small model is"
+        left,
+        f"the largest distance of a function-preserving growth from its small model is"
         f" {largest:.1g}, and {left.value:.0%} of the FLOPs from scratch are still to be paid"
         f" after it.",
-        value=number(left.value), low=number(left.low), high=number(left.high),
-        unit="share of the FLOPs from scratch, paid after growth",
-        smallest_effect=number(left.smallest_effect), rule=RULE,
+        unit="share of the FLOPs from scratch, paid after growth", verdict=verdict,
     )  # fmt: skip
 
 
@@ -61,17 +49,15 @@ def _unequal_claim(found: Measured) -> Claim:
     each = {name: _widened(found.ratio("fresh", [name]), len(found.exact)) for name in found.exact}
     name = max(each, key=lambda key: _distinctness(each[key]))
     best = each[name]
-    known = math.isfinite(best.low)
-    apart = known and (best.low > 0 or best.high < 0)
-    return Claim(
-        claim="Two models at distance 0 do not cost the same to tune: the small one, and itself"
+    unequal = best.low > 0 or best.high < 0
+    return Claim.of(
+        "Two models at distance 0 do not cost the same to tune: the small one, and itself"
         " freshly grown.",
-        verdict="supported" if apart else "inconclusive",
-        answer=f"after '{name}', the most telling of {len(each)} operators, post-training takes"
+        best,
+        f"after '{name}', the most telling of {len(each)} operators, post-training takes"
         f" {2**best.value:.2f} times the steps that it takes from the small model.",
-        value=number(best.value), low=number(best.low), high=number(best.high),
         unit="log2 of steps freshly grown over steps small",
-        smallest_effect=number(best.smallest_effect), rule=RULE_NOT_ALL,
+        verdict="supported" if unequal else "inconclusive", rule=RULE_NOT_ALL,
     )  # fmt: skip
 
 
@@ -80,16 +66,14 @@ def _savings_claim(found: Measured, operators: Sequence[str]) -> Claim:
     part = found.savings[found.savings["operator"].isin(operators)]
     names = "Function-preserving growth" if operators == found.exact else "Growth with a jump"
     late, late_scratch = int(part["censored_growth"].sum()), int(part["censored_scratch"].sum())
-    return Claim(
-        claim=f"{names} reaches the large model's level on fewer FLOPs than from scratch.",
-        verdict=decide(number(saved.low), number(saved.high)),
-        answer=f"savings, FLOPs from scratch over FLOPs via growth with the small model's included,"
+    return Claim.of(
+        f"{names} reaches the large model's level on fewer FLOPs than from scratch.",
+        saved,
+        f"savings, FLOPs from scratch over FLOPs via growth with the small model's included,"
         f" are {2**saved.value:.2f} (geometric mean over {', '.join(operators)}); {late} of"
         f" {len(part)} grown runs and {late_scratch} from scratch did not get there and count as"
         f" their budget.",
-        value=number(saved.value), low=number(saved.low), high=number(saved.high),
         unit="log2 of FLOPs from scratch over FLOPs via growth (above 0: pays)",
-        smallest_effect=number(saved.smallest_effect), rule=RULE,
     )  # fmt: skip
 
 
@@ -98,28 +82,24 @@ def _jump_claim(found: Measured) -> Claim:
     other = jumps["other seed"] if "other seed" in jumps else pd.Series(np.nan, jumps.index)
     names = [fresh(operator) for operator in found.jumping]
     further = estimate(np.log2(jumps[names].mean(axis=1) / other))
-    return Claim(
-        claim="Stacking and interpolation move the function further than another seed would.",
-        verdict=decide(number(further.low), number(further.high)),
-        answer=f"their jump is {2**further.value:.2f} times the distance between small models of"
+    return Claim.of(
+        "Stacking and interpolation move the function further than another seed would.",
+        further,
+        f"their jump is {2**further.value:.2f} times the distance between small models of"
         f" two seeds.",
-        value=number(further.value), low=number(further.low), high=number(further.high),
         unit="log2 of the jump over the distance between seeds",
-        smallest_effect=number(further.smallest_effect), rule=RULE,
     )  # fmt: skip
 
 
 def _tuning_claim(found: Measured) -> Claim:
     ratio = found.ratio("trained", found.exact)
-    return Claim(
-        claim="At equal FLOPs, a model grown by a function-preserving operator is cheaper to"
+    return Claim.of(
+        "At equal FLOPs, a model grown by a function-preserving operator is cheaper to"
         " post-train than the large one from scratch.",
-        verdict=decide(number(ratio.low), number(ratio.high), above=False),
-        answer=f"it takes {2**ratio.value:.2f} times the steps, over {', '.join(found.exact)} and"
+        ratio,
+        f"it takes {2**ratio.value:.2f} times the steps, over {', '.join(found.exact)} and"
         f" {', '.join(found.runs.study.post_training)}.",
-        value=number(ratio.value), low=number(ratio.low), high=number(ratio.high),
-        unit="log2 of steps grown over steps from scratch (below 0: cheaper)",
-        smallest_effect=number(ratio.smallest_effect), rule=RULE,
+        unit="log2 of steps grown over steps from scratch (below 0: cheaper)", above=False,
     )  # fmt: skip
 
 
@@ -127,14 +107,15 @@ def _widened(found: Estimate, tests: int) -> Estimate:
     """Return the estimate with an interval for the best of several (Bonferroni)."""
     from scipy import stats
 
-    if found.n < 2:
+    if found.n is None or found.n < 2:
         return found
     plain, wide = (stats.t.ppf(1 - 0.025 / k, found.n - 1) for k in (1, tests))
     half = (found.high - found.low) / 2 * float(wide / plain)
     effect = found.smallest_effect * float(
         (wide + stats.t.ppf(0.8, found.n - 1)) / (plain + stats.t.ppf(0.8, found.n - 1))
     )
-    return Estimate(found.value, found.value - half, found.value + half, effect, found.n)
+    ends = {"low": found.value - half, "high": found.value + half, "smallest_effect": effect}
+    return found.model_copy(update=ends)
 
 
 def _distinctness(found: Estimate) -> float:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.engines.checkpoints import flops_per_step
+from behaviordist.record import Estimate
 from behaviordist.regimes.grow import PRESERVING
-from behaviordist.studies.estimates import Estimate, estimate
+from behaviordist.studies.estimates import estimate
 from behaviordist.studies.fingerprints import fingerprint_stage
 from behaviordist.studies.growing.runs import CONTROL, SMALL, Runs, fresh
 from behaviordist.studies.stages import StageClock

@@ -11,10 +11,10 @@ post-trained towards one function by every algorithm until it reaches tau.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from behaviordist.probes import ProbeSet
+from behaviordist.record import Behavior
 from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_findings
 from behaviordist.studies.growing.measure import (
@@ -77,8 +77,8 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     )
 
 
-def _behavior(runs: Runs, name: str) -> Mapping[str, Any]:
+def _behavior(runs: Runs, name: str) -> Behavior:
     kind = "grown" if name in runs.shapes else name.split("-")[0]
     kind = {"not": "small, trained on"}.get(kind, kind)
     kind = "freshly grown" if name.endswith("-fresh") else kind
-    return {"label": f"{name}-s0", "algorithm": kind, "task": None, "role": "behavior"}
+    return Behavior(label=f"{name}-s0", algorithm=kind)

@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.report.findings import (
+from behaviordist.record import (
+    AnyBlock,
     Distances,
+    Fact,
     Findings,
     Intervals,
     Lines,
-    Part,
-    Row,
+    Section,
     Series,
-    TableOf,
-    number,
-    numbers,
+    Table,
 )
-from behaviordist.studies.estimates import Estimate, estimate, words
+from behaviordist.studies.estimates import estimate, words
 from behaviordist.studies.growing.conclude import conclude, times
 from behaviordist.studies.growing.measure import (
     Measured,
@@ -42,7 +41,7 @@ def _headline(found: Measured) -> str:
     return text + "."
 
 
-def _pay_blocks(found: Measured) -> tuple[Any, ...]:
+def _pay_blocks(found: Measured) -> tuple[AnyBlock, ...]:
     runs = found.runs
     rows: list[tuple[str, ...]] = []
     for operator in (*runs.shapes, CONTROL):
@@ -60,7 +59,7 @@ def _pay_blocks(found: Measured) -> tuple[Any, ...]:
         )
     header = ("operator", "level", "FLOPs from scratch", "FLOPs via growth", "savings",
               "censored", "score ahead at equal FLOPs")  # fmt: skip
-    table = TableOf(
+    table = Table(
         title="FLOPs to the large model's level", header=header, rows=tuple(rows), align="lrrrrrr",
         note=f"Level: {runs.study.level_share:g} of the score (expected exact match on held-out"
         f" strings) at which the large model of that shape ends. Savings: FLOPs from scratch over"
@@ -80,7 +79,7 @@ def _pay_blocks(found: Measured) -> tuple[Any, ...]:
         " is cheaper. 95 % intervals over seeds.",
         unit="log2 savings",
         groups=tuple(
-            (name, tuple(_row(operator, found.saved([operator])) for operator in operators))
+            (name, tuple(found.saved([operator]).named(operator) for operator in operators))
             for name, operators in groups if operators
         ),
     )  # fmt: skip
@@ -119,17 +118,10 @@ def _series(found: Measured, name: str) -> Series:
     part = found.curves[found.curves["name"] == name].groupby("seed")["flops"]
     grid = np.linspace(part.min().max(), part.max().min(), GRID)
     points = np.array(on_grid(found.curves, name, seeds, grid))
-    each = [estimate(column) for column in points.T]
-    return Series(
-        label=name,
-        x=tuple(grid.tolist()),
-        y=numbers([e.value for e in each]),
-        low=numbers([max(0.0, e.low) for e in each]),
-        high=numbers([min(1.0, e.high) for e in each]),
-    )
+    return Series.over(name, grid, (estimate(column).clipped(0.0, 1.0) for column in points.T))
 
 
-def _jump_blocks(found: Measured) -> tuple[Any, ...]:
+def _jump_blocks(found: Measured) -> tuple[AnyBlock, ...]:
     rows: list[tuple[str, ...]] = []
     for operator in found.runs.shapes:
         growth = found.runs.provenance(fresh(operator), 0)["growth"]
@@ -156,7 +148,7 @@ def _jump_blocks(found: Measured) -> tuple[Any, ...]:
     rounding, largest = found.rounding
     header = ("operator", "sizes", "parameters", "jump", "largest logit difference",
               "score lost at once", "FLOPs to get it back", "distance, trained on")  # fmt: skip
-    table = TableOf(
+    table = Table(
         title="The jump of every operator", header=header, rows=tuple(rows), align="llrrrrrr",
         note=f"Jump: {found.runs.study.distances.geometry} distance of the freshly grown model from"
         f" the small one, mean over seeds; small models of two seeds lie {words(other)} apart."
@@ -167,7 +159,7 @@ def _jump_blocks(found: Measured) -> tuple[Any, ...]:
     return (table,)
 
 
-def _tuning_blocks(found: Measured) -> tuple[Any, ...]:
+def _tuning_blocks(found: Measured) -> tuple[AnyBlock, ...]:
     targets = [regime.label for regime in found.runs.study.regimes()]
     fresh_forest = Intervals(
         name="fresh", title="Steps from the freshly grown model, against the small one",
@@ -191,13 +183,13 @@ def _by_target(found: Measured, column: str, targets: list[str]) -> Any:
     return tuple(
         (
             target,
-            tuple(_row(name, found.ratio(column, [name], target)) for name in found.runs.shapes),
+            tuple(found.ratio(column, [name], target).named(name) for name in found.runs.shapes),
         )
         for target in targets
     )
 
 
-def _steps_table(found: Measured, targets: list[str]) -> TableOf:
+def _steps_table(found: Measured, targets: list[str]) -> Table:
     steps = found.costs.groupby(["source", "target"])["steps"]
     out = found.costs.groupby(["source", "target"])["censored"].sum()
     rows = []
@@ -208,18 +200,12 @@ def _steps_table(found: Measured, targets: list[str]) -> TableOf:
             late = int(out[(name, target)])
             cells.append(f"{mean}{f' ({late} censored)' if late else ''}")
         rows.append(tuple(cells))
-    return TableOf(
+    return Table(
         title="Steps of post-training to tau", header=("from", *targets), rows=tuple(rows),
         align="l" + "r" * len(targets),
         note=f"Mean and 95 % interval over {found.runs.study.seeds} seeds; tau is an expected exact"
         f" match of {found.runs.study.tau:g}; a censored run counts as its budget.",
     )  # fmt: skip
-
-
-def _row(label: str, found: Estimate) -> Row:
-    return Row(
-        label=label, value=number(found.value), low=number(found.low), high=number(found.high)
-    )
 
 
 def _largest_logits(runs: Runs, operator: str) -> float:
@@ -239,26 +225,28 @@ def findings(found: Measured) -> Findings:
         headline=_headline(found),
         claims=conclude(found),
         facts=(
-            ("operators", str(len(found.runs.shapes)), f"{len(found.exact)} keep the function"),
-            ("largest jump of those", f"{found.largest_jump(found.exact):.1g}", "of 1.41 at most"),
-            (
+            Fact.of(
+                "operators", str(len(found.runs.shapes)), f"{len(found.exact)} keep the function"
+            ),
+            Fact.of(
+                "largest jump of those", f"{found.largest_jump(found.exact):.1g}", "of 1.41 at most"
+            ),
+            Fact.of(
                 "small until coherent",
                 f"{np.mean(steps):.0f} steps",
                 f"score {study.small.at_least}",
             ),
-            ("seeds", str(study.seeds), "each with a small model of its own"),
+            Fact.of("seeds", str(study.seeds), "each with a small model of its own"),
         ),
-        parts=(
-            Part(title="Does growth pay?", blocks=_pay_blocks(found)),
-            Part(title="What growth does to the function", blocks=_jump_blocks(found)),
-            Part(title="Same function, other cost", blocks=_tuning_blocks(found)),
-            Part(
-                title="Where everything lies (first seed)",
-                blocks=(
-                    "Freshly grown models beside the small one, the models trained on, and those"
-                    " from scratch.",
-                    Distances(),
-                ),
+        sections=(
+            Section.of("Does growth pay?", *_pay_blocks(found)),
+            Section.of("What growth does to the function", *_jump_blocks(found)),
+            Section.of("Same function, other cost", *_tuning_blocks(found)),
+            Section.of(
+                "Where everything lies (first seed)",
+                "Freshly grown models beside the small one, the models trained on, and those from"
+                " scratch.",
+                Distances(),
             ),
         ),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.report.findings import Claim, Verdict, decide, number
-from behaviordist.report.formatting import decimal
-from behaviordist.studies.estimates import Estimate, estimate, words
+from behaviordist.record import Claim, Estimate, Verdict
+from behaviordist.record.formatting import decimal
+from behaviordist.studies.estimates import estimate, words
 from behaviordist.studies.inference.answers import Answers, predicted, temperature
 from behaviordist.studies.inference.measure import (
     GEOMETRY,
@@ -15,9 +15,6 @@ from behaviordist.studies.inference.measure import (
 from behaviordist.studies.inference.study import BASE
 
 Floats = NDArray[np.float64]
-
-RULE = "supported where the 95 % interval over seeds lies on the claimed side, not supported where"
-RULE += " it lies on the other, inconclusive where it holds the threshold"
 
 
 def conclude(answers: Answers) -> tuple[Claim, ...]:
@@ -77,11 +74,7 @@ def conclude(answers: Answers) -> tuple[Claim, ...]:
 def above(claim: str, values: Floats, unit: str, answer: str) -> Claim:
     """Claim that a quantity, one value a seed, lies above zero."""
     found = estimate([float(value) for value in values])
-    return Claim(
-        claim=claim, verdict=decide(number(found.low), number(found.high)),
-        answer=f"{answer}: {words(found, 3)} over {found.n} seeds.", **_numbers(found), unit=unit,
-        rule=RULE,
-    )  # fmt: skip
+    return Claim.of(claim, found, f"{answer}: {words(found, 3)} over {found.n} seeds.", unit=unit)
 
 
 def cache_claim(answers: Answers) -> Claim:
@@ -92,12 +85,13 @@ def cache_claim(answers: Answers) -> Claim:
     at = [answers.names.index(name) for name in names]
     drift = max(float(table["drift"][:, at].max()) for table in answers.models.values())
     largest = float(max(found))
-    return Claim(
-        claim="Computing from the key-value cache is the same behavior.",
-        verdict="supported" if largest <= bound else "not supported",
-        answer=f"the largest distance of any checkpoint is {largest:.1e}, the largest change of any"
+    return Claim.of(
+        "Computing from the key-value cache is the same behavior.",
+        Estimate(value=largest, smallest_effect=bound),
+        f"the largest distance of any checkpoint is {largest:.1e}, the largest change of any"
         f" probability {drift:.1e}: float32 rounding.",
-        value=largest, unit=f"{GEOMETRY} distance", smallest_effect=bound,
+        unit=f"{GEOMETRY} distance",
+        verdict="supported" if largest <= bound else "not supported",
         rule=f"the cache is the same where the largest distance of all checkpoints is at most"
         f" {bound:g}",
     )  # fmt: skip
@@ -108,11 +102,11 @@ def small_claim(answers: Answers) -> Claim:
     name, small = answers.runs.study.claims.rounding, answers.runs.study.rule.small
     share = [answers.distance(m, name) / answers.between_seeds(m) for m in answers.models]
     found = estimate(np.mean(share, axis=0).tolist())
-    return Claim(
-        claim=f"{name} moves a behavior by less than {small:.0%} of what another seed does.",
-        verdict=decide(number(found.low), number(found.high), small, above=False),
-        answer=f"{words(found, 3)} of the distance between seeds, mean over checkpoints.",
-        **_numbers(found), unit="share of the distance between seeds", rule=RULE,
+    return Claim.of(
+        f"{name} moves a behavior by less than {small:.0%} of what another seed does.",
+        found,
+        f"{words(found, 3)} of the distance between seeds, mean over checkpoints.",
+        unit="share of the distance between seeds", threshold=small, above=False,
     )  # fmt: skip
 
 
@@ -125,13 +119,13 @@ def linear_claim(answers: Answers) -> Claim:
         for name in near
     ]
     found = estimate(np.mean(ratios, axis=0).tolist())
-    return Claim(
-        claim="A small change of temperature moves a behavior as far as the spread of its"
+    return Claim.of(
+        "A small change of temperature moves a behavior as far as the spread of its"
         " log-probabilities says.",
-        verdict=within(found, 1 - tolerance, 1 + tolerance),
-        answer=f"measured over predicted distance is {words(found, 3)}, mean of"
+        found,
+        f"measured over predicted distance is {words(found, 3)}, mean of"
         f" {' and '.join(near)}: on the two sides of 1 the second order has opposite signs.",
-        **_numbers(found), unit="measured / predicted",
+        unit="measured / predicted", verdict=within(found, 1 - tolerance, 1 + tolerance),
         rule=f"the law holds where the interval of measured over predicted distance lies within"
         f" {1 - tolerance:g} to {1 + tolerance:g}, not where it lies outside",
     )  # fmt: skip
@@ -149,9 +143,3 @@ def within(found: Estimate, low: float, high: float) -> Verdict:
 def signed(value: float, digits: int = 3) -> str:
     """Return a change with its sign."""
     return ("+" if value > 0 else "") + decimal(value, digits)
-
-
-def _numbers(found: Estimate) -> dict[str, float | None]:
-    named = {"value": found.value, "low": found.low, "high": found.high}
-    named["smallest_effect"] = found.smallest_effect
-    return {name: number(value) for name, value in named.items()}

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from behaviordist.probes import ProbeSet
+from behaviordist.record import Behavior
 from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_findings
 from behaviordist.studies.inference.answers import Answers
@@ -61,7 +62,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     )
 
 
-def write_map(runs: Runs, clock: StageClock) -> list[dict[str, str]]:
+def write_map(runs: Runs, clock: StageClock) -> list[Behavior]:
     """Write the distance matrix of the first seed's models and settings; return their kinds."""
     from behaviordist.behaviors import load
     from behaviordist.distance import matrix_of
@@ -74,7 +75,7 @@ def write_map(runs: Runs, clock: StageClock) -> list[dict[str, str]]:
             spec = runs.study.specs[name]
             label = behavior_label(model, name, spec)
             behaviors.append(load(f"{folder}@{spec}" if spec else str(folder), label))
-            kinds.append({"label": label, "algorithm": runs.study.family(name), "task": model})
+            kinds.append(Behavior(label=label, algorithm=runs.study.family(name), task=model))
     with clock.stage("map", 1, "Measuring the map") as done:
         kept = runs.folder / "fingerprints"
         probes = ProbeSet.load(runs.study.probes)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.report.findings import (
+from behaviordist.record import (
+    AnyBlock,
     Claim,
     Distances,
+    Estimate,
+    Fact,
     Findings,
     Grid,
     Intervals,
     Lines,
     Number,
-    Part,
-    Row,
+    Section,
     Series,
-    TableOf,
-    number,
-    numbers,
+    Table,
 )
-from behaviordist.studies.estimates import Estimate, estimate, words
+from behaviordist.studies.estimates import estimate, words
 from behaviordist.studies.inference.answers import Answers, predicted, temperature
 from behaviordist.studies.inference.conclude import conclude, signed
 from behaviordist.studies.inference.study import BASE, PLAIN
@@ -44,24 +43,24 @@ def findings(answers: Answers) -> Findings:
         headline=_headline(answers, claims),
         claims=claims,
         facts=(
-            ("settings", str(len(answers.names) - 1), "each against the model as it is"),
-            ("checkpoints", str(len(runs.models)), f"times {runs.study.seeds} seeds"),
-            ("probes", str(len(answers.probes)), runs.study.probes),
-            ("claims supported", f"{verdicts.count('supported')} of {len(claims)}", ""),
+            Fact.of("settings", str(len(answers.names) - 1), "each against the model as it is"),
+            Fact.of("checkpoints", str(len(runs.models)), f"times {runs.study.seeds} seeds"),
+            Fact.of("probes", str(len(answers.probes)), runs.study.probes),
+            Fact.of("claims supported", f"{verdicts.count('supported')} of {len(claims)}", ""),
         ),
-        parts=_parts(answers),
+        sections=_sections(answers),
     )
 
 
-def _parts(answers: Answers) -> tuple[Part, ...]:
+def _sections(answers: Answers) -> tuple[Section, ...]:
     """Return the sections in reading order."""
     return (
-        Part(title="The map", blocks=(_MAP, Distances())),
-        Part(title="How far each setting moves a behavior", blocks=settings_blocks(answers)),
-        Part(title="Rounding weights, and training for it", blocks=rounding_blocks(answers)),
-        Part(title="Temperature", blocks=temperature_blocks(answers)),
-        Part(title="Chain of thought", blocks=thought_blocks(answers)),
-        Part(title="Examples, windows and what they cut off", blocks=context_blocks(answers)),
+        Section.of("The map", _MAP, Distances()),
+        Section.of("How far each setting moves a behavior", *settings_blocks(answers)),
+        Section.of("Rounding weights, and training for it", *rounding_blocks(answers)),
+        Section.of("Temperature", *temperature_blocks(answers)),
+        Section.of("Chain of thought", *thought_blocks(answers)),
+        Section.of("Examples, windows and what they cut off", *context_blocks(answers)),
     )
 
 
@@ -72,7 +71,7 @@ _MAP = (
 )
 
 
-def settings_blocks(answers: Answers) -> tuple[Any, ...]:
+def settings_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     """Distances of every setting from the model as it is, and what becomes of right answers."""
     names = answers.names[1:]
     cells = [(kind, steps) for kind in KINDS for steps in STEPS]
@@ -111,10 +110,10 @@ def settings_blocks(answers: Answers) -> tuple[Any, ...]:
 
 def _means(rows: list[list[NDArray[np.float64]]]) -> tuple[tuple[Number, ...], ...]:
     """Means over seeds, as a grid takes them."""
-    return tuple(numbers([float(values.mean()) for values in row]) for row in rows)
+    return tuple(tuple(float(values.mean()) for values in row) for row in rows)
 
 
-def _cache_table(answers: Answers) -> TableOf:
+def _cache_table(answers: Answers) -> Table:
     rows = []
     for model, table in answers.models.items():
         for name in answers.runs.study.settings.get("cache", {}):
@@ -122,7 +121,7 @@ def _cache_table(answers: Answers) -> TableOf:
             far = answers.distance(model, name).max()
             floor = answers.between_seeds(model).mean()
             rows.append((model, name, f"{far:.1e}", f"{drift:.1e}", f"{floor:.2f}"))
-    return TableOf(
+    return Table(
         title="The key-value cache, token by token", rows=tuple(rows), align="llrrr",
         header=("checkpoint", "setting", "largest distance", "largest change of a probability",
                 "distance between seeds"),
@@ -130,7 +129,7 @@ def _cache_table(answers: Answers) -> TableOf:
     )  # fmt: skip
 
 
-def rounding_blocks(answers: Answers) -> tuple[Any, ...]:
+def rounding_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     """Score and distance of rounded SFT against rounded QAT, over bits."""
     found, study = answers.quantisation, answers.runs.study
     bits, task = found["bits"][0], study.quantisation.task
@@ -164,7 +163,7 @@ def rounding_blocks(answers: Answers) -> tuple[Any, ...]:
             x="bits a weight", y="Hellinger distance", x_scale="log",
             series=tuple(_series(labels[k], x, away[:, k].T) for k in (0, 1)),
         ),
-        TableOf(
+        Table(
             title="Rounded SFT against rounded QAT", rows=rows, align="rrrrrrr",
             header=("bits", "score, SFT", "score, QAT", "distance, SFT", "distance, QAT",
                     "on hidden prompts, SFT", "on hidden prompts, QAT"),
@@ -173,7 +172,7 @@ def rounding_blocks(answers: Answers) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def temperature_blocks(answers: Answers) -> tuple[Any, ...]:
+def temperature_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     """Distance and right answers against temperature, with the small-change law."""
     near = answers.runs.study.claims.near
     known = [PLAIN, *answers.runs.study.settings.get("temperature", {})]
@@ -213,7 +212,7 @@ def temperature_blocks(answers: Answers) -> tuple[Any, ...]:
             caption="Probability of the whole right answer on named prompts.",
             y="probability of the right answer", x_scale="log", series=tuple(right),
         ),
-        TableOf(
+        Table(
             title="Near temperature 1", rows=rows, align="llrrr",
             header=("checkpoint", "setting", "distance", "predicted", "ratio"),
             note="Predicted: |1/T - 1| / 2 times the root of the mean variance of log p under p,"
@@ -222,16 +221,16 @@ def temperature_blocks(answers: Answers) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def thought_blocks(answers: Answers) -> tuple[Any, ...]:
+def thought_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     """What scratchpads do, by checkpoint, kind of prompt and number of steps."""
     name = answers.runs.study.claims.thoughts
     groups = tuple(
         (
             model,
             tuple(
-                _row(f"{KINDS[kind]}, {STEPS[steps]}",
-                     answers.change(model, name, f"prompt:{kind}", f"steps:{steps}"),
-                     (kind, steps) == ("named", "two"))
+                _over(answers.change(model, name, f"prompt:{kind}", f"steps:{steps}")).named(
+                    f"{KINDS[kind]}, {STEPS[steps]}"
+                )
                 for kind in ("named", "hidden", "shots2")
                 for steps in STEPS
             ),
@@ -245,13 +244,14 @@ def thought_blocks(answers: Answers) -> tuple[Any, ...]:
         Intervals(
             name="thoughts", title="What a scratchpad changes", unit="change of the probability of"
             " the right answer", groups=groups,
+            main=(f"{KINDS['named']}, {STEPS['two']}",),
             caption="Against the same checkpoint without; 95 % intervals over seeds.",
         ),
         moved_table(answers, name),
     )  # fmt: skip
 
 
-def context_blocks(answers: Answers) -> tuple[Any, ...]:
+def context_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     """Right answers of the base under every context length and window, by number of examples."""
     study = answers.runs.study
     tables = [moved_table(answers, name) for name in (study.claims.shorter, study.claims.window)]
@@ -267,7 +267,7 @@ def context_blocks(answers: Answers) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _bases_table(answers: Answers) -> TableOf:
+def _bases_table(answers: Answers) -> Table:
     """What every base makes of examples: seeds differ in it, which is what makes intervals wide."""
     shorter = answers.runs.study.claims.shorter
     columns = [
@@ -278,7 +278,7 @@ def _bases_table(answers: Answers) -> TableOf:
         (str(seed), *(f"{column[seed]:.3f}" for column in columns))
         for seed in range(answers.runs.study.seeds)
     )
-    return TableOf(
+    return Table(
         title="Right answers of every base", rows=rows, align="lrrrrr",
         header=("seed", "named", "hidden", "2 examples", "4 examples", f"4 examples, {shorter}"),
         note="A base that answers after examples as it does without has not learned to use them.",
@@ -303,7 +303,7 @@ def _context_lines(answers: Answers, family: str, title: str) -> Lines:
     )  # fmt: skip
 
 
-def moved_table(answers: Answers, name: str) -> TableOf:
+def moved_table(answers: Answers, name: str) -> Table:
     """The probes of the base that a setting moved most, and what became of their answers."""
     table, at = answers.models[BASE], answers.names.index(name)
     far = np.sqrt(table["squared"][:, at].mean(axis=0))
@@ -320,7 +320,7 @@ def moved_table(answers: Answers, name: str) -> TableOf:
         )
         for i in order.tolist()
     )
-    return TableOf(
+    return Table(
         title=f"Probes that “{name}” moved most", rows=rows, align="lllrrr",
         header=("probe", "prompt", "answer", "distance", "p before", "p after"),
         note="The base; root mean squared distance and mean probability of the answer over seeds.",
@@ -335,27 +335,11 @@ def _short(prompt: str) -> str:
 
 def _series(label: str, x: Iterable[float], values: Iterable[NDArray[np.float64]]) -> Series:
     """One line: `values` has the seeds' numbers at every x."""
-    found = [_over(each) for each in values]
-    return Series(
-        label=label,
-        x=tuple(float(place) for place in x),
-        y=numbers([e.value for e in found]),
-        low=numbers([e.low for e in found]),
-        high=numbers([e.high for e in found]),
-    )
-
-
-def _row(label: str, values: NDArray[np.float64], main: bool) -> Row:
-    found = _over(values)
-    low, high = number(found.low), number(found.high)
-    return Row(label=label, value=number(found.value), low=low, high=high, main=main)
+    return Series.over(label, x, (_over(each) for each in values))
 
 
 def _cell(values: NDArray[np.float64], digits: int = 3) -> str:
-    found = _over(values)
-    if not np.isfinite(found.low):
-        return f"{found.value:.{digits}f}"
-    return words(found, digits)
+    return words(_over(values), digits)
 
 
 def _over(values: NDArray[np.float64]) -> Estimate:
@@ -373,9 +357,9 @@ def _headline(answers: Answers, claims: tuple[Claim, ...]) -> str:
     )
     long, cut = (answers.chance(BASE, s, "prompt:shots4").mean() for s in (PLAIN, about.shorter))
     return (
-        f"The cache moves nothing (at most {claims[0].value:.0e}); at {bits[few]} bits rounding"
-        f" leaves a score of {rounded:.2f}, training for the grid {aware:.2f}; a scratchpad changes"
-        f" right answers of named two-step functions by {signed(two, 2)} and of one-step ones by"
-        f" {signed(one, 2)}; cutting contexts longer than any training document takes right"
-        f" answers from {long:.2f} to {cut:.2f}."
+        f"The cache moves nothing (at most {claims[0].estimate.value:.0e}); at {bits[few]} bits"
+        f" rounding leaves a score of {rounded:.2f}, training for the grid {aware:.2f}; a"
+        f" scratchpad changes right answers of named two-step functions by {signed(two, 2)} and of"
+        f" one-step ones by {signed(one, 2)}; cutting contexts longer than any training document"
+        f" takes right answers from {long:.2f} to {cut:.2f}."
     )

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from behaviordist.store import digest_of
-from behaviordist.studies.folder import (
-    behavior_row,
-    library_versions,
-    run_row,
-    target_rows,
-)
+from behaviordist.record import Behavior
+from behaviordist.record.transfers.numbers import TransferNumbers
+from behaviordist.studies.folder import behavior_row, run_row
 from behaviordist.studies.real_models.runs import BASE, RealRuns, remarks_on
-from behaviordist.studies.settings import Settings
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
-    from behaviordist.probes import ProbeSet
     from behaviordist.studies.questions import Questions
     from behaviordist.studies.real_models.study import Study
 
@@ -30,49 +23,20 @@ FEW = 6
 """Below so many behaviors a note says what relabelling them can show at most."""
 
 
-def transfer_record(
+def transfer_numbers(
     study: Study,
-    settings: Settings,
     runs: RealRuns,
-    probes: ProbeSet,
     matrices: Mapping[str, Any],
     questions: Questions,
     headline: TransferTest | None,
     untested: str,
-) -> dict[str, Any]:
-    """Collect ``run.json``: what was run, with what, and the tables of the report."""
-    from behaviordist.transfer.matrix import MEASURES
-
-    main = matrices[study.distances.geometry]
-    measures = [questions.row(measure, main, measure) for measure in MEASURES]
-    return {
-        "schema": 1,
-        "kind": "transfer",
-        "command": settings.command,
-        "study": study.name,
-        "question": study.question,
-        "quick": settings.quick,
-        "seed": runs.seed,
-        "seeds": study.seeds,
-        "jobs": settings.jobs,
-        "versions": {**library_versions(), **{name: version(name) for name in LIBRARIES}},
-        "digests": {"probes": probes.digest, "study": digest_of(study.resolved())},
-        "geometry": study.distances.geometry,
-        "probes": {"name": probes.name, "n": len(probes), "digest": probes.digest},
-        "behaviors": _behavior_rows(runs),
-        "targets": target_rows(
-            questions.table, questions.rows, headline.left_out if headline else ()
-        ),
-        "split_half": {row["name"]: row["split_half"] for row in measures},
-        "geometries": [questions.row(name, matrix) for name, matrix in matrices.items()],
-        "cost_measures": measures,
-        "tau_sweep": [
-            {"share": s, **questions.row(f"{s:g} of level", main, share=s)}
-            for s in study.transfer.sweep
-        ],
-        "notes": [*([f"no test: {untested}"] if untested else []), *notes(runs, questions.rows)],
-        **({"untested": untested} if untested else {}),
-    }
+) -> TransferNumbers:
+    """Collect what the study measured: the test and its side questions."""
+    return TransferNumbers(
+        behaviors=_behavior_rows(runs),
+        untested=untested,
+        **questions.numbers(matrices, headline, study.transfer.sweep),
+    )
 
 
 def notes(runs: RealRuns, rows: pd.DataFrame) -> list[str]:
@@ -92,7 +56,7 @@ def notes(runs: RealRuns, rows: pd.DataFrame) -> list[str]:
     return remarks + remarks_on(runs, rows)
 
 
-def _behavior_rows(runs: RealRuns) -> list[dict[str, Any]]:
+def _behavior_rows(runs: RealRuns) -> tuple[Behavior, ...]:
     rows = [
         behavior_row(
             regime,
@@ -103,4 +67,4 @@ def _behavior_rows(runs: RealRuns) -> list[dict[str, Any]]:
         )
         for label, regime in runs.targets.items()
     ]
-    return [*rows, {"label": BASE, "algorithm": None, "task": None, "role": BASE, "runs": []}]
+    return (*rows, Behavior(label=BASE, role=BASE))

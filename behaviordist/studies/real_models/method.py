@@ -18,7 +18,7 @@ from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_transfer
 from behaviordist.studies.questions import Questions
 from behaviordist.studies.real_models.base import base_job
-from behaviordist.studies.real_models.conclude import transfer_record
+from behaviordist.studies.real_models.conclude import LIBRARIES, notes, transfer_numbers
 from behaviordist.studies.real_models.examples import write_tasks
 from behaviordist.studies.real_models.measure import (
     adapter_distances,
@@ -65,13 +65,13 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         headline, untested = questions.headline(
             matrices[study.distances.geometry], baselines, further
         )
-        record = transfer_record(
-            study, settings, runs, probes, matrices, questions, headline, untested
-        )
+        numbers = transfer_numbers(study, runs, matrices, questions, headline, untested)
         done(1)
+    untold = [f"no test: {untested}"] if untested else []
     return write_transfer(
-        study, settings, record, clock, questions, headline, matrices, baselines | further
-    )
+        study, settings, numbers, clock, questions, headline, matrices, baselines | further,
+        probes=probes, notes=[*untold, *notes(runs, rows)], libraries=LIBRARIES,
+    )  # fmt: skip
 
 
 def runs_of(study: Study, settings: Settings) -> RealRuns:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from behaviordist.engines.trl_extra import require_trl
-from behaviordist.engines.trl_models import base_folder, is_adapter
+from behaviordist.engines.trl_models import base_folder
 from behaviordist.errors import InputError
+from behaviordist.record import (
+    Behavior,
+    Fact,
+    Findings,
+    Provenance,
+    TransferRecord,
+    library_versions,
+    this_commit,
+    this_cpu,
+    write_record,
+)
+from behaviordist.record.formatting import plural
+from behaviordist.record.provenance import LIBRARIES
+from behaviordist.record.transfers.findings import remarks, sections
+from behaviordist.record.transfers.matrices import Costs
+from behaviordist.record.transfers.numbers import TransferNumbers
 from behaviordist.regimes.declaration import recorded
 from behaviordist.regimes.files import load_regime
-from behaviordist.store import ranks, write_json
+from behaviordist.store import ranks
+from behaviordist.studies.folder import behavior_row, stage_times
 from behaviordist.studies.places import read_provenance
+from behaviordist.studies.questions import targets_of
+from behaviordist.studies.real_models.conclude import LIBRARIES as TRL_LIBRARIES
 from behaviordist.studies.real_models.runs import (
     BASE,
     RealRuns,
@@ -24,7 +42,7 @@ from behaviordist.studies.real_models.runs import (
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
 from behaviordist.transfer.matrix import TransferMatrix
-from behaviordist.transfer.runs import Goal, write_table
+from behaviordist.transfer.runs import write_table
 
 
 def open_pairs(
@@ -74,7 +92,7 @@ def open_pairs(
 
 
 def tune_pairs(
-    runs: RealRuns, processes: int, clock: StageClock
+    runs: RealRuns, processes: int, clock: StageClock, command: str = ""
 ) -> tuple[TransferMatrix, list[str]] | None:
     """Run what is not finished, write the folder; return mean costs in steps, and notes.
 
@@ -86,6 +104,8 @@ def tune_pairs(
         From `open_pairs`.
     processes, clock
         How many runs at a time; shows the stages.
+    command
+        What to write into the record as the way to reproduce the run.
     """
     if runs.base is not None:
         train_targets(runs, processes, clock)
@@ -93,11 +113,28 @@ def tune_pairs(
     rows = run_transfers(runs, goals, processes, clock)
     if not ranks.is_first():
         return None
-    matrix = TransferMatrix.from_runs(summarise(rows), runs.labels)
+    table = summarise(rows)
+    matrix = TransferMatrix.from_runs(table, runs.labels)
     matrix.save(runs.folder)
     write_table(runs.folder, rows)
     notes = remarks_on(runs, rows)
-    write_json(runs.folder / "run.json", _record(runs, goals, clock, notes))
+    numbers = TransferNumbers(
+        behaviors=tuple(_behavior(runs, label) for label in runs.labels),
+        targets=targets_of(table, rows),
+    )
+    costs = Costs(matrix.costs, matrix.censored, None, numbers.references)
+    record = TransferRecord(
+        study="transfer",
+        question="What does it cost to tune each checkpoint into each behavior?",
+        seeds=runs.seeds,
+        provenance=_provenance(runs, processes, clock, command),
+        behaviors=numbers.behaviors,
+        findings=_findings(numbers, costs),
+        targets=numbers.targets,
+        numbers=numbers,
+        notes=(*notes, *remarks(numbers, costs)),
+    )
+    write_record(runs.folder / "run.json", record)
     return matrix, notes
 
 
@@ -118,34 +155,30 @@ def _refuse_twice(labels: Sequence[str], what: str, remedy: str) -> None:
             raise InputError(f"two {what} are called '{label}': {remedy}")
 
 
-def _record(
-    runs: RealRuns, goals: Mapping[str, Goal], clock: StageClock, notes: list[str]
-) -> dict[str, Any]:
-    targets = [
-        {"target": t, "level": g.level, "tau": g.tau, "budget": runs.targets[t].budget}
-        for t, g in goals.items()
-    ]
-    return {
-        "schema": 1,
-        "kind": "transfer",
-        "study": "transfer",
-        "question": "What does it cost to tune each checkpoint into each behavior?",
-        "seed": runs.seed,
-        "seeds": runs.seeds,
-        "behaviors": [_behavior(runs, label) for label in runs.labels],
-        "targets": targets,
-        "times_s": clock.times,
-        "notes": notes,
-    }
+def _findings(numbers: TransferNumbers, costs: Costs) -> Findings:
+    arrived = sum(row.runs - row.censored for row in numbers.targets)
+    runs = sum(row.runs for row in numbers.targets)
+    return Findings(
+        headline=f"{arrived} of {plural(runs, 'run')} reached the level of its target.",
+        facts=(Fact.of("targets", len(numbers.targets)), Fact.of("runs", runs)),
+        sections=sections(numbers, costs, [row.target for row in numbers.targets]),
+    )
 
 
-def _behavior(runs: RealRuns, label: str) -> dict[str, Any]:
-    regime, folder = runs.targets.get(label), runs.given.get(label)
-    return {
-        "label": label,
-        "algorithm": regime.algorithm if regime else None,
-        "task": regime.task if regime else None,
-        "role": BASE if label == BASE else "behavior",
-        "adapter": None if folder is None else is_adapter(folder),
-        "runs": [],
-    }
+def _provenance(runs: RealRuns, processes: int, clock: StageClock, command: str) -> Provenance:
+    return Provenance(
+        command=command,
+        seed=runs.seed,
+        jobs=processes,
+        versions=library_versions((*LIBRARIES, *TRL_LIBRARIES)),
+        commit=this_commit(),
+        cpu=this_cpu(),
+        times_s=stage_times(runs.folder / "run.json", clock.times),
+    )
+
+
+def _behavior(runs: RealRuns, label: str) -> Behavior:
+    regime = runs.targets.get(label)
+    if regime is not None:
+        return behavior_row(regime)
+    return Behavior(label=label, role=BASE if label == BASE else "behavior")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from behaviordist.hypothesis.asymmetry.reciprocity import Reciprocity
+from behaviordist.record import Z80, Z95, Estimate
 from behaviordist.studies.algorithms.runs import BASE, LabRuns
 from behaviordist.studies.reciprocity.study import Study
 
@@ -35,21 +35,10 @@ def log_costs(table: pd.DataFrame, rows: pd.DataFrame, behaviors: list[str]) -> 
     return np.stack([frame.to_numpy(np.float64) for frame in frames])
 
 
-@dataclass(frozen=True)
-class Link:
-    """A rank correlation over behaviors with its interval and permutation p-value."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    p_value: float
-
-
 def ranking_links(
     runs: LabRuns, study: Study, behaviors: list[str], parts: Reciprocity, base: FloatArray,
     main: Any,
-) -> list[Link]:  # fmt: skip
+) -> list[Estimate]:  # fmt: skip
     """Correlate the potential (dear to leave, cheap to reach) with what could explain it."""
     frame = main.to_pandas()
     regimes = {regime.label: regime for regime in study.regimes()}
@@ -66,7 +55,7 @@ def ranking_links(
     ]
 
 
-def rank_link(name: str, x: FloatArray, y: FloatArray, permutations: int, seed: int) -> Link:
+def rank_link(name: str, x: FloatArray, y: FloatArray, permutations: int, seed: int) -> Estimate:
     """Spearman's rho, two-sided permutation p, and the interval of Bonett and Wright (2000)."""
     from scipy import stats
 
@@ -75,6 +64,14 @@ def rank_link(name: str, x: FloatArray, y: FloatArray, permutations: int, seed: 
         (x,), lambda a: stats.spearmanr(a, y).statistic, permutation_type="pairings",
         n_resamples=permutations, rng=np.random.default_rng(seed),
     )  # fmt: skip
-    half = 1.959964 * math.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    half = Z95 * math.sqrt((1 + rho**2 / 2) / (len(x) - 3))
     z = math.atanh(max(-0.999999, min(0.999999, rho)))
-    return Link(name, rho, math.tanh(z - half), math.tanh(z + half), float(test.pvalue))
+    return Estimate(
+        label=name,
+        value=rho,
+        low=math.tanh(z - half),
+        high=math.tanh(z + half),
+        p_value=float(test.pvalue),
+        smallest_effect=math.tanh((Z95 + Z80) / math.sqrt(len(x) - 3)),
+        n=len(x),
+    )

@@ -16,6 +16,7 @@ import pandas as pd
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.asymmetry.reciprocity import reciprocity
 from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
+from behaviordist.record import Estimate
 from behaviordist.studies.algorithms.measure import measure_distances
 from behaviordist.studies.algorithms.runs import (
     BASE,
@@ -24,7 +25,7 @@ from behaviordist.studies.algorithms.runs import (
     run_transfers,
     train_behaviors,
 )
-from behaviordist.studies.folder import write_findings
+from behaviordist.studies.folder import behavior_row, write_findings
 from behaviordist.studies.reciprocity.measure import log_costs, ranking_links
 from behaviordist.studies.reciprocity.page import findings
 from behaviordist.studies.reciprocity.study import Study
@@ -63,19 +64,15 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         parts = reciprocity(square)
         mean = pd.DataFrame(square.mean(axis=0), index=behaviors, columns=behaviors)
         distances = main.to_pandas().loc[behaviors, behaviors]
-        symmetric = symmetry_parts(
-            distances, mean, permutations=study.test.permutations, seed=runs.seed
-        ).symmetric
+        both = symmetry_parts(distances, mean, permutations=study.test.permutations, seed=runs.seed)
+        symmetric = Estimate.of(both.symmetric)
         links = ranking_links(runs, study, behaviors, parts, from_base, main)
         done(1)
     page = findings(study, behaviors, parts, symmetric, links, mean, table)
     regimes = {regime.label: regime for regime in study.regimes()}
-    rows_of = [
-        {"label": b, "algorithm": regimes[b].algorithm, "task": regimes[b].task, "role": "behavior"}
-        for b in behaviors
-    ]
     notes = [f"{label} did not converge within its budget and is left out" for label in failed]
     return write_findings(
-        study, settings, page, clock, behaviors=rows_of, geometry=study.distances.geometry,
-        notes=notes,
+        study, settings, page, clock,
+        behaviors=[behavior_row(regimes[b]) for b in behaviors],
+        geometry=study.distances.geometry, notes=notes,
     )  # fmt: skip

@@ -6,17 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from behaviordist.report.findings import (
-    Claim,
-    decide,
-    number,
-)
+from behaviordist.record import Claim, decide
 from behaviordist.studies.estimates import crossed, estimate, words
 from behaviordist.studies.sycophancy.measure import CLAIMED, Rates
 from behaviordist.studies.sycophancy.study import BASE, Study, rater_name
-
-RULE = "supported where the 95 % interval lies on the claimed side, not supported where it lies on"
-RULE += " the other, inconclusive where it holds the threshold"
 
 
 def conclude(
@@ -36,14 +29,12 @@ def _rise(study: Study, rates: Rates, label: str, above: bool) -> Claim:
     """Claim that a policy's sycophancy rate rises by more than the margin, or does not."""
     found = crossed(rates[label][CLAIMED] - rates[BASE][CLAIMED])
     does = "makes the policy sycophantic" if above else "does not make the policy sycophantic"
-    low, high = number(found.low), number(found.high)
-    return Claim(
-        claim=f"A rater of agreeableness {1 if above else 0} {does}.",
-        verdict=decide(low, high, threshold=study.margin, above=above),
-        answer=f"the sycophancy rate changes by {words(found)} from the base's.",
-        value=number(found.value), low=low, high=high,
+    return Claim.of(
+        f"A rater of agreeableness {1 if above else 0} {does}.",
+        found,
+        f"the sycophancy rate changes by {words(found)} from the base's.",
         unit=f"change of the rate on wrong claims (against {study.margin:g})",
-        smallest_effect=number(found.smallest_effect), rule=RULE,
+        threshold=study.margin, above=above,
     )  # fmt: skip
 
 
@@ -51,13 +42,12 @@ def _slope_claim(study: Study, rates: Rates) -> Claim:
     a = np.array(study.agreeableness)
     table = np.stack([rates[rater_name(x)][CLAIMED] for x in study.agreeableness])
     found = crossed(np.tensordot(a - a.mean(), table, 1) / ((a - a.mean()) ** 2).sum())
-    return Claim(
-        claim="The more agreeable the rater, the more sycophantic the policy.",
-        verdict=decide(number(found.low), number(found.high)),
-        answer=f"the rate rises by {words(found)} from agreeableness 0 to 1, along a least-squares"
+    return Claim.of(
+        "The more agreeable the rater, the more sycophantic the policy.",
+        found,
+        f"the rate rises by {words(found)} from agreeableness 0 to 1, along a least-squares"
         " line.",
-        value=number(found.value), low=number(found.low), high=number(found.high),
-        unit="slope of the rate", smallest_effect=number(found.smallest_effect), rule=RULE,
+        unit="slope of the rate",
     )  # fmt: skip
 
 
@@ -72,12 +62,11 @@ def _direction_claim(study: Study, cosines: pd.DataFrame) -> Claim:
         )
         gaps.append(float(within - between))
     found = estimate(gaps)
-    return Claim(
-        claim="Raters of agreeableness 0 and 1 move the base in different directions.",
-        verdict=decide(number(found.low), number(found.high)),
-        answer=f"their shifts' cosine is {words(found)} below that of two seeds of one rater.",
-        value=number(found.value), low=number(found.low), high=number(found.high),
-        unit="difference of cosines", smallest_effect=number(found.smallest_effect), rule=RULE,
+    return Claim.of(
+        "Raters of agreeableness 0 and 1 move the base in different directions.",
+        found,
+        f"their shifts' cosine is {words(found)} below that of two seeds of one rater.",
+        unit="difference of cosines",
     )  # fmt: skip
 
 
@@ -86,7 +75,7 @@ def _cost_claim(study: Study, costs: pd.DataFrame) -> Claim:
     censored = costs.pivot(index="seed", columns="source", values="censored")
     agreeable, honest = rater_name(1.0), rater_name(0.0)
     found = estimate(steps[agreeable] - steps[honest])
-    verdict = decide(number(found.low), number(found.high))
+    verdict = decide(found)
     bound = ""
     if censored[agreeable].any():
         bound = f"; {int(censored[agreeable].sum())} of {study.seeds} runs from the agreeable end"
@@ -95,13 +84,12 @@ def _cost_claim(study: Study, costs: pd.DataFrame) -> Claim:
     if censored[honest].any():
         verdict = "inconclusive"
         bound += "; runs from the honest end were censored too, so the difference is not known"
-    return Claim(
-        claim="The policy of an agreeable rater is dearer to tune back than that of an honest one.",
-        verdict=verdict,
-        answer=f"it takes {found.value:.0f} [{found.low:.0f}, {found.high:.0f}] more steps of RLVR"
+    return Claim.of(
+        "The policy of an agreeable rater is dearer to tune back than that of an honest one.",
+        found,
+        f"it takes {found.value:.0f} [{found.low:.0f}, {found.high:.0f}] more steps of RLVR"
         f"{bound}.",
-        value=number(found.value), low=number(found.low), high=number(found.high),
-        unit="steps", smallest_effect=number(found.smallest_effect), rule=RULE,
+        unit="steps", verdict=verdict,
     )  # fmt: skip
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pandas as pd
 
+from behaviordist.record import Behavior
 from behaviordist.store.jobs import run_jobs
-from behaviordist.studies.folder import write_findings
+from behaviordist.studies.folder import behavior_row, write_findings
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
@@ -69,7 +70,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         settings,
         page,
         clock,
-        behaviors=[*_behavior_rows(runs), _base_row()],
+        behaviors=_behaviors(runs),
         geometry=study.geometry,
         digests={"probes": claim_probes(wrong_claims(study)).digest},
         notes=notes,
@@ -86,12 +87,9 @@ def _write_rates(runs: Runs, rates: Rates) -> None:
     frame.to_csv(runs.folder / "rates.csv", index=False)
 
 
-def _behavior_rows(runs: Runs) -> list[dict[str, Any]]:
-    return [
-        {"label": label, "algorithm": regime.algorithm, "task": regime.task, "role": "behavior"}
+def _behaviors(runs: Runs) -> list[Behavior]:
+    policies = [
+        behavior_row(regime).model_copy(update={"label": label})
         for label, regime in runs.policies.items()
     ]
-
-
-def _base_row() -> dict[str, Any]:
-    return {"label": BASE, "algorithm": None, "task": None, "role": BASE}
+    return [*policies, Behavior(label=BASE, role=BASE)]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from behaviordist.report.findings import (
+from behaviordist.record import (
     Distances,
+    Estimate,
+    Fact,
     Findings,
     Grid,
     Lines,
-    Part,
+    Section,
     Series,
-    TableOf,
-    numbers,
+    Table,
 )
-from behaviordist.studies.estimates import Estimate, crossed, estimate, words
+from behaviordist.studies.estimates import crossed, estimate, words
 from behaviordist.studies.sycophancy.conclude import conclude, seed_cosines
 from behaviordist.studies.sycophancy.measure import CLAIMED, RIGHT, Rates
 from behaviordist.studies.sycophancy.study import BASE, HONEST, Study, rater_name
@@ -44,7 +45,7 @@ def _rate_blocks(study: Study, rates: Rates) -> tuple[Lines, str]:
 def _grid(study: Study, cosines: pd.DataFrame) -> Grid:
     labels = [*(rater_name(a) for a in study.agreeableness), HONEST]
     values = [
-        numbers([float(seed_cosines(cosines, a, b, study.seeds).mean()) for b in labels])
+        tuple(float(seed_cosines(cosines, a, b, study.seeds).mean()) for b in labels)
         for a in labels
     ]
     return Grid(
@@ -81,7 +82,7 @@ def _far(study: Study, distances: pd.DataFrame) -> tuple[Lines, Distances]:
     return figure, Distances()
 
 
-def _back(study: Study, costs: pd.DataFrame) -> tuple[Lines, TableOf]:
+def _back(study: Study, costs: pd.DataFrame) -> tuple[Lines, Table]:
     def back(label: str) -> Estimate:
         return estimate(costs[costs["source"] == label]["steps"])
 
@@ -105,7 +106,7 @@ def _back(study: Study, costs: pd.DataFrame) -> tuple[Lines, TableOf]:
                 f"{int(part['censored'].sum())} of {len(part)}",
             )
         )
-    table = TableOf(
+    table = Table(
         title="The way back", align="lrrrr", rows=tuple(rows),
         header=("from", "score at the start", "steps", "FLOPs", "censored"),
         note="Score: probability of the right answer, claims right as often as in training.",
@@ -113,7 +114,7 @@ def _back(study: Study, costs: pd.DataFrame) -> tuple[Lines, TableOf]:
     return figure, table
 
 
-def _preference_blocks(evidence: pd.DataFrame) -> tuple[TableOf, str, Lines]:
+def _preference_blocks(evidence: pd.DataFrame) -> tuple[Table, str, Lines]:
     rows = []
     for label, part in evidence.groupby("label", sort=False):
         proxy, score = (np.array(part[k].tolist(), float) for k in ("proxy", "score"))
@@ -128,7 +129,7 @@ def _preference_blocks(evidence: pd.DataFrame) -> tuple[TableOf, str, Lines]:
                 f"{(score.max(axis=1) - score[:, -1]).mean():.2f}",
             )
         )
-    table = TableOf(
+    table = Table(
         title="What was learned from preferences", align="lrrrrrr", rows=tuple(rows),
         header=("policy", "pairs", "reward model's accuracy, best possible", "KL, nats an answer",
                 "proxy reward", "true reward", "lost from its best"),
@@ -155,8 +156,8 @@ def _true_reward(evidence: pd.DataFrame) -> Lines:
     series = []
     for label, part in evidence.groupby("label", sort=False):
         curves = np.array(part["score"].tolist(), float).T
-        found = [estimate(values) for values in curves]
-        series.append(_points(str(label), part["steps"].iloc[0], found))
+        over = [estimate(values) for values in curves]
+        series.append(Series.over(str(label), part["steps"].iloc[0], over))
     return Lines(
         name="true-reward", title="True reward along RLHF",
         caption="The rater's expected utility over that of the best answer, on held-out questions"
@@ -165,18 +166,8 @@ def _true_reward(evidence: pd.DataFrame) -> Lines:
     )  # fmt: skip
 
 
-def _series(label: str, study: Study, found: list[Estimate]) -> Series:
-    return _points(label, study.agreeableness, found)
-
-
-def _points(label: str, x: tuple[float, ...] | list[float], found: list[Estimate]) -> Series:
-    return Series(
-        label=label,
-        x=tuple(float(v) for v in x),
-        y=numbers([e.value for e in found]),
-        low=numbers([e.low for e in found]),
-        high=numbers([e.high for e in found]),
-    )
+def _series(label: str, study: Study, over: list[Estimate]) -> Series:
+    return Series.over(label, study.agreeableness, over)
 
 
 def findings(
@@ -204,16 +195,16 @@ def findings(
         headline=headline,
         claims=conclude(study, rates, cosines, costs),
         facts=(
-            ("raters", str(len(study.agreeableness)), "agreeableness from 0 to 1"),
-            ("seeds", str(study.seeds), "reward model and policy each"),
-            ("questions", str(rates[BASE].shape[2]), "held-out, each with a wrong claim"),
-            ("ways back", str(len(costs)), f"{int(costs['censored'].sum())} censored"),
+            Fact.of("raters", str(len(study.agreeableness)), "agreeableness from 0 to 1"),
+            Fact.of("seeds", str(study.seeds), "reward model and policy each"),
+            Fact.of("questions", str(rates[BASE].shape[2]), "held-out, each with a wrong claim"),
+            Fact.of("ways back", str(len(costs)), f"{int(costs['censored'].sum())} censored"),
         ),
-        parts=(
-            Part(title="How often the policy agrees", blocks=_rate_blocks(study, rates)),
-            Part(title="Which way raters move the base", blocks=(_grid(study, cosines),)),
-            Part(title="How far from the honest policy", blocks=_far(study, distances)),
-            Part(title="What it costs to tune back", blocks=_back(study, costs)),
-            Part(title="Reward model, leash and hacking", blocks=_preference_blocks(evidence)),
+        sections=(
+            Section.of("How often the policy agrees", *_rate_blocks(study, rates)),
+            Section.of("Which way raters move the base", _grid(study, cosines)),
+            Section.of("How far from the honest policy", *_far(study, distances)),
+            Section.of("What it costs to tune back", *_back(study, costs)),
+            Section.of("Reward model, leash and hacking", *_preference_blocks(evidence)),
         ),
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import pandas as pd
+from behaviordist.record.estimate import Estimate
 
 MISSING = "–"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -17,13 +17,6 @@ def as_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     return float(value)
-
-
-def cell(frame: pd.DataFrame, row: str, column: str) -> float:
-    """Return one number of a labelled table; NaN where it has no such row or column."""
-    if row not in frame.index or column not in frame.columns:
-        return math.nan
-    return as_float(frame.at[row, column])
 
 
 def decimal(value: Any, digits: int = 2) -> str:
@@ -65,11 +58,13 @@ def count(value: Any) -> str:
     return MISSING if not math.isfinite(number) else f"{number:,.0f}".replace("-", "−")
 
 
-def interval(record: dict[str, Any], digits: int = 2) -> str:
-    """Return ``value [low, high]`` of a record with `value`, `ci_low`, `ci_high`."""
-    value = decimal(record.get("value"), digits)
-    low, high = decimal(record.get("ci_low"), digits), decimal(record.get("ci_high"), digits)
-    return value if MISSING in (value, low, high) else f"{value} [{low}, {high}]"
+def interval(estimate: Estimate, digits: int = 2, signed: bool = False) -> str:
+    """Return ``0.34 [0.20, 0.48]``, with plus signs where `signed`; the bare value without one."""
+    value, low, high = (
+        f"{'+' * (signed and x > 0)}{decimal(x, digits)}"
+        for x in (estimate.value, estimate.low, estimate.high)
+    )
+    return f"{value} [{low}, {high}]" if estimate.has_interval else value
 
 
 def p_value(value: Any, permutations: Any = None) -> str:

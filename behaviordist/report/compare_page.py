@@ -1,0 +1,75 @@
+"""The page of `behaviordist compare`."""
+
+from __future__ import annotations
+
+from behaviordist.distance.comparison import Comparison, Difference
+from behaviordist.record import CompareRecord, Fact, Paragraph, Table
+from behaviordist.record.formatting import plural
+from behaviordist.report.page import Block, DrawnSection, Page, Summary
+from behaviordist.report.provenance import notes_section, reproduce_section
+
+HEADER = ("", "probes", "distance", "KL(ref‖cand), nats", "KL(cand‖ref), nats", "same first token")
+
+
+def compare_page(comparison: Comparison, floor: Comparison | None, record: CompareRecord) -> Page:
+    """Return the report of a comparison, its noise floor if known, and the run's record."""
+    sections = (
+        DrawnSection("In all, and by tag", (_measures(comparison, floor),)),
+        DrawnSection("Where they differ most", _differences(comparison)),
+        notes_section(record),
+        reproduce_section(record),
+    )
+    title = f"{comparison.candidate} against {comparison.reference}"
+    return Page(title, "behaviordist · compare", _summary(comparison, floor), sections)
+
+
+def _summary(comparison: Comparison, floor: Comparison | None) -> Summary:
+    distance, forward, _, agreement = comparison.cells(comparison.overall)
+    reference, candidate = comparison.reference, comparison.candidate
+    sentences = [f"{candidate} lies {distance} from {reference} (Hellinger)."]
+    if floor is not None:
+        lower = comparison.overall["squared"].bound(0.975, -1)
+        above = lower > floor.overall["squared"].bound(0.975, 1)
+        words = "is farther than that" if above else "is not shown to be farther than that"
+        sentences.append(
+            f"The reference made again lies {floor.cells(floor.overall)[0]} from itself: the"
+            f" candidate {words}."
+        )
+    facts = (
+        Fact.of("probes", comparison.n_probes, comparison.probes),
+        Fact.of("positions", comparison.n_positions),
+        Fact.of("KL, nats a token", forward, "of the candidate from the reference"),
+        Fact.of("same first token", agreement),
+    )
+    return Summary(tuple(sentences), facts)
+
+
+def _measures(comparison: Comparison, floor: Comparison | None) -> Table:
+    rows = [("all", str(comparison.n_probes), *comparison.cells(comparison.overall))]
+    if floor is not None:
+        rows.append(("noise floor", str(floor.n_probes), *floor.cells(floor.overall)))
+    for tag, estimates in comparison.by_tag.items():
+        rows.append((tag, str(comparison.n_by_tag[tag]), *comparison.cells(estimates)))
+    note = (
+        "± standard error over probes; paraphrases count as one. ∞: a token got probability zero."
+    )
+    return Table(title="Measures", header=HEADER, rows=tuple(rows), align="lrrrrr", note=note)
+
+
+def _differences(comparison: Comparison) -> tuple[Block, ...]:
+    words = (
+        f"The {plural(len(comparison.differences), 'probe')} with the largest distance, and the"
+        " tokens whose probability moved most at the position where it is largest."
+    )
+    tables = (_difference(comparison, one) for one in comparison.differences)
+    return (Paragraph(text=words), *tables)
+
+
+def _difference(comparison: Comparison, one: Difference) -> Table:
+    return Table(
+        title=f"{one.probe}: {one.squared**0.5:.3f}",
+        header=("token", comparison.reference, comparison.candidate),
+        rows=tuple((repr(m.token), f"{m.reference:.4f}", f"{m.candidate:.4f}") for m in one.moved),
+        align="lrr",
+        note=one.context,
+    )

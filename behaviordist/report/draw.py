@@ -1,0 +1,76 @@
+"""From the blocks of a record to what a page shows: figures drawn, everything else as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
+from behaviordist.drawing.panels import WARNING
+from behaviordist.drawing.style import figure_style
+from behaviordist.record import (
+    AnyBlock,
+    CostCurves,
+    Distances,
+    Grid,
+    Intervals,
+    Lines,
+    Scatter,
+    Section,
+)
+from behaviordist.record.formatting import decimal
+from behaviordist.report.distances import distance_blocks
+from behaviordist.report.figures.cost_curves import draw_cost_curves
+from behaviordist.report.figures.forest import draw_forest
+from behaviordist.report.figures.lines import draw_lines
+from behaviordist.report.figures.render import render_figure
+from behaviordist.report.figures.scatter import draw_scatter
+from behaviordist.report.folder import RunFolder
+from behaviordist.report.page import Block, DrawnSection, RenderedFigure
+
+
+def drawn(section: Section, run: RunFolder) -> DrawnSection:
+    """Return a section with its figures drawn, some of them from files of the run's folder."""
+    blocks = [block for one in section.blocks for block in _drawn(one, run)]
+    return DrawnSection(section.title, tuple(blocks))
+
+
+def _drawn(block: AnyBlock, run: RunFolder) -> tuple[Block, ...]:
+    behaviors = {row.label: row for row in run.record.behaviors}
+    if isinstance(block, Distances):
+        return () if run.matrix is None else distance_blocks(run.matrix, behaviors)
+    if isinstance(block, CostCurves):
+        known = [t for t in block.targets if (run.transfers["target"] == t).any()]
+        if not known:
+            return ()
+        figure = draw_cost_curves(run.transfers, known, run.matrix, behaviors)
+    elif isinstance(block, Lines):
+        figure = draw_lines(block)
+    elif isinstance(block, Intervals):
+        figure = draw_forest(block)
+    elif isinstance(block, Scatter):
+        figure = draw_scatter(block)
+    elif isinstance(block, Grid):
+        return (_grid(block),)
+    else:
+        return (block,)
+    return (render_figure(block.name, figure, block.title, block.caption),)
+
+
+@figure_style()
+def _grid(block: Grid) -> RenderedFigure:
+    values = np.array(block.values, float).reshape(len(block.rows), len(block.columns))
+    frame = pd.DataFrame(values, index=list(block.rows), columns=list(block.columns))
+    text = np.array([[decimal(x, block.digits) for x in row] for row in values])
+    colors = "vlag" if block.diverging else "rocket_r"
+    marks = []
+    for sign in block.marks:
+        mask = np.zeros(values.shape, dtype=bool)
+        mask[tuple(np.array(sign.cells, int).reshape(-1, 2).T)] = True
+        marks.append(CellMark(mask, sign.style, sign.label))
+    figure = draw_matrix(Cells(frame, text, colors, block.scale, marks, block.diverging))
+    figure.axes[0].set(xlabel=block.column_axis, ylabel=block.row_axis)
+    for tick, column in zip(figure.axes[0].get_xticklabels(), block.columns, strict=True):
+        if column in block.struck:
+            tick.set_color(WARNING)
+    return render_figure(block.name, figure, block.title, block.caption)

@@ -1,0 +1,59 @@
+"""The section that lets somebody else make the same numbers."""
+
+from __future__ import annotations
+
+from behaviordist.record import Code, Notes, Paragraph, RunRecord, Table
+from behaviordist.record.formatting import MISSING, seconds
+from behaviordist.report.page import Block, DrawnSection
+
+PER_MACHINE = (
+    "Numbers are per machine: compilers round as the processor lets them, and training parts ways"
+    " from there. Another processor gives other third digits, and other outcomes of single runs;"
+    " compare intervals."
+)
+
+
+def reproduce_section(record: RunRecord, files: tuple[str, ...] = ()) -> DrawnSection:
+    """Return the command, seed, processor, versions, digests and times of a run."""
+    made = record.provenance
+    blocks: list[Block] = []
+    if made.command:
+        blocks += [
+            Paragraph(text="The command that wrote this folder; run again, it continues."),
+            Code(text=made.command),
+        ]
+    if files:
+        words = "Every number of this page is beside it: " + ", ".join(files) + "."
+        blocks.append(Paragraph(text=words))
+    blocks.append(Paragraph(text=PER_MACHINE))
+    blocks.append(_table("Made with", ("what", "value"), _facts(record), "ll"))
+    times = tuple((name, seconds(value)) for name, value in made.times_s.items())
+    if times:
+        blocks.append(_table("Time", ("stage", "took"), times, "lr"))
+    return DrawnSection("How to reproduce it", tuple(blocks))
+
+
+def notes_section(record: RunRecord) -> DrawnSection:
+    """Return the remarks of the run."""
+    notes = tuple(dict.fromkeys(record.notes))
+    return DrawnSection("Notes", (Notes(items=notes),) if notes else ())
+
+
+def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    made = record.provenance
+    rows = [("processor", str(made.cpu) if made.cpu else "not kept")]
+    if made.seed is not None:
+        rows.append(("seed", str(made.seed)))
+    if getattr(record, "quick", False):
+        rows.append(("quick", "yes: fewer behaviors and smaller budgets than the full study"))
+    if made.commit:
+        rows.append(("commit", made.commit))
+    rows += [(f"version of {name}", value) for name, value in made.versions.items()]
+    rows += [(f"digest of {name}", value) for name, value in made.digests.items()]
+    return tuple((name, value or MISSING) for name, value in rows)
+
+
+def _table(
+    title: str, header: tuple[str, ...], rows: tuple[tuple[str, ...], ...], align: str
+) -> Table:
+    return Table(title=title, header=header, rows=rows, align=align)
