@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from behaviordist.distance.matrix import NPZ, DistanceMatrix
+from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.distance.matrix_files import NPZ
 from behaviordist.errors import InputError
 from behaviordist.record import RunRecord, read_record
 from behaviordist.store.tables import read_square

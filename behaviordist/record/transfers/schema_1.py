@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from behaviordist.distance.matrix import NPZ, DistanceMatrix
+from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.distance.matrix_files import NPZ
 from behaviordist.record.transfers.findings import remarks, transfer_findings
 from behaviordist.record.transfers.matrices import Costs
 from behaviordist.record.transfers.numbers import TransferNumbers
