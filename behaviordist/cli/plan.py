@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,18 +72,20 @@ def plan(
         near, target = _distances_like(like, study, probes, out), WANTED
     else:
         near = read_predictor(_file(study, distances, "distances"))
-    past = read_cost_data(_file(study, costs, "costs"), cost_column).costs
+    known = costs is not None or study is not None or backtest
+    past = read_cost_data(_file(study, costs, "costs"), cost_column).costs if known else None
     barred = _barred(invalid, study if unrelated else None, unrelated)
     owned = None if have is None else [label.strip() for label in have.split(",")]
     console = Console()
-    if target is None:
+    if target is None or past is None and backtest:
         others = {name: read_predictor(path) for name, path in named_paths("--other", other or [])}
         result = follow(near, past, base=base, have=owned, others=others, invalid=barred)
         write_json(out / "backtest.json", {"schema": 1, **result.to_json()})
         _show_backtest(result, "random" if base is None else "base", console)
         typer.echo(f"written: {out / 'backtest.json'}")
         return
-    advice = rank(target, near, past, base=base, have=owned, invalid=barred)
+    unit = cost_column or ("steps" if study is not None and costs is None else "units of cost")
+    advice = rank(target, near, past, base=base, have=owned, invalid=barred, unit=unit)
     advice.save(out / "plan.json")
     _show(advice, console)
     typer.echo(f"written: {out / 'plan.json'}")
@@ -150,17 +153,23 @@ def _file(study: Path | None, given: Path | None, name: str) -> Path:
 def _show(advice: Plan, console: Console) -> None:
     title = f"starts for {advice.target}; savings against {advice.reference}"
     table = Table(title=escape(title))
-    for heading in ("start", "distance", "cost", "90 % limits", "saving"):
-        table.add_column(heading, justify="left" if heading == "start" else "right")
+    for heading in ("start", "distance", advice.unit, "90 % limits", "measured", "saving"):
+        table.add_column(escape(heading), justify="left" if heading == "start" else "right")
     for start in advice.starts[:SHOWN]:
+        limits = (start.cost, start.cost_low, start.cost_high, start.measured)
         table.add_row(
             escape(start.source),
             f"{start.distance:.3g}",
-            f"{start.cost:.3g}",
-            f"{start.cost_low:.3g} to {start.cost_high:.3g}",
-            f"{start.saving:+.0%}",
+            *_cost_cells(*limits),
+            "" if math.isnan(start.saving) else f"{start.saving:+.0%}",
         )
+    limits = (advice.reference_cost, advice.reference_low, advice.reference_high)
+    table.add_row(
+        escape(advice.reference), "", *_cost_cells(*limits, advice.reference_measured), ""
+    )
     console.print(table)
+    if len(advice.starts) > SHOWN:
+        console.print(f"{len(advice.starts) - SHOWN} more starts are in plan.json", markup=False)
     for chain in advice.chains[:3]:
         console.print(
             f"chain: {chain.source} -> {chain.through} -> {advice.target}: {chain.cost:.3g}"
@@ -170,6 +179,17 @@ def _show(advice: Plan, console: Console) -> None:
         )
     console.print(f"evidence: {advice.evidence}", highlight=False, markup=False, soft_wrap=True)
     console.print(advice.sentence(), highlight=False, markup=False, soft_wrap=True)
+
+
+def _cost_cells(
+    cost: float, low: float, high: float, measured: float | None
+) -> tuple[str, str, str]:
+    limits = "–" if math.isnan(low) else f"{low:.3g} to {high:.3g}"
+    return (
+        "–" if math.isnan(cost) else f"{cost:.3g}",
+        limits,
+        "" if measured is None else f"{measured:.3g}",
+    )
 
 
 def _show_backtest(result: Backtest, reference: str, console: Console) -> None:

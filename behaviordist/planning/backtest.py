@@ -104,6 +104,10 @@ def backtest(
         kept = [*have, *([base] if base is not None and base not in have else [])]
         check_known(kept, list(past_costs.index), "costs")
         past_costs = past_costs.loc[kept]
+    if base is not None:
+        check_known([base], list(past_costs.index), "costs")
+    check_known(list(past_costs.index), list(near.index), "distances")
+    check_known([t for t in past_costs if t != base], list(near.columns), "distances")
     check_invalid(invalid or {}, near)
     past = history(near, past_costs, base, invalid)
     if len(past.targets) < MIN_TARGETS:

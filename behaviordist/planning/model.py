@@ -18,11 +18,10 @@ from scipy import stats
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.hypothesis.permutation.ranks import ratio
+from behaviordist.planning.spread import Spread, scaled, spread_of
 
 FloatArray = npt.NDArray[np.float64]
 Invalid = Mapping[str, Collection[str]]
-COVERAGE = 0.9
-SOFTENING = 0.1
 MIN_TARGETS = 4
 
 
@@ -106,7 +105,7 @@ class CostModel:
     knots_x, knots_y
         Relative distance and relative cost; linear between knots, flat outside.
     reference_cost
-        What the reference start is expected to cost for a target never tried (median of targets).
+        What the reference start is expected to cost for a target never tried (geometric mean).
     """
 
     knots_x: FloatArray
@@ -130,7 +129,7 @@ def fit(past: History) -> CostModel:
     return CostModel(
         np.asarray(curve.X_thresholds_, dtype=np.float64),
         np.asarray(curve.y_thresholds_, dtype=np.float64),
-        float(np.median(past.reference_cost)),
+        float(np.exp(np.log(past.reference_cost).mean())),
     )
 
 
@@ -140,9 +139,12 @@ class Skill:
 
     Attributes
     ----------
-    residuals
-        (M,) observed minus predicted relative cost of every pair, its target held out, over the
-        predicted one plus a tenth: errors grow with the cost, but do not vanish with it.
+    relative
+        Spread of costs about their prediction where the target's reference cost is known.
+    absolute
+        The same where the target was never tried: how hard it is is not known either.
+    reference
+        Spread of the reference start's own cost over targets.
     error, error_constant
         Mean absolute error of the curve, and of "every start costs what an average start costs".
     better_by
@@ -151,45 +153,43 @@ class Skill:
         Held-out targets.
     """
 
-    residuals: FloatArray
+    relative: Spread
+    absolute: Spread
+    reference: Spread
     error: float
     error_constant: float
     better_by: float
     n_targets: int
 
-    def interval(self, relative_cost: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return 90 % limits of relative cost, from what held-out targets missed it by."""
-        low, high = np.quantile(self.residuals, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-        scale = relative_cost + SOFTENING
-        limits = (relative_cost + low * scale, relative_cost + high * scale)
-        return np.maximum(limits[0], 0.0), np.maximum(limits[1], 0.0)
-
 
 def cross_validate(past: History) -> Skill:
     """Hold out each target in turn (as source too), predict its column, and compare."""
-    residuals, ours, constant = [], [], []
+    relative, absolute, level, ours, constant = [], [], [], [], []
     for t in range(len(past.targets)):
         rest = past.without(t)
         both = np.isfinite(past.distance[:, t]) & np.isfinite(past.cost[:, t])
         known = np.isfinite(rest.distance) & np.isfinite(rest.cost)
         if not both.any() or not known.any():
             continue
+        model = fit(rest)
         y = past.cost[both, t] / past.reference_cost[t]
-        x = past.distance[both, t] / past.reference_distance[t]
-        expected = fit(rest).relative_cost(x)
-        residuals.append((y - expected) / (expected + SOFTENING))
+        expected = model.relative_cost(past.distance[both, t] / past.reference_distance[t])
+        harder = past.reference_cost[t] / model.reference_cost
+        relative.append(scaled(y) - scaled(expected))
+        absolute.append(scaled(y * harder) - scaled(expected))
+        level.append(scaled(np.array([harder])) - scaled(np.ones(1)))
         average = np.nanmean(np.where(known, rest.cost / rest.reference_cost, np.nan))
         ours.append(np.abs(y - expected).mean())
         constant.append(np.abs(y - average).mean())
-    if not residuals:
-        return Skill(np.zeros(0), np.nan, np.nan, np.nan, 0)
-    gained = np.array(constant) - np.array(ours)
+    spreads = [spread_of(errors) for errors in (relative, absolute, level)]
+    if not ours:
+        return Skill(*spreads, np.nan, np.nan, np.nan, 0)
     return Skill(
-        np.concatenate(residuals),
+        *spreads,
         float(np.mean(ours)),
         float(np.mean(constant)),
-        _lower_limit(gained),
-        len(residuals),
+        _lower_limit(np.array(constant) - np.array(ours)),
+        len(ours),
     )
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of
+from behaviordist.planning.advice import Chain, Plan, Start
 from behaviordist.planning.model import (
     CostModel,
     History,
@@ -24,101 +23,19 @@ from behaviordist.planning.model import (
     fit,
     history,
 )
-from behaviordist.store import write_json
-
-
-@dataclass(frozen=True)
-class Start:
-    """One checkpoint as a start.
-
-    Attributes
-    ----------
-    source, distance
-        Its label and its distance to the target.
-    cost, cost_low, cost_high
-        Predicted cost and 90 % limits, in the unit of the past costs.
-    saving, saving_low, saving_high
-        Share of the reference start's cost that is saved; negative: dearer.
-    """
-
-    source: str
-    distance: float
-    cost: float
-    cost_low: float
-    cost_high: float
-    saving: float
-    saving_low: float
-    saving_high: float
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Going through another behavior: measured cost of the first leg, predicted of the second."""
-
-    source: str
-    through: str
-    cost: float
-    cost_low: float
-    cost_high: float
-    direct_cost: float
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Starts from the best to the worst.
-
-    Attributes
-    ----------
-    target, reference
-        The behavior wanted; what savings are relative to (the base, or an average source).
-    starts, chains
-        Ranked starts; chains whose upper limit lies below the direct cost.
-    enough, evidence
-        Whether the past supports a plan, and what it says.
-    reference_cost
-        Expected cost from the reference start.
-    """
-
-    target: str
-    reference: str
-    starts: tuple[Start, ...]
-    chains: tuple[Chain, ...]
-    enough: bool
-    evidence: str
-    reference_cost: float
-
-    def sentence(self) -> str:
-        """Return the advice in one plain sentence."""
-        if not self.enough:
-            return f"Not enough evidence to plan: {self.evidence}."
-        best = self.starts[0]
-        if best.saving <= 0:
-            return f"Start from {self.reference}: no checkpoint is expected to be cheaper."
-        sure = "" if best.saving_low > 0 else ", which may be nothing"
-        return (
-            f"Start from {best.source}: about {best.cost:.3g} ({best.cost_low:.3g} to"
-            f" {best.cost_high:.3g}), {best.saving:.0%} less than from {self.reference}"
-            f" ({best.saving_low:.0%} to {best.saving_high:.0%}{sure})."
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-able record."""
-        return {"schema": 1, **asdict(self), "sentence": self.sentence()}
-
-    def save(self, path: str | Path) -> None:
-        """Write `to_json` to `path`, atomically."""
-        write_json(Path(path), self.to_json())
+from behaviordist.planning.spread import FloatArray, Spread
 
 
 def plan(
     target: str,
     distances: Matrix,
-    costs: Matrix,
+    costs: Matrix | None = None,
     *,
     base: str | None = None,
     have: Sequence[str] | None = None,
     reference_cost: float | None = None,
     invalid: Invalid | None = None,
+    unit: str = "cost",
 ) -> Plan:
     """Rank starts for a target by predicted cost.
 
@@ -129,25 +46,33 @@ def plan(
     distances
         Rows = the checkpoints one has and those of past studies, columns = behaviors.
     costs
-        Past costs, rows = source, columns = target.
+        Past costs, rows = source, columns = target; None: starts are ranked by distance alone.
     base
         Label of the start that savings are relative to; default the average source.
     have
         Labels one may start from; default all rows but the target and the base.
     reference_cost
-        Cost from the reference start to this target, if known; default the median of the past.
+        Cost from the reference start to this target, if known; default what it was expected to
+        be from the past, whose spread over targets is then in the limits.
     invalid
         Sources that are no starts, for each target; pairs of past targets are not learnt from.
+    unit
+        Of the costs, for the sentence.
 
     Raises
     ------
     InputError
         Unknown labels, or no past target that can be used.
     """
-    near, past_costs = frame_of(distances, "distances"), frame_of(costs, "costs")
+    near = frame_of(distances, "distances")
     check_known([target], list(near.columns), "distances")
     if base is not None:
         check_known([base], list(near.index), "distances")
+    if costs is None:
+        own = _own(near, target, base, have, invalid or {})
+        return _by_distance_alone(target, near.loc[own, target], base, unit)
+    past_costs = frame_of(costs, "costs")
+    if base is not None:
         check_known([base], list(past_costs.index), "costs")
     others = past_costs.drop(index=target, columns=target, errors="ignore")
     check_known([*others.index, *others.columns], {*near.index, *near.columns}, "distances")
@@ -155,19 +80,75 @@ def plan(
     past = history(near, others, base, invalid)
     if not past.targets:
         raise InputError("costs: no past target has costs from the reference start")
-    own = [s for s in near.index if s not in (target, base)] if have is None else list(have)
-    check_known(own, list(near.index), "distances")
-    own = [label for label in own if label not in (invalid or {}).get(target, ())]
-    if not own:
-        raise InputError(f"no start is left for '{target}'")
+    own = _own(near, target, base, have, invalid or {})
     model, skill = fit(past), cross_validate(past)
     away = _reference_distance(near, target, base, own)
     scale = model.reference_cost if reference_cost is None else reference_cost
-    starts = _starts(near.loc[own, target], away, scale, model, skill)
+    spread = skill.absolute if reference_cost is None else skill.relative
+    starts = _starts(near.loc[own, target], away, scale, model, skill, spread)
+    starts = [replace(s, measured=_measured(past_costs, s.source, target)) for s in starts]
     enough, told = evidence(skill)
-    chains = _chains(past, near[target], own, away, scale, model, skill) if enough else []
+    chains = _chains(past, near[target], own, away, scale, model, spread) if enough else []
+    low, high = (float(scale * v[0]) for v in skill.reference.limits(np.ones(1)))
+    if reference_cost is not None:
+        low = high = float(reference_cost)
+    return Plan(
+        target,
+        base if base is not None else "an average source",
+        tuple(starts),
+        tuple(chains),
+        enough,
+        told,
+        float(scale),
+        low,
+        high,
+        None if base is None else _measured(past_costs, base, target),
+        unit,
+    )
+
+
+def _own(
+    near: pd.DataFrame,
+    target: str,
+    base: str | None,
+    have: Sequence[str] | None,
+    invalid: Invalid,
+) -> list[str]:
+    """Return the labels one may start from."""
+    own = [s for s in near.index if s not in (target, base)] if have is None else list(have)
+    check_known(own, list(near.index), "distances")
+    own = [label for label in own if label not in invalid.get(target, ())]
+    if not own:
+        raise InputError(f"no start is left for '{target}'")
+    return own
+
+
+def _measured(costs: pd.DataFrame, source: str, target: str) -> float | None:
+    if source == target or source not in costs.index or target not in costs.columns:
+        return None
+    value = float(costs.loc[[source], [target]].to_numpy()[0, 0])
+    return value if np.isfinite(value) else None
+
+
+def _by_distance_alone(target: str, near: pd.Series[float], base: str | None, unit: str) -> Plan:
+    """Return starts from the nearest to the farthest, without a cost."""
+    nan = float("nan")
+    away = _finite(near)
+    starts = [
+        Start(str(near.index[i]), float(away[i]), nan, nan, nan, nan, nan, nan)
+        for i in np.argsort(away, kind="stable")
+    ]
+    told = "no past costs; starts are ranked by distance alone"
     reference = base if base is not None else "an average source"
-    return Plan(target, reference, tuple(starts), tuple(chains), enough, told, float(scale))
+    return Plan(target, reference, tuple(starts), (), False, told, nan, nan, nan, None, unit)
+
+
+def _finite(near: pd.Series[float]) -> FloatArray:
+    distance = np.asarray(near, dtype=np.float64)
+    if not np.isfinite(distance).all():
+        missing = near.index[~np.isfinite(distance)][0]
+        raise InputError(f"distances: '{missing}' has no distance to '{near.name}'")
+    return distance
 
 
 def _reference_distance(
@@ -181,14 +162,18 @@ def _reference_distance(
 
 
 def _starts(
-    near: pd.Series[float], away: float, scale: float, model: CostModel, skill: Skill
+    near: pd.Series[float],
+    away: float,
+    scale: float,
+    model: CostModel,
+    skill: Skill,
+    spread: Spread,
 ) -> list[Start]:
-    distance = np.asarray(near, dtype=np.float64)
-    if not np.isfinite(distance).all():
-        missing = near.index[~np.isfinite(distance)][0]
-        raise InputError(f"distances: '{missing}' has no distance to '{near.name}'")
+    distance = _finite(near)
     share = model.relative_cost(distance / away)
-    low, high = skill.interval(share) if skill.n_targets else (share * np.nan, share * np.nan)
+    low, high = spread.limits(share)
+    # What is saved is a share of the reference's cost, whatever that is.
+    least, most = skill.relative.limits(share)
     # Among equal predictions (isotonic steps are flat) the nearer one stands first.
     order = np.lexsort((distance, share))
     return [
@@ -199,8 +184,8 @@ def _starts(
             cost_low=float(scale * low[i]),
             cost_high=float(scale * high[i]),
             saving=float(1 - share[i]),
-            saving_low=float(1 - high[i]),
-            saving_high=float(1 - low[i]),
+            saving_low=float(1 - most[i]),
+            saving_high=float(1 - least[i]),
         )
         for i in order
     ]
@@ -213,7 +198,7 @@ def _chains(
     away: float,
     scale: float,
     model: CostModel,
-    skill: Skill,
+    spread: Spread,
 ) -> list[Chain]:
     """Chains over behaviors one does not have, kept where even the upper limit beats direct."""
     chains = []
@@ -221,7 +206,7 @@ def _chains(
         if through in own or through not in near.index or not np.isfinite(near[through]):
             continue
         share = model.relative_cost(np.array([near[through] / away]))
-        low, high = skill.interval(share)
+        low, high = spread.limits(share)
         for source in own:
             if source not in past.sources:
                 continue
