@@ -28,13 +28,7 @@ def _summary(comparison: Comparison, floor: Comparison | None) -> Summary:
     reference, candidate = comparison.reference, comparison.candidate
     sentences = [f"{candidate} lies {distance} from {reference} (Hellinger)."]
     if floor is not None:
-        lower = comparison.overall["squared"].bound(0.975, -1)
-        above = lower > floor.overall["squared"].bound(0.975, 1)
-        words = "is farther than that" if above else "is not shown to be farther than that"
-        sentences.append(
-            f"The reference made again lies {floor.cells(floor.overall)[0]} from itself: the"
-            f" candidate {words}."
-        )
+        sentences.append(floor_sentence(comparison, floor))
     facts = (
         Fact.of("probes", comparison.n_probes, comparison.probes),
         Fact.of("positions", comparison.n_positions),
@@ -42,6 +36,17 @@ def _summary(comparison: Comparison, floor: Comparison | None) -> Summary:
         Fact.of("same first token", agreement),
     )
     return Summary(tuple(sentences), facts)
+
+
+def floor_sentence(comparison: Comparison, floor: Comparison) -> str:
+    """Say whether a candidate lies farther away than the reference made again; 95 % limits."""
+    lower = comparison.overall["squared"].bound(0.975, -1)
+    above = lower > floor.overall["squared"].bound(0.975, 1)
+    words = "is farther than that" if above else "is not shown to be farther than that"
+    return (
+        f"The reference made again lies {floor.cells(floor.overall)[0]} from itself: the"
+        f" candidate {words}."
+    )
 
 
 def _measures(comparison: Comparison, floor: Comparison | None) -> Table:

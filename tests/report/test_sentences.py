@@ -1,0 +1,247 @@
+"""Every conclusion that a page can print, and the condition under which it may stand.
+
+Three lists. `CLAIMS` are the claims of studies: each is printed with a verdict, and "supported"
+only under its condition; a claim that is not listed here fails the first test. `CONCLUSIONS` are
+sentences beside the claims, each held against numbers drawn at random. `NEVER` are words that
+take the absence of a difference for sameness: no page has them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import t
+
+from behaviordist.distance.comparison import Comparison
+from behaviordist.distance.comparison import Estimate as ProbeMean
+from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.hypothesis import VerdictRule
+from behaviordist.record import Claim, Estimate
+from behaviordist.record.transfers.findings import HEADLINES, transfer_findings
+from behaviordist.record.transfers.numbers import TransferNumbers
+from behaviordist.report.compare_page import floor_sentence
+from tests.report.run_folders import planted_outcome
+
+PACKAGE = Path(__file__).parents[2] / "behaviordist"
+
+# A claim is "supported" only where, by its study's rule, its interval lies wholly beyond what
+# stands here, "not supported" where it lies wholly on the other side; else "inconclusive".
+CLAIMS = {
+    "Closer behaviors are cheaper to reach.": "the rule of the test, see CONCLUSIONS",
+    # transfer
+    "The functions know the cost better than the weights.": "the difference of correlations is > 0",
+    "The same function at other weights costs the same.": "its limits lie inside the margin",
+    "Where one way is more surprising than back, it is dearer than back.": "correlation > 0",
+    "A snapshot costs more than its distance says.": "what distance leaves of its cost is > 0",
+    # bootstrapping
+    "The nearer a base lies to the target, the less cost is left.": "rank correlation > 0",
+    "From random weights, {} does not arrive within its budget.": "share of arrivals < a half",
+    "Pre-training for one behavior pays within that behavior, by {}.":
+        "log ratio of totals < 0, and no run from the chosen budget was censored",
+    # growing
+    "Distance is not all: growth at distance 0 still leaves a cost to the large model's level.":
+        "share left > 0, and the largest jump is rounding",
+    "Two models at distance 0 do not cost the same to tune: the small one, and itself freshly"
+    " grown.": "for one operator, widened for the number of them, the log ratio is not 0",
+    "{} reaches the large model's level on fewer FLOPs than from scratch.": "log savings > 0",
+    "Stacking and interpolation move the function further than another seed would.":
+        "log of the jump over the distance between seeds > 0",
+    "At equal FLOPs, a model grown by a function-preserving operator is cheaper to post-train than"
+    " the large one from scratch.": "log ratio of steps < 0",
+    # inference
+    "Computing from the key-value cache is the same behavior.":
+        "the largest distance of all checkpoints is at most the bound that the file names",
+    "{} moves a behavior by less than {} of what another seed does.": "the share is < the bound",
+    "A small change of temperature moves a behavior as far as the spread of its log-probabilities"
+    " says.": "measured over predicted lies wholly inside the tolerance",
+    "At {} bits, training for the grid (QAT) beats rounding afterwards.": "difference > 0",
+    "At {} bits, QAT stays nearer to unrounded SFT than rounded SFT does.": "difference > 0",
+    "A scratchpad makes named two-step functions come out right more often.": "change > 0",
+    "It does so more than for one-step functions, which have nothing to write down.":
+        "difference of changes > 0",
+    "Solved examples are used: without them the hidden function comes out less often.": "loss > 0",
+    "Cutting a context that is longer than any training document helps.": "change > 0",
+    "A sliding window loses less than cutting the context to as many tokens.": "difference > 0",
+    # reciprocity
+    "Tuning is reciprocal: what differs between A to B and B to A does not matter.":
+        "the antisymmetric share is < what the file calls irrelevant",
+    "Distance predicts the part of cost that is the same both ways.": "correlation > 0",
+    "What differs between the directions is a ranking of the behaviors: some are dear to leave and"
+    " cheap to reach.": "the potential's share is > a half",
+    "A behavior that is dear to leave and cheap to reach is {}.": "rank correlation > 0",
+    # sycophancy
+    "A rater of agreeableness {} {}.": "change of the rate beyond (or short of) the margin",
+    "The more agreeable the rater, the more sycophantic the policy.": "slope > 0",
+    "Raters of agreeableness 0 and 1 move the base in different directions.":
+        "cosine inside one rater less that between the two > 0",
+    "The policy of an agreeable rater is dearer to tune back than that of an honest one.":
+        "difference of steps > 0, and no honest run was censored",
+}  # fmt: skip
+
+# Sentences outside the claims: where they are made, what they look like, when they may stand.
+CONCLUSIONS = {
+    "matrix: apart": "each such pair's lower limit lies above the floor at its step of Holm's",
+    "matrix: same": "a margin was named, and each such pair's joint upper limit lies below it",
+    "matrix: no pair the same": "no margin was named",
+    "matrix: undecided": "neither of the two",
+    "transfer: supported": "p, lower limit and p beyond the sources' effects all meet the rule",
+    "transfer: not supported": "the upper limit lies below the relevant effect",
+    "transfer: cannot say": "neither of the two",
+    "transfer: no test": "the test could not be asked",
+    "compare: farther": "the lower limit lies above the floor's upper one",
+    "compare: not shown": "it does not",
+}
+
+NEVER = (
+    "indistinguishable", "cannot be told apart", "cannot be told from", "not told from",
+    "tell all", "did as well", "identical behav", "makes no difference",
+)  # fmt: skip
+ALLOWED = {
+    "indistinguishable": "the name of a file and of a key that older readers know",
+    "`indistinguishable` says 'not shown to be apart', which is not sameness; use `states`":
+        "the warning about the old name",
+}  # fmt: skip
+
+
+def template(node: ast.Constant | ast.JoinedStr) -> str:
+    """The text of a literal, fields as {}."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    return "".join(v.value if isinstance(v, ast.Constant) else "{}" for v in node.values)
+
+
+def literals(path: Path):
+    """Strings of a file as templates; documentation of modules, functions, attributes left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    parts = {id(part) for node in formatted for part in ast.walk(node) if part is not node}
+    parts |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if id(node) not in parts and isinstance(node, ast.Constant | ast.JoinedStr):
+            yield template(node)
+
+
+def is_sentence(text: str) -> bool:
+    """Whether it is one; an answer that quotes an interval is none of those that are listed."""
+    whole = re.fullmatch(r"[A-Z].*\.", text, re.DOTALL) and len(text.split()) > 3
+    return bool(whole) and "[{}, {}]" not in text
+
+
+def test_every_claim_of_a_study_is_listed_with_its_condition():
+    files = [*PACKAGE.glob("studies/*/conclude.py"), PACKAGE / "record/transfers/findings.py"]
+    found = {text for path in files for text in literals(path)}
+    claims = {text for path in files[:-1] for text in literals(path) if is_sentence(text)}
+    assert claims - set(CLAIMS) == set(), "list it with the condition under which it may stand"
+    assert "Closer behaviors are cheaper to reach." in found
+    assert all(CLAIMS.values())
+
+
+@given(
+    st.floats(-2, 2), st.floats(0, 2), st.floats(-1, 1), st.booleans()
+)  # fmt: skip
+def test_a_claim_is_supported_only_where_its_interval_lies_beyond_the_threshold(
+    value, half, threshold, above
+):
+    estimate = Estimate(value=value, low=value - half, high=value + half)
+    claim = Claim.of("C.", estimate, "a", threshold=threshold, above=above)
+    ends = (estimate.low - threshold, estimate.high - threshold)
+    beyond = min(ends) > 0 if above else max(ends) < 0
+    against = max(ends) < 0 if above else min(ends) > 0
+    expected = "supported" if beyond else "not supported" if against else "inconclusive"
+    assert claim.verdict == expected
+    assert Claim.of("C.", Estimate(value=value), "a").verdict == "inconclusive"
+
+
+@st.composite
+def matrices(draw):
+    n = draw(st.integers(2, 5))
+    pairs = n * (n - 1) // 2
+    numbers = st.lists(st.floats(0.001, 1), min_size=pairs, max_size=pairs)
+    upper = np.triu_indices(n, 1)
+    squared, error = np.zeros((n, n)), np.zeros((n, n))
+    squared[upper], error[upper] = draw(numbers), draw(numbers)
+    freedom = draw(st.sampled_from([1.4, 5.0, 100.0]))
+    return DistanceMatrix(
+        tuple(map(str, range(n))), squared + squared.T, (error + error.T) / 5, freedom,
+        floor=draw(st.sampled_from([0.0, 0.05])),
+        metadata=draw(st.sampled_from([{}, {"margin": 0.5}])),
+    )  # fmt: skip
+
+
+@given(matrices())
+def test_what_is_said_of_pairs_holds_of_each(matrix):
+    states = matrix.states()
+    said = " ".join(states.sentences())
+    upper = np.triu_indices(len(matrix), 1)
+    error, freedom = matrix.squared_standard_errors[upper], matrix.degrees_of_freedom[upper]
+    above = t.sf((matrix.squared - matrix.floor)[upper] / error, freedom)
+    limit = matrix.squared[upper] + t.isf(0.025 / len(error), freedom) * error
+    apart, same = states.are("apart")[upper], states.are("same")[upper]
+    margin = matrix.metadata.get("margin")
+    named = re.search(r"(\d+) of (\d+) pairs? (?:is|are) apart", said)
+    assert int(named[1]) == apart.sum()
+    assert int(named[2]) == len(error)
+    assert (above[apart] <= 0.025).all()
+    if margin is None:
+        assert "No pair is called the same" in said
+        assert not same.any()
+    else:
+        assert re.search(rf"{same.sum()} pairs? (is|are) the same within 0.5", said)
+        assert (limit[same] < margin**2).all()
+    undecided = len(error) - int((apart | same).sum())
+    assert ("undecided" in said) == (undecided > 0)
+
+
+@given(st.floats(-1, 1), st.floats(0, 0.6), st.floats(0.001, 1), st.floats(0.001, 1))
+def test_the_headline_of_a_transfer_study_follows_its_rule(value, half, p, beyond):
+    rule = VerdictRule()
+    low, high = value - half, value + half
+    verdict = rule.decide(low, high, p, beyond)
+    statistic = Estimate(label="rho", value=value, low=low, high=high, p_value=p)
+    outcome = planted_outcome(verdict=verdict, statistic=statistic)
+    headline = transfer_findings(TransferNumbers(outcome=outcome), None).headline
+    supported = p <= rule.alpha and beyond <= rule.alpha and low > 0
+    assert headline.startswith(HEADLINES["supported"]) == supported
+    refuted = not supported and high < rule.relevant_effect
+    assert headline.startswith(HEADLINES["not supported"]) == refuted
+    assert headline.startswith(HEADLINES["inconclusive"]) == (not supported and not refuted)
+    assert "[" in headline, "a number stands with its interval"
+
+
+@given(st.floats(0, 1), st.floats(0.001, 0.3), st.floats(0, 1), st.floats(0.001, 0.3))
+def test_a_candidate_is_farther_than_the_floor_only_beyond_the_errors_of_both(a, ea, b, eb):
+    mine, floor = (comparison(x, e) for x, e in ((a, ea), (b, eb)))
+    half = t.ppf(0.975, 20)
+    said = floor_sentence(mine, floor)
+    assert ("is farther than that" in said) == (a - half * ea > b + half * eb)
+    assert ("is not shown to be farther" in said) == (a - half * ea <= b + half * eb)
+
+
+def comparison(squared, error):
+    means = {name: ProbeMean(0.5, 0.1, 20) for name in ("kl_forward", "kl_backward", "agreement")}
+    overall = {"squared": ProbeMean(squared, error, 20), **means}
+    names = Comparison.__dataclass_fields__
+    known = {"reference": "r", "candidate": "c", "overall": overall}
+    return Comparison(**{name: known.get(name) for name in names})
+
+
+@pytest.mark.parametrize("room", ["record", "report", "studies", "distance", "hypothesis", "cli"])
+def test_no_page_takes_the_absence_of_a_difference_for_sameness(room):
+    said = [
+        text
+        for path in (PACKAGE / room).rglob("*.py")
+        for text in literals(path)
+        if text not in ALLOWED and any(words in text for words in NEVER)
+    ]
+    assert said == []
+
+
+def test_every_conclusion_has_its_condition():
+    assert all(CONCLUSIONS.values())
+    assert set(HEADLINES) == {"supported", "not supported", "inconclusive"}
