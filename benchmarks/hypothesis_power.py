@@ -15,7 +15,7 @@ def main():
     parser.add_argument("--reliability", type=float, default=0.7)
     parser.add_argument("--studies", type=int, default=400)
     asked = parser.parse_args()
-    print(f"share of {asked.studies} studies with p <= 0.05; reliability {asked.reliability}")
+    print(f"share of {asked.studies} studies that support it; reliability {asked.reliability}")
     for rho in EFFECTS:
         result = power(rho, reliability=asked.reliability, studies=asked.studies)
         print(f"\nrho = {rho} (columns: seeds)\n{result.table.round(2).to_string()}", flush=True)

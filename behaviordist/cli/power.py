@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from behaviordist.cli.tables import Units
 from behaviordist.errors import InputError
 
 
@@ -26,11 +27,13 @@ def power(
     source_share: Annotated[
         float, typer.Option(help="Share of residual variance that is source quality.")
     ] = 0.0,
+    units: Units = None,
     studies: Annotated[int, typer.Option(help="Simulated studies of each size.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
 ) -> None:
     """Say how many behaviors and seeds it takes to detect an effect."""
     from behaviordist.hypothesis.power import power as simulate
+    from behaviordist.hypothesis.tables.long_tables import read_groups
 
     if costs is not None and reliability is not None:
         raise InputError("give --reliability or --costs, not both")
@@ -44,17 +47,19 @@ def power(
         behaviors=_integers("--behaviors", behaviors),
         seeds=_integers("--seeds", seeds),
         source_share=source_share,
+        units=None if units is None else read_groups(units, "unit", []),
         studies=studies,
         seed=seed,
     )
     table = Table(
-        title=f"power to detect rho = {rho:g} (Monte Carlo error {result.standard_error:.2f})"
+        title=f"power to support rho = {rho:g}, in brackets for p <= {result.rule.alpha:g} alone"
+        f" (Monte Carlo error {result.standard_error:.2f})"
     )
     table.add_column("behaviors", justify="right")
     for column in result.seeds:
         table.add_column(f"{column} seed(s)", justify="right")
-    for n, row in zip(result.behaviors, result.found, strict=True):
-        table.add_row(str(n), *(f"{value:.0%}" for value in row))
+    for n, row, found in zip(result.behaviors, result.supported, result.found, strict=True):
+        table.add_row(str(n), *(f"{v:.0%} ({f:.0%})" for v, f in zip(row, found, strict=True)))
     console = Console()
     console.print(table)
     console.print(result.sentence(), highlight=False, soft_wrap=True)

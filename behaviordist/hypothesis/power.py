@@ -1,19 +1,23 @@
-"""How many behaviors and seeds it takes to see an effect: power of the test, by simulation."""
+"""How many behaviors and seeds it takes: power of p and of the whole verdict, by simulation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
+from behaviordist.hypothesis.designs import Design, study
+from behaviordist.hypothesis.inference.intervals import intervals
+from behaviordist.hypothesis.inference.verdict import VerdictRule
 from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
+from behaviordist.hypothesis.statistics.two_way import TwoWay
 from behaviordist.hypothesis.statistics.within_target import WithinTargetSpearman
+from behaviordist.hypothesis.tables.pairs import Pairs
 
-DIMENSION = 3
 CALIBRATION = 20
 LARGE = 60
 STEPS = 16
@@ -21,7 +25,7 @@ STEPS = 16
 
 @dataclass(frozen=True)
 class PowerTable:
-    """Chance of finding an effect, for numbers of behaviors and seeds.
+    """Chance of finding an effect, and of supporting it, for numbers of behaviors and seeds.
 
     Attributes
     ----------
@@ -29,37 +33,45 @@ class PowerTable:
         True within-target Spearman of distance and noise-free cost.
     reliability
         Share of a single seed's cost variance inside a target that repeats with another seed.
-    alpha, wanted
-        Level of the test, and the power that counts as enough.
+    rule, wanted
+        The verdict's rule, and the power that counts as enough.
     behaviors, seeds
         Sizes that were tried.
     found
         (len(behaviors), len(seeds)) share of simulated studies with p <= alpha.
+    supported
+        The same of those whose verdict is "supported": the interval lies above zero and the
+        distance counts with source effects removed, too.
     standard_error
         Largest Monte Carlo standard error in the table.
     """
 
     rho: float
     reliability: float
-    alpha: float
+    rule: VerdictRule
     wanted: float
     behaviors: tuple[int, ...]
     seeds: tuple[int, ...]
     found: FloatArray
+    supported: FloatArray
     standard_error: float
 
     @property
     def table(self) -> pd.DataFrame:
-        """Return `found` with the numbers of behaviors as rows and of seeds as columns."""
-        return pd.DataFrame(self.found, list(self.behaviors), list(self.seeds))
+        """Return `supported` with the numbers of behaviors as rows and of seeds as columns."""
+        return pd.DataFrame(self.supported, list(self.behaviors), list(self.seeds))
 
-    def smallest(self) -> tuple[int, int] | None:
-        """Return the design with the fewest runs, N (N - 1) x seeds, that has enough power."""
+    def smallest(self, share: FloatArray | None = None) -> tuple[int, int] | None:
+        """Return the design with the fewest runs, N (N - 1) x seeds, that has enough power.
+
+        `share` is `supported` (default) or `found`.
+        """
+        reached = self.supported if share is None else share
         enough = [
             (n * (n - 1) * k, n, k)
             for i, n in enumerate(self.behaviors)
             for j, k in enumerate(self.seeds)
-            if self.found[i, j] >= self.wanted
+            if reached[i, j] >= self.wanted
         ]
         if not enough:
             return None
@@ -68,17 +80,18 @@ class PowerTable:
 
     def sentence(self) -> str:
         """Return the answer in one plain sentence."""
-        best = self.smallest()
+        best, alone = self.smallest(), self.smallest(self.found)
+        p = f"p <= {self.rule.alpha:g} alone"
         if best is None:
             return (
-                f"No design in the table detects rho = {self.rho:g} with {self.wanted:.0%} power;"
-                f" the largest has {self.found.max():.0%}."
+                f"No design in the table supports rho = {self.rho:g} with {self.wanted:.0%} power;"
+                f" the best has {self.supported.max():.0%} ({p}: {self.found.max():.0%})."
             )
         n, seeds = best
+        needs = "" if alone is None else f"; for {p} {alone[0]} and {alone[1]}"
         return (
-            f"To detect rho = {self.rho:g} with {self.wanted:.0%} power at"
-            f" {self.alpha:.0%} you need about {n} behaviors and {seeds} seed(s)"
-            f" ({n * (n - 1) * seeds} transfer runs)."
+            f"To support rho = {self.rho:g} with {self.wanted:.0%} power you need about"
+            f" {n} behaviors and {seeds} seed(s) ({n * (n - 1) * seeds} transfer runs{needs})."
         )
 
 
@@ -89,7 +102,8 @@ def power(
     behaviors: Sequence[int] = (6, 8, 10, 12, 14, 16, 20, 24, 30),
     seeds: Sequence[int] = (1, 2, 3),
     source_share: float = 0.0,
-    alpha: float = 0.05,
+    units: Mapping[str, str] | None = None,
+    rule: VerdictRule | None = None,
     wanted: float = 0.8,
     studies: int = 400,
     permutations: int = 199,
@@ -108,8 +122,11 @@ def power(
         Sizes to try.
     source_share
         Share of the residual cost variance that is the source's quality, in [0, 1).
-    alpha, wanted
-        Level of the one-sided test, and the power that is enough.
+    units
+        Unit of each behavior of one design, which is then the only one tried (instead of
+        `behaviors`). Members of a unit share most of their place and half of their pairs' noise.
+    rule, wanted
+        The verdict's rule, default `VerdictRule()`, and the power that is enough.
     studies, permutations, seed
         Simulated studies of each size, relabellings in each, seed.
 
@@ -135,19 +152,20 @@ def power(
         raise InputError("simulated studies and permutations are at least 1")
     if seed < 0:
         raise InputError(f"seed is {seed}: a seed is 0 or more")
-    rng = np.random.default_rng(seed)
-    slope = _slope_for(rho, source_share, rng)
-    found = np.empty((len(behaviors), len(seeds)))
-    for i, n in enumerate(behaviors):
+    rng, rule = np.random.default_rng(seed), rule or VerdictRule()
+    designs = [Design.single(n) for n in behaviors] if units is None else [Design.of(units)]
+    slope = _slope_for(rho, source_share, rng, designs[0])
+    shares = np.empty((2, len(designs), len(seeds)))
+    for i, design in enumerate(designs):
         for j, k in enumerate(seeds):
-            finds = [
-                _finds(n, k, slope, reliability, source_share, alpha, permutations, rng)
+            simulated = [
+                _finds(design, k, slope, reliability, source_share, rule, permutations, rng)
                 for _ in range(studies)
             ]
-            found[i, j] = np.mean(finds)
-    error = float(np.sqrt(found * (1 - found) / studies).max())
-    sizes = tuple(behaviors), tuple(seeds)
-    return PowerTable(rho, reliability, alpha, wanted, *sizes, found, error)
+            shares[:, i, j] = np.mean(simulated, axis=0)
+    error = float(np.sqrt(shares * (1 - shares) / studies).max())
+    sizes = tuple(len(design.labels) for design in designs), tuple(seeds)
+    return PowerTable(rho, reliability, rule, wanted, *sizes, shares[0], shares[1], error)
 
 
 def single_seed_reliability(half: float, seeds_per_half: int) -> float:
@@ -168,30 +186,20 @@ def _check(
         raise InputError("a study has at least 4 behaviors and 1 seed")
 
 
-def _study(
-    n: int, slope: float, share: float, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Distances and noise-free costs (n, n), NaN on the diagonal; residual variance is 1."""
-    points = rng.normal(size=(n, DIMENSION))
-    distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    np.fill_diagonal(distance, np.nan)
-    residual = np.sqrt(1 - share) * rng.normal(size=(n, n))
-    cost: FloatArray = slope * distance + residual + np.sqrt(share) * rng.normal(size=(n, 1))
-    return distance, cost
-
-
 def _value(distance: FloatArray, cost: FloatArray, drawn: Relabelling) -> FloatArray:
     values: FloatArray = WithinTargetSpearman().permuted(distance[None], cost, drawn)[0]
     return values
 
 
-def _slope_for(rho: float, share: float, rng: np.random.Generator) -> float:
+def _slope_for(rho: float, share: float, rng: np.random.Generator, design: Design) -> float:
     """Bisect for the slope at which large studies have the wanted statistic on average."""
     seeds = rng.integers(0, 2**32, size=CALIBRATION)
-    identity = Relabelling(np.arange(LARGE)[None], np.arange(LARGE)[None])
+    large = design.tiled(LARGE) if design.shared else Design.single(LARGE)
+    everyone = np.arange(len(large.unit))[None]
+    identity = Relabelling(everyone, everyone)
 
     def reached(slope: float) -> float:
-        studies = (_study(LARGE, slope, share, np.random.default_rng(s)) for s in seeds)
+        studies = (study(large, slope, share, np.random.default_rng(s)) for s in seeds)
         return float(np.mean([_value(d, c, identity)[0] for d, c in studies]))
 
     low, high = 0.0, 1.0
@@ -204,19 +212,34 @@ def _slope_for(rho: float, share: float, rng: np.random.Generator) -> float:
 
 
 def _finds(
-    n: int,
+    design: Design,
     seeds: int,
     slope: float,
     reliability: float,
     share: float,
-    alpha: float,
+    rule: VerdictRule,
     permutations: int,
     rng: np.random.Generator,
-) -> bool:
-    distance, cost = _study(n, slope, share, rng)
+) -> tuple[bool, bool]:
+    """Simulate one study: whether p <= alpha, and whether the verdict is "supported"."""
+    distance, cost = study(design, slope, share, rng)
     signal = float(np.nanvar(cost - np.nanmean(cost, axis=0)))
     noise = np.sqrt(signal * (1 - reliability) / reliability / seeds)
-    labels = [str(i) for i in range(n)]
-    drawn = relabellings(labels, labels, permutations, rng)
-    null = _value(distance, cost + noise * rng.normal(size=cost.shape), drawn)
-    return bool(np.mean(null >= null[0] - 1e-12) <= alpha)
+    cost = cost + noise * rng.normal(size=cost.shape)
+    np.fill_diagonal(cost, np.nan)
+    labels = design.labels
+    drawn = relabellings(labels, labels, permutations, rng, units=design.units)
+    p = _p(_value(distance, cost, drawn))
+    if p > rule.alpha:
+        return False, False
+    pairs = Pairs(labels, labels, cost, ("distance",), distance[None], (), (), 0, 0, design.units)
+    statistic = WithinTargetSpearman()
+    identity = Relabelling(drawn.rows[:1], drawn.columns[:1])
+    value = statistic.permuted(pairs.predictors, cost, identity)[:, 0]
+    low, high = intervals(statistic, pairs, value)[0]
+    beyond = _p(TwoWay().permuted(pairs.predictors, cost, drawn)[0])
+    return True, rule.decide(low, high, p, beyond) == "supported"
+
+
+def _p(null: FloatArray) -> float:
+    return float(np.mean(null >= null[0] - 1e-12))

@@ -1,9 +1,12 @@
 """Power against direct simulation, and what must hold at its edges."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from behaviordist.errors import InputError
+from behaviordist.hypothesis import transfer_test
+from behaviordist.hypothesis.designs import Design, study
 from behaviordist.hypothesis.inference.reliability import noise_ceiling
 from behaviordist.hypothesis.power import power, single_seed_reliability
 
@@ -17,8 +20,9 @@ def test_power_rises_with_behaviors_seeds_and_effect():
 
 
 def test_a_vanishing_effect_has_the_power_of_the_level():
-    table = power(0.001, behaviors=(8,), seeds=(1,), studies=600).table
-    assert table.loc[8, 1] == pytest.approx(0.05, abs=0.027)
+    result = power(0.001, behaviors=(8,), seeds=(1,), studies=600)
+    assert result.found[0, 0] == pytest.approx(0.05, abs=0.027)
+    assert result.supported[0, 0] <= result.found[0, 0]
 
 
 def test_the_planted_effect_is_the_stated_one():
@@ -26,9 +30,11 @@ def test_the_planted_effect_is_the_stated_one():
     from behaviordist.hypothesis import power as module
 
     rng = np.random.default_rng(3)
-    slope = module._slope_for(0.3, 0.2, rng)
+    slope = module._slope_for(0.3, 0.2, rng, Design.single(10))
     identity = module.Relabelling(np.arange(150)[None], np.arange(150)[None])
-    values = [module._value(*module._study(150, slope, 0.2, rng), identity)[0] for _ in range(20)]
+    values = [
+        module._value(*study(Design.single(150), slope, 0.2, rng), identity)[0] for _ in range(20)
+    ]
     assert np.mean(values) == pytest.approx(0.3, abs=0.02)
 
 
@@ -39,6 +45,47 @@ def test_the_smallest_design_has_the_fewest_runs():
     assert f"about {n} behaviors and {seeds} seed(s)" in result.sentence()
     none = power(0.05, behaviors=(5,), seeds=(1,), studies=50)
     assert none.smallest() is None and "No design" in none.sentence()
+
+
+def transfer_tests(studies, design, slope, share):
+    """The real test on the worlds that `power` simulates: shares of p <= 0.05 and of supported."""
+    rng, results = np.random.default_rng(11), []
+    for i in range(studies):
+        frames = [
+            pd.DataFrame(m, design.labels, design.labels) for m in study(design, slope, share, rng)
+        ]
+        units = design.units or None
+        results.append(transfer_test(*frames, permutations=199, units=units, seed=i))
+    return [
+        np.mean([r.p_value <= 0.05 for r in results]),
+        np.mean([r.verdict == "supported" for r in results]),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n", "members", "rho", "share"), [(12, 1, 0.35, 0.0), (12, 1, 0.5, 0.6), (8, 2, 0.5, 0.0)]
+)
+def test_the_test_itself_finds_as_much_as_power_promises(n, members, rho, share):
+    from behaviordist.hypothesis import power as module
+
+    labels = [f"u{u}-{m}" for u in range(n) for m in range(members)]
+    units = {label: label.split("-")[0] for label in labels} if members > 1 else None
+    promised = power(rho, behaviors=(n,), seeds=(1,), source_share=share, units=units, studies=400)
+    design = Design.of(units) if units else Design.single(n)
+    slope = module._slope_for(rho, share, np.random.default_rng(0), design)
+    seen = transfer_tests(400, design, slope, share)
+    # Within five points, and the Monte Carlo error of both.
+    assert seen[0] == pytest.approx(promised.found[0, 0], abs=0.05 + 0.05)
+    assert seen[1] == pytest.approx(promised.supported[0, 0], abs=0.05 + 0.05)
+
+
+def test_units_are_one_design():
+    units = {f"{u}{m}": u for u in "abcdef" for m in "xy"}
+    result = power(0.6, seeds=(1, 2), units=units, studies=40)
+    assert result.behaviors == (12,) and result.supported.shape == (1, 2)
+    single = power(0.6, behaviors=(12,), seeds=(1, 2), studies=40)
+    assert result.supported.mean() < single.supported.mean()
 
 
 def test_reliability_of_one_seed_undoes_spearman_brown():
