@@ -85,6 +85,7 @@ class Encoder:
             If a continuation has no tokens, nothing can precede its first token, or the probe is
             longer than the context window: nothing is ever cut silently.
         """
+        probes.require_continuations()
         texts = self._prompts(probes)
         return [self._encode(i, p, t) for i, (p, t) in enumerate(zip(probes, texts, strict=True))]
 
@@ -100,7 +101,7 @@ class Encoder:
             raise InputError(f"'{self.label}', probe '{probe.id}': {error}") from None
         if not continuation:
             raise InputError(f"probe '{probe.id}': its continuation has no tokens ('{self.label}')")
-        before = ids if self.settings.chat else [*self.bos, *ids]
+        before = ids if self.settings.chat or probe.messages else [*self.bos, *ids]
         if not before:
             if self.start is None or self.settings.bos is False:
                 raise InputError(
@@ -117,23 +118,32 @@ class Encoder:
     def _prompts(self, probes: ProbeSet) -> list[str]:
         """Return the text of everything that each continuation is conditioned on."""
         system, shots = self.settings.system, draw_shots(probes, self.settings.shots)
-        if self.settings.chat:
-            if self.chat is None:
-                raise InputError(f"'{self.label}' has no chat template; drop chat=on")
-            try:
-                return self.chat([_turns(system, s, p) for p, s in zip(probes, shots, strict=True)])
-            except InputError as error:
-                what = "chat=on" + (f", system={system[:20]!r}" if system else "")
-                raise InputError(f"'{self.label}' ({what}): {error}") from None
-        lead = [system] if system else []
-        return [
-            "".join(
-                part + self.separator
-                for part in (*lead, *(s.prompt + s.continuation for s in several))
-            )
-            + probe.prompt
-            for probe, several in zip(probes, shots, strict=True)
-        ]
+        pairs = list(zip(probes, shots, strict=True))
+        texts = [self._plain(p, several) for p, several in pairs]
+        chats = [i for i, p in enumerate(probes) if self.settings.chat or p.messages]
+        if chats:
+            turns = [_turns(system, pairs[i][1], pairs[i][0]) for i in chats]
+            for i, text in zip(chats, self._rendered(probes, turns), strict=True):
+                texts[i] = text
+        return texts
+
+    def _plain(self, probe: Probe, shots: Sequence[Probe]) -> str:
+        lead = [self.settings.system] if self.settings.system else []
+        parts = (*lead, *(s.prompt + s.continuation for s in shots))
+        return "".join(part + self.separator for part in parts) + probe.prompt
+
+    def _rendered(self, probes: ProbeSet, turns: list[Turns]) -> list[str]:
+        if self.chat is None:
+            if not self.settings.chat:
+                probes.require_text(self.label)
+            raise InputError(f"'{self.label}' has no chat template; drop chat=on")
+        try:
+            return self.chat(turns)
+        except InputError as error:
+            system = self.settings.system
+            what = "chat=on" if self.settings.chat else "probes with messages"
+            what += f", system={system[:20]!r}" if system else ""
+            raise InputError(f"'{self.label}' ({what}): {error}") from None
 
     def _cut(self, before: list[int], excess: int, probe: Probe, window: int) -> list[int]:
         """Drop `excess` ids of the prompt on the side that the settings name; BOS stays."""
@@ -153,12 +163,23 @@ class Encoder:
 
 
 def _turns(system: str | None, shots: Sequence[Probe], probe: Probe) -> Turns:
-    """Return a probe as a conversation, its shots answered."""
+    """Return a probe as a conversation, its shots answered.
+
+    Raises
+    ------
+    InputError
+        Where a system turn would stand behind another turn.
+    """
     turns = [{"role": "system", "content": system}] if system else []
     for shot in shots:
-        turns.append({"role": "user", "content": shot.prompt})
-        turns.append({"role": "assistant", "content": shot.continuation.strip()})
-    return [*turns, {"role": "user", "content": probe.prompt}]
+        turns += [*shot.turns, {"role": "assistant", "content": shot.continuation.strip()}]
+    turns += probe.turns
+    if any(turn["role"] == "system" for turn in turns[1:]):
+        raise InputError(
+            f"probe '{probe.id}': its messages would hold a system turn behind others; drop"
+            f" {'system' if system else 'shots'}, or that turn"
+        )
+    return turns
 
 
 def draw_shots(probes: ProbeSet, count: int) -> list[tuple[Probe, ...]]:

@@ -94,6 +94,8 @@ class HttpBehavior:
                 f"'{self.label}': servers give log-probabilities of the model as it is; drop"
                 f" {self.settings.canonical}"
             )
+        probes.require_text(self.label)
+        probes.require_continuations()
         if len(done) < len(probes):
             self._check_alignment(probes)
         for index, probe in enumerate(probes):
@@ -213,9 +215,9 @@ class HttpBehavior:
             if name == "temperature" or value != getattr(InferenceSettings(), name):
                 body[name] = value
         system = self.settings.system
-        if self.settings.chat:
+        if self.settings.chat or probe.messages:
             turns = [{"role": "system", "content": system}] if system else []
-            body["messages"] = [*turns, {"role": "user", "content": probe.prompt}]
+            body["messages"] = [*turns, *probe.turns]
             choice = _first(self.client.post("chat/completions", body), self.label)
             message = choice.get("message")
             text = message.get("content") if isinstance(message, dict) else None

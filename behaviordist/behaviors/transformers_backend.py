@@ -229,7 +229,7 @@ class TransformersBehavior:
             window=window,
             label=self.label,
             settings=self.settings,
-            chat=_renderer(tokens) if self.settings.chat else None,
+            chat=_renderer(tokens, self.settings.chat),
         )
 
     @contextmanager
@@ -298,9 +298,19 @@ def describe(source: Source, label: str, settings: InferenceSettings) -> Transfo
     )
 
 
-def _renderer(tokens: Tokens) -> Callable[[list[Turns]], list[str]] | None:
-    template = tokens.template
-    return None if template is None else template.render
+def _renderer(tokens: Tokens, chosen: bool) -> Callable[[list[Turns]], list[str]] | None:
+    """Return what renders conversations; `chosen` says whether the settings have chat=on."""
+    if not tokens.tokenizer.chat_template:
+        return None
+
+    def render(conversations: list[Turns]) -> list[str]:
+        template = tokens.template
+        assert template is not None  # there is one
+        if template.dated and not chosen:  # the date is part of the identity with chat=on alone
+            raise InputError("its chat template writes the date; say chat=on")
+        return template.render(conversations)
+
+    return render
 
 
 @lru_cache(maxsize=2)

@@ -69,7 +69,7 @@ def new(
         str,
         typer.Argument(
             help="Text (.txt, .md), chats (.jsonl with messages), a table (.csv, .tsv, .parquet,"
-            " .jsonl) or a Hugging Face dataset.",
+            " .jsonl, TRL's rows), a folder of save_to_disk or a Hugging Face dataset.",
             show_default=False,
         ),
     ],
@@ -117,6 +117,15 @@ def _summary(probes: ProbeSet) -> None:
     size = sum(len(p.prompt.encode()) + len(p.continuation.encode()) for p in probes)
     typer.echo(f"{probes.name}: {len(probes)} probes, {len(groups)} groups, {size:,} bytes of text")
     typer.echo(f"digest: {probes.digest}")
+    chats = sum(bool(p.messages) for p in probes)
+    bare = sum(not p.continuation for p in probes)
+    if chats:
+        typer.echo(f"{chats} are chats: each model writes them with its own template")
+    if bare:
+        typer.echo(
+            f"{bare} are prompts alone: let the models write the continuations (--on-policy N), or"
+            " use --geometry samples"
+        )
     counts = Counter(tag for p in probes for tag in p.tags)
     if counts:
         typer.echo("tags: " + ", ".join(f"{tag} {n}" for tag, n in counts.most_common(30)))

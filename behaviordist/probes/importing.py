@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.probes.probe_set import Probe, ProbeSet
+from behaviordist.probes.probe_set import Probe, ProbeSet, parse_messages
 
 TABLES = (".csv", ".tsv", ".parquet")
+SAVED = ("state.json", "dataset_dict.json")
+"""Files that `save_to_disk` leaves in a folder."""
+CONTINUATION = "continuation"
+TRL = ("completion", "chosen")
+"""What TRL calls a continuation: prompt-completion rows, and the better answer of a pair."""
 
 
 def from_text(name: str, text: str, share: float = 0.5) -> ProbeSet:
@@ -43,11 +48,16 @@ def from_text(name: str, text: str, share: float = 0.5) -> ProbeSet:
     return ProbeSet(name, tuple(probes))
 
 
+def from_lines(name: str, text: str) -> ProbeSet:
+    """Make a probe of every line: a prompt whose continuation is written on policy."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return ProbeSet(name, tuple(Probe(f"{name}-{i:04d}", t, "") for i, t in enumerate(lines, 1)))
+
+
 def from_chats(name: str, rows: Iterable[Mapping[str, Any]], where: str = "row") -> ProbeSet:
     """Make a probe of every conversation: its last assistant message is the continuation.
 
-    A single question is the prompt as it stands, for `chat=on` to put into the model's template;
-    longer conversations are written out as `role: text` paragraphs.
+    Chats stay chats: each model writes them with its own template.
 
     Parameters
     ----------
@@ -55,45 +65,49 @@ def from_chats(name: str, rows: Iterable[Mapping[str, Any]], where: str = "row")
         Of the set.
     rows
         Objects with `messages`: a list of `{"role", "content"}`; more after the last answer is left
-        out.
+        out. Where there is no answer, it is written on policy.
     where
         What messages call a row.
 
     Raises
     ------
     InputError
-        If a row has no messages, or no answer with something before it.
+        If a row has no messages, or nothing stands before its only answer.
     """
-    probes: list[Probe] = []
-    for number, row in enumerate(rows, start=1):
-        messages = _messages(row, f"{where} {number}")
-        answers = [i for i, m in enumerate(messages) if m["role"] == "assistant" and m["content"]]
-        if not answers or not answers[-1]:
-            raise InputError(f"{where} {number}: no assistant message with a question before it")
-        before, answer = messages[: answers[-1]], messages[answers[-1]]
-        if len(before) == 1:
-            prompt, continuation = before[0]["content"], answer["content"]
-        else:
-            lines = [f"{m['role']}: {m['content']}" for m in before]
-            prompt, continuation = "\n\n".join([*lines, "assistant:"]), " " + answer["content"]
-        probes.append(Probe(f"{name}-{number:04d}", prompt, continuation))
-    return ProbeSet(name, tuple(probes))
+    return ProbeSet(
+        name,
+        tuple(
+            _chat(f"{name}-{number:04d}", row.get("messages"), f"{where} {number}")
+            for number, row in enumerate(rows, start=1)
+        ),
+    )
+
+
+def _chat(identity: str, messages: Any, where: str, rest: tuple[Any, ...] = ()) -> Probe:
+    pairs = parse_messages(messages, where)
+    answers = [i for i, (role, text) in enumerate(pairs) if role == "assistant" and text]
+    last = answers[-1] if answers else len(pairs)
+    if not last:
+        raise InputError(f"{where}: no question before the assistant's message")
+    return Probe.chat(identity, pairs[:last], pairs[last][1] if answers else "", *rest)
 
 
 def from_rows(
     name: str, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], where: str = "row"
 ) -> ProbeSet:
-    """Make a probe of every row of a table.
+    """Make a probe of every row of a table, of the formats that TRL's trainers take among them.
 
     Parameters
     ----------
     name
         Of the set.
     rows
-        Mappings of column names to values.
+        Mappings of column names to values. A prompt or continuation is a text or, as TRL has it, a
+        list of messages.
     columns
         Which column holds `prompt`, `continuation`, and if given `id`, `tags` (comma-separated) and
-        `group`.
+        `group`. Where the continuation's is absent, `completion` and `chosen` stand in for it, and
+        where they are absent too, it is written on policy.
     where
         What messages call a row.
 
@@ -102,21 +116,46 @@ def from_rows(
     InputError
         If a column is absent, or a text is none.
     """
-    probes: list[Probe] = []
-    for number, row in enumerate(rows, start=1):
-        values: dict[str, str] = {}
-        for key, column in columns.items():
-            if column not in row:
-                known = did_you_mean(column, map(str, row))
-                raise InputError(f"{where} {number} has no column '{column}'; {known}")
-            if not isinstance(row[column], str):
-                raise InputError(f"{where} {number}: column '{column}' is no text: {row[column]!r}")
-            values[key] = row[column]
-        tags = tuple(t.strip() for t in values.get("tags", "").split(",") if t.strip())
-        identity = values.get("id", f"{name}-{number:04d}")
-        group = values.get("group") or None
-        probes.append(Probe(identity, values["prompt"], values["continuation"], tags, group))
-    return ProbeSet(name, tuple(probes))
+    return ProbeSet(
+        name,
+        tuple(
+            _row(f"{name}-{number:04d}", row, columns, f"{where} {number}")
+            for number, row in enumerate(rows, start=1)
+        ),
+    )
+
+
+def _row(identity: str, row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> Probe:
+    column = columns["continuation"]
+    if column not in row and column == CONTINUATION:
+        column = next((name for name in TRL if name in row), column)
+    prompt, said = row.get(columns["prompt"]), row.get(column)
+    whole = isinstance(said, list) and columns["prompt"] not in row  # TRL's implicit prompt
+    values: dict[str, str] = {}
+    for key, name in columns.items():
+        if key == "prompt" and (whole or isinstance(prompt, list)):
+            continue
+        absent = column not in row and column == CONTINUATION
+        if key == "continuation" and (isinstance(said, list) or absent):
+            continue
+        name = column if key == "continuation" else name
+        if name not in row:
+            raise InputError(f"{where} has no column '{name}'; {did_you_mean(name, map(str, row))}")
+        if not isinstance(row[name], str):
+            raise InputError(f"{where}: column '{name}' is no text: {row[name]!r}")
+        values[key] = row[name]
+    tags = tuple(t.strip() for t in values.get("tags", "").split(",") if t.strip())
+    identity = values.get("id", identity)
+    rest = (tags, values.get("group") or None)
+    if isinstance(prompt, list) or isinstance(said, list):
+        before = prompt if isinstance(prompt, list) else []
+        if isinstance(prompt, str):
+            before = [{"role": "user", "content": prompt}]
+        after = said if isinstance(said, list) else []
+        if isinstance(said, str):
+            after = [{"role": "assistant", "content": said}]
+        return _chat(identity, [*before, *after], where, rest)
+    return Probe(identity, values["prompt"], values.get("continuation", ""), *rest)
 
 
 def read_source(
@@ -128,10 +167,12 @@ def read_source(
     share: float = 0.5,
     most: int | None = None,
 ) -> ProbeSet:
-    """Read a user's file, or a Hugging Face dataset where there is no such file.
+    """Read a user's file, a folder, or a Hugging Face dataset where there is neither.
 
-    `.txt` and `.md` are plain text, `.csv`, `.tsv` and `.parquet` tables, `.jsonl` probes, chats (a
-    key `messages`) or, if its lines have other keys, a table. `most` bounds the rows taken.
+    `.txt` and `.md` are plain text, a prompt a line where no line is blank; `.csv`, `.tsv` and
+    `.parquet` tables; `.jsonl` and `.json` (a list) probes, chats (a key `messages`) or, if their
+    objects have other keys, a table; a folder is what `Dataset.save_to_disk` wrote. `most` bounds
+    the rows taken.
 
     Raises
     ------
@@ -139,42 +180,45 @@ def read_source(
         If the source cannot be read as any of these.
     """
     path = Path(source)
-    if not path.is_file():
-        return from_rows(name, _dataset(source, split, most), columns, f"{source}: row")
-    if path.suffix == ".jsonl":
-        return _from_json_lines(name, path, columns, most)
-    if path.suffix in TABLES:
+    if path.suffix in (".jsonl", ".json") and path.is_file():
+        return _from_objects(name, _objects(path)[:most], columns, f"{path}: row")
+    if path.suffix in TABLES and path.is_file():
         return from_rows(name, _table(path)[:most], columns, f"{path}: row")
+    if not path.is_file():
+        saved = any((path / mark).is_file() for mark in SAVED)
+        rows = _saved(path, split)[:most] if saved else _dataset(source, split, most)
+        return _from_objects(name, rows, columns, f"{source}: row")
     try:
-        return from_text(name, path.read_text(encoding="utf-8"), share)
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    lines = text.strip().splitlines()
+    if len(lines) > 1 and all(line.strip() for line in lines):
+        return from_lines(name, "\n".join(lines[:most]))
+    return from_text(name, text, share)
 
 
-def _from_json_lines(
-    name: str, path: Path, columns: Mapping[str, str], most: int | None
+def _from_objects(
+    name: str, rows: list[dict[str, Any]], columns: Mapping[str, str], where: str
 ) -> ProbeSet:
+    if rows and "messages" in rows[0] and columns["prompt"] not in rows[0]:
+        return from_chats(name, rows, where)
+    return from_rows(name, rows, columns, where)
+
+
+def _objects(path: Path) -> list[dict[str, Any]]:
     try:
-        lines = [line for line in path.read_bytes().decode().split("\n") if line.strip()]
-        rows = [json.loads(line) for line in lines[:most]]
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON lines in UTF-8 ({error})") from None
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path} must hold one JSON object a line")
-    if "messages" in rows[0]:
-        return from_chats(name, rows, f"{path}: line")
-    return from_rows(name, rows, columns, f"{path}: line")
-
-
-def _messages(row: Mapping[str, Any], where: str) -> list[dict[str, str]]:
-    messages = row.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise InputError(f"{where} has no 'messages' (a list of role and content)")
-    for message in messages:
-        texts = isinstance(message, dict) and [message.get("role"), message.get("content")]
-        if not texts or not all(isinstance(text, str) for text in texts):
-            raise InputError(f"{where}: a message needs 'role' and 'content', both texts")
-    return messages
+        text = path.read_bytes().decode("utf-8-sig")
+        if path.suffix == ".json":
+            rows = json.loads(text)
+        else:
+            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+    except (ValueError, RecursionError) as error:
+        kind = "JSON" if path.suffix == ".json" else "JSON lines"
+        raise InputError(f"{path}: not {kind} in UTF-8 ({error})") from None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{path} must hold one JSON object a line, or a list of objects")
+    return rows
 
 
 def _table(path: Path) -> list[dict[str, Any]]:
@@ -190,6 +234,26 @@ def _table(path: Path) -> list[dict[str, Any]]:
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"{path} cannot be read as {path.suffix[1:]} ({reason})") from None
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _saved(folder: Path, split: str) -> list[dict[str, Any]]:
+    """Return the rows of a folder that `save_to_disk` of `datasets` wrote."""
+    try:
+        from datasets import DatasetDict, load_from_disk
+    except ImportError:
+        raise InputError(
+            f"{folder} is a folder; reading a saved data set needs pip install 'behaviordist[trl]'"
+        ) from None
+    try:
+        saved = load_from_disk(str(folder))
+    except Exception as error:  # files, formats
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{folder} is no data set that save_to_disk wrote ({reason})") from None
+    if isinstance(saved, DatasetDict):
+        if split not in saved:
+            raise InputError(f"{folder}: no split '{split}'; {did_you_mean(split, saved)}")
+        saved = saved[split]
+    return [dict(row) for row in saved]
 
 
 def _dataset(source: str, split: str, most: int | None) -> list[dict[str, Any]]:

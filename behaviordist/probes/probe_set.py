@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.store import digest_of, write_text
 
-KEYS = ("id", "prompt", "continuation", "tags", "group")
+KEYS = ("id", "prompt", "messages", "continuation", "tags", "group")
 REQUIRED = ("id", "prompt", "continuation")
 
 
@@ -26,13 +26,17 @@ class Probe:
     id
         Unique within its set.
     prompt
-        May be empty; the continuation is then scored from the start of a text.
+        May be empty; the continuation is then scored from the start of a text. Of a chat it is what
+        people see: its turns written out.
     continuation
-        Never empty.
+        Empty where it is still to be written, on policy (`behaviors.rollout`).
     tags
         What the probe is about; distances can be broken down by them.
     group
         Name shared by the paraphrases of one probe, or None.
+    messages
+        (role, content) of the turns before the answer, or none. A chat is rendered by each model's
+        own template; the continuation is the answer.
     """
 
     id: str
@@ -40,10 +44,31 @@ class Probe:
     continuation: str
     tags: tuple[str, ...] = ()
     group: str | None = None
+    messages: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def chat(
+        id: str,
+        messages: Sequence[tuple[str, str]],
+        answer: str,
+        tags: tuple[str, ...] = (),
+        group: str | None = None,
+    ) -> Probe:
+        """Return the probe of a conversation and the answer that is scored."""
+        prompt = "\n\n".join([*(f"{role}: {text}" for role, text in messages), "assistant: "])
+        return Probe(id, prompt, answer, tags, group, tuple(messages))
+
+    @property
+    def turns(self) -> list[dict[str, str]]:
+        """The conversation before the answer; a prompt is the user's."""
+        pairs = self.messages or (("user", self.prompt),)
+        return [{"role": role, "content": text} for role, text in pairs]
 
     def to_json(self) -> dict[str, Any]:
         """Return the probe as the JSON object that one line of a probe file holds."""
-        row: dict[str, Any] = {key: getattr(self, key) for key in REQUIRED}
+        row: dict[str, Any] = {"id": self.id}
+        row |= {"messages": self.turns} if self.messages else {"prompt": self.prompt}
+        row["continuation"] = self.continuation or None
         if self.tags:
             row["tags"] = list(self.tags)
         if self.group is not None:
@@ -70,7 +95,7 @@ class ProbeSet:
     Raises
     ------
     InputError
-        On no probes, a duplicate id or an empty continuation.
+        On no probes, or a duplicate id.
     """
 
     name: str
@@ -82,8 +107,6 @@ class ProbeSet:
             raise InputError(f"probe set '{self.name}' is empty; it needs at least one probe")
         seen: set[str] = set()
         for probe in self.probes:
-            if not probe.continuation:
-                raise InputError(f"probe '{probe.id}' of '{self.name}' has an empty continuation")
             if probe.id in seen:
                 raise InputError(f"probe id '{probe.id}' occurs twice in '{self.name}'")
             seen.add(probe.id)
@@ -99,6 +122,44 @@ class ProbeSet:
     def tags(self) -> tuple[str, ...]:
         """All tags in the set, sorted."""
         return tuple(sorted({tag for probe in self.probes for tag in probe.tags}))
+
+    def require_text(self, label: str) -> None:
+        """Refuse chats, for a behavior that has no template to render them with.
+
+        Raises
+        ------
+        InputError
+            Naming the first one.
+        """
+        for probe in self.probes:
+            if probe.messages:
+                raise InputError(
+                    f"probe '{probe.id}' of '{self.name}' is a chat, and '{label}' has no chat"
+                    " template to write it with; use probes of text"
+                )
+
+    def require_continuations(self) -> None:
+        """Refuse prompts alone, where a continuation is scored.
+
+        Raises
+        ------
+        InputError
+            Naming the first one.
+        """
+        for probe in self.probes:
+            if not probe.continuation:
+                raise InputError(
+                    f"probe '{probe.id}' of '{self.name}' has no continuation to score; let the"
+                    " models write it (--on-policy N), or use --geometry samples"
+                )
+
+    def answerable(self) -> ProbeSet:
+        """Return the set with something in the place of absent continuations: they play no part.
+
+        What asks for answers alone, or writes continuations, takes such a set.
+        """
+        filled = (p if p.continuation else replace(p, continuation=" ") for p in self.probes)
+        return replace(self, probes=tuple(filled))
 
     def subset(
         self, n: int | None = None, *, tags: Iterable[str] | None = None, seed: int = 0
@@ -199,10 +260,16 @@ def _parse(line: str, where: str) -> Probe:
     for key in row:
         if key not in KEYS:
             raise InputError(f"{where}: unknown key '{key}'; {did_you_mean(key, KEYS)}")
+    chat = "messages" in row
+    if chat and "prompt" in row:
+        raise InputError(f"{where}: a probe has a 'prompt' or 'messages', not both")
     for key in REQUIRED:
+        if chat and key == "prompt":
+            continue
         if key not in row:
             raise InputError(f"{where}: key '{key}' is missing")
-        _check_text(row[key], f"{where}: '{key}'")
+        if key != "continuation" or row[key] is not None:  # null: written on policy
+            _check_text(row[key], f"{where}: '{key}'")
     tags, group = row.get("tags", []), row.get("group")
     if not isinstance(tags, list):
         raise InputError(f"{where}: 'tags' must be a list of strings")
@@ -211,9 +278,31 @@ def _parse(line: str, where: str) -> Probe:
     if group is not None:
         _check_text(group, f"{where}: 'group'")
     for key in ("id", "continuation"):
-        if not row[key]:
+        if row[key] == "":
             raise InputError(f"{where}: '{key}' is empty")
-    return Probe(row["id"], row["prompt"], row["continuation"], tuple(tags), group)
+    rest = (row["continuation"] or "", tuple(tags), group)
+    if chat:
+        return Probe.chat(row["id"], parse_messages(row["messages"], where), *rest)
+    return Probe(row["id"], row["prompt"], *rest)
+
+
+def parse_messages(messages: Any, where: str) -> tuple[tuple[str, str], ...]:
+    """Return a list of ``{"role", "content"}`` as pairs of texts.
+
+    Raises
+    ------
+    InputError
+        If it is anything else; `where` is named.
+    """
+    if not isinstance(messages, list) or not messages:
+        raise InputError(f"{where}: 'messages' must be a list of role and content")
+    for message in messages:
+        texts = isinstance(message, dict) and [message.get("role"), message.get("content")]
+        if not texts or not all(isinstance(text, str) for text in texts):
+            raise InputError(f"{where}: a message needs 'role' and 'content', both texts")
+        for text in texts:
+            _check_text(text, f"{where}: a message")
+    return tuple((m["role"], m["content"]) for m in messages)
 
 
 def _check_text(value: Any, what: str) -> None:

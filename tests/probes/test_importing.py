@@ -33,12 +33,12 @@ def test_a_chat_ends_in_its_last_answer():
     long = {"messages": [turn("system", "Be brief."), *short["messages"][:2], turn("user", "3+3?"),
                          turn("assistant", "6")]}  # fmt: skip
     made = from_chats("c", [short, long])
-    assert (made.probes[0].prompt, made.probes[0].continuation) == ("2+2?", "4")
-    assert made.probes[1].continuation == " 6"
-    assert made.probes[1].prompt == (
-        "system: Be brief.\n\nuser: 2+2?\n\nassistant: 4\n\nuser: 3+3?\n\nassistant:"
-    )
-    for bad in ({}, {"messages": [turn("user", "?")]}, {"messages": [{"role": "user"}]}):
+    assert made.probes[0].continuation == "4"
+    assert made.probes[0].messages == (("user", "2+2?"),)
+    assert made.probes[1].continuation == "6"
+    assert made.probes[1].turns == long["messages"][:4]
+    assert from_chats("c", [{"messages": [turn("user", "?")]}]).probes[0].continuation == ""
+    for bad in ({}, {"messages": [turn("assistant", "!")]}, {"messages": [{"role": "user"}]}):
         with pytest.raises(InputError, match="row 1"):
             from_chats("c", [bad])
 
