@@ -36,22 +36,21 @@ def drawn(
 ) -> Iterator[tuple[int, tuple[tuple[str, bool], ...]]]:
     """Yield (index of a probe, `count` drawn answers as (text, ended)).
 
-    The draws of a probe depend on the seed and its id alone.
+    The draws of a probe depend on the seed and its id alone; all prompts are drawn for at once.
     """
-    for item in prompts:
-        probe = probes.probes[item.index]
-        rng = np.random.default_rng(seed_of(seed, probe))
-        context = item.ids[: len(item.ids) - item.scored]
-        said: list[list[int]] = [[] for _ in range(count)]
-        for _ in range(max_tokens):
-            noise = rng.gumbel(size=(count, len(grammar.VOCABULARY)))
-            live = [k for k, tokens in enumerate(said) if grammar.EOS not in tokens]
-            if not live:
-                break
-            log_p = following([(*context, *said[k]) for k in live])
-            for k, token in zip(live, (log_p + noise[live]).argmax(axis=1), strict=True):
-                said[k].append(int(token))
-        yield item.index, tuple(_spoken(tokens) for tokens in said)
+    rngs = [np.random.default_rng(seed_of(seed, probes.probes[item.index])) for item in prompts]
+    said: list[list[int]] = [[] for _ in range(len(prompts) * count)]
+    for _ in range(max_tokens):
+        noise = np.concatenate([g.gumbel(size=(count, len(grammar.VOCABULARY))) for g in rngs])
+        live = [k for k, tokens in enumerate(said) if grammar.EOS not in tokens]
+        if not live:
+            break
+        log_p = following([(*_context(prompts[k // count]), *said[k]) for k in live])
+        for k, token in zip(live, (log_p + noise[live]).argmax(axis=1), strict=True):
+            said[k].append(int(token))
+    for i, item in enumerate(prompts):
+        mine = said[i * count : (i + 1) * count]
+        yield item.index, tuple(_spoken(tokens) for tokens in mine)
 
 
 def likeliest(
@@ -63,7 +62,7 @@ def likeliest(
     left out, so that probabilities sum to less than one by what is left out.
     """
     for item in prompts:
-        context = item.ids[: len(item.ids) - item.scored]
+        context = _context(item)
         paths: list[Path] = [((), 0.0)]
         whole: list[Path] = []
         for _ in range(max_tokens):
@@ -77,6 +76,10 @@ def likeliest(
             whole += [path for path in grown if path[0][-1] == grammar.EOS]
             paths = [path for path in grown if path[0][-1] != grammar.EOS]
         yield item.index, [[*_spoken(tokens), float(np.exp(p))] for tokens, p in whole + paths]
+
+
+def _context(item: EncodedProbe) -> tuple[int, ...]:
+    return item.ids[: len(item.ids) - item.scored]
 
 
 def _spoken(tokens: Sequence[int]) -> tuple[str, bool]:

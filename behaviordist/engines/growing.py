@@ -19,6 +19,7 @@ from behaviordist.lab.checkpoint import Checkpoint
 from behaviordist.lab.functions import FUNCTIONS
 from behaviordist.lab.hugging_face import config_to_hf
 from behaviordist.lab.llama import LlamaConfig, Params
+from behaviordist.lab.permutation import permute
 from behaviordist.regimes import grow
 from behaviordist.regimes.declaration import Growth
 from behaviordist.store import digest_of, file_digest, write_json
@@ -81,6 +82,37 @@ def grow_checkpoint(folder: Path, source: Path, growth: Growth, seed: int) -> di
     checkpoint.save(folder, params, config, record)
     _copy_other_files(source, folder)
     _write_config(source, folder, config)
+    return record
+
+
+def permute_checkpoint(folder: Path, source: Path, seed: int) -> dict[str, Any]:
+    """Write the same function at permuted weights into `folder`, with the rest of its files.
+
+    Returns
+    -------
+    dict
+        What ``provenance.json`` of the new folder says; its jump is rounding.
+
+    Raises
+    ------
+    InputError
+        No plain Llama is in `source`.
+    """
+    loaded = checkpoint.load(source)
+    moved = permute(loaded.params, loaded.config, seed)
+    tokens = measured_tokens(loaded.config, seed)
+    record = {
+        "schema": 1,
+        "source": source.name,
+        "source_digest": digest_of([file_digest(p) for p in sorted(source.glob("*.safetensors"))]),
+        "seed": seed,
+        "permuted": True,
+        "jump": measure_jump(loaded.params, loaded.config, moved, loaded.config, tokens),
+        "before": loaded.provenance,
+    }
+    checkpoint.save(folder, moved, loaded.config, record)
+    _copy_other_files(source, folder)
+    _write_config(source, folder, loaded.config)
     return record
 
 

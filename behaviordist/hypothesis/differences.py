@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,13 +94,3 @@ def predictor_difference(
     error = half / float(stats.t.ppf((1 + level) / 2, freedom))
     p = float(stats.t.sf(value / error, freedom)) if error > 0 else float(value <= 0)
     return Difference(value, value - half, value + half, p, float(values[0]), float(values[1]))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number, step down (Holm 1979): in the given order."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted, largest = np.empty(len(order)), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, (len(order) - rank) * float(p_values[index]))
-        adjusted[index] = min(largest, 1.0)
-    return [float(p) for p in adjusted]

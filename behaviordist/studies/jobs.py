@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.checkpoints import ENGINE_VERSION, save_random, train_checkpoint
+from behaviordist.engines.growing import permute_checkpoint
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.artifacts import frozen_checkpoints, inputs_in_0_1, regime_inputs
 from behaviordist.regimes.declaration import Regime
@@ -81,3 +82,48 @@ def _frozen(regime: Regime) -> dict[str, str]:
         role: file_digest(Path(folder) / "model.safetensors")
         for role, folder in frozen_checkpoints(regime).items()
     }
+
+
+def transfers_job(
+    path: Path,
+    regimes: Mapping[str, Regime],
+    config: LlamaConfig,
+    source: Path,
+    seeds: Mapping[str, int],
+    goals: Mapping[str, Goal],
+) -> Job:
+    """Tune `source` under several regimes, by name: a folder with a curve each, made as one."""
+    inputs = {
+        "regimes": {name: regime_inputs(regime) for name, regime in regimes.items()},
+        "source": file_digest(source / "model.safetensors"),
+        "seeds": dict(seeds),
+        "stop_at": {name: goal.stop_at for name, goal in goals.items()},
+        "engine": ENGINE_VERSION,
+    }
+    arguments = {
+        "regimes": dict(regimes),
+        "config": config,
+        "source": source,
+        "seeds": dict(seeds),
+        "goals": dict(goals),
+    }
+    return Job(path, inputs, run_transfers, arguments)
+
+
+def run_transfers(
+    folder: Path,
+    regimes: Mapping[str, Regime],
+    config: LlamaConfig,
+    source: Path,
+    seeds: Mapping[str, int],
+    goals: Mapping[str, Goal],
+) -> None:
+    """Write ``NAME.json`` for every regime: see `run_transfer`."""
+    for name, regime in regimes.items():
+        run_transfer(folder / f"{name}.json", regime, config, source, seeds[name], goals[name])
+
+
+def permuted_job(path: Path, source: Path, seed: int) -> Job:
+    """Write the same function at permuted weights."""
+    inputs = {"permuted": file_digest(source / "model.safetensors"), "seed": seed}
+    return Job(path, inputs, permute_checkpoint, {"source": source, "seed": seed})

@@ -8,7 +8,7 @@ import pytest
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.asymmetry.antisymmetric import antisymmetric_link
-from behaviordist.hypothesis.differences import holm, predictor_difference
+from behaviordist.hypothesis.differences import predictor_difference
 from behaviordist.hypothesis.models.law import fit_law
 
 SLOPE = 2.2
@@ -90,11 +90,6 @@ def test_a_difference_of_predictors_is_seen_and_none_is_not():
         two = [nats + 2 * rng.standard_normal(nats.shape) for _ in range(2)]
         wrong.append(predictor_difference(*two, cost, units=units).p_value < 0.05)
     assert np.mean(wrong) <= 0.12
-
-
-def test_holm_is_the_textbook_example():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
 
 
 def square(values, n):

@@ -1,0 +1,212 @@
+"""What study `transfer` measures: directed distances, baselines, costs; as labelled tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.stages import StageClock
+from behaviordist.studies.transfer.runs import Runs
+from behaviordist.transfer.curves import summarise
+
+if TYPE_CHECKING:
+    from behaviordist.distance.directed import DirectedMatrix
+    from behaviordist.probes import ProbeSet
+
+KL, SURPRISE, HELLINGER, START = "KL", "-log overlap", "hellinger", "score at step 0"
+WEIGHTS, REVERSE, LABEL = "weights", "reverse KL", "label"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All that the claims are made of; rows = source, columns = target.
+
+    Attributes
+    ----------
+    costs, late
+        Steps to tau (the budget where a run never arrived), and 1.0 where it never did.
+    predictors
+        That open a function: KL (the primary), -log overlap, hellinger, score at step 0 (as 1
+        minus it).
+    baselines
+        That open none, and the wrong direction: weights, label, reverse KL.
+    kind, copies
+        Of every source its kind; permuted copy -> original.
+    units, strata
+        Who is exchangeable: a copy and its original, and the targets of one function, are one
+        unit; sources swap inside their kind.
+    algorithm
+        Of every target.
+    again
+        Costs of some sources with another seed of the data.
+    square, square_late, square_nats
+        Costs, censoring and KL of the behaviors that are tuned into one another.
+    """
+
+    costs: pd.DataFrame
+    late: pd.DataFrame
+    predictors: Mapping[str, pd.DataFrame]
+    baselines: Mapping[str, pd.DataFrame]
+    kind: Mapping[str, str]
+    copies: Mapping[str, str]
+    units: Mapping[str, str]
+    strata: Mapping[str, str]
+    algorithm: Mapping[str, str]
+    again: pd.DataFrame
+    square: pd.DataFrame
+    square_late: pd.DataFrame
+    square_nats: pd.DataFrame
+
+    @property
+    def nats(self) -> pd.DataFrame:
+        """The primary predictor."""
+        return self.predictors[KL]
+
+    def of(self, algorithm: str) -> list[str]:
+        """Return the targets of one algorithm."""
+        return [t for t in self.costs.columns if self.algorithm[t] == algorithm]
+
+
+def question_set(runs: Runs) -> ProbeSet:
+    """Return held-out strings as hidden prompts: what targets answer, and no run trains on."""
+    from behaviordist.lab import grammar
+    from behaviordist.probes import Probe, ProbeSet
+
+    rng = np.random.default_rng(derived_seed(runs.seed, "questions"))
+    x = grammar.held_out_strings(rng, runs.study.answers.strings)
+    prompts = [grammar.decode(row) for row in grammar.hidden_prompts(x)]
+    answers = [" " + grammar.decode(row) for row in grammar.letters(x)]
+    pairs = enumerate(zip(prompts, answers, strict=True))
+    return ProbeSet("held-out strings", tuple(Probe(f"x{i:03d}", p, a) for i, (p, a) in pairs))
+
+
+def measure_divergences(runs: Runs, clock: StageClock) -> dict[str, DirectedMatrix]:
+    """Return KL and overlap of sources and targets, the reverse, and KL inside the square."""
+    from behaviordist.behaviors import load
+    from behaviordist.distance.directed import divergences
+
+    def opened(names: list[str]) -> list[object]:
+        return [load(str(runs.checkpoint(name)), label=name) for name in names]
+
+    sources = opened([s.name for s in runs.sources])
+    targets = opened([r.label for r in runs.study.regimes() if runs.is_target(r.label)])
+    soft = opened([s.name for s in runs.square])
+    questions = question_set(runs)
+    asked = [
+        ("kl", sources, targets, "kl"),
+        ("overlap", sources, targets, "overlap"),
+        ("reverse", targets, sources, "kl"),
+        ("square", soft, soft, "kl"),
+    ]
+    found = {}
+    with clock.stage("divergences", len(asked), "Scoring every target's answers") as done:
+        for name, rows, columns, geometry in asked:
+            found[name] = divergences(
+                rows,  # type: ignore[arg-type]
+                columns,  # type: ignore[arg-type]
+                questions,
+                geometry,
+                answers=runs.study.answers.draws,
+                max_tokens=8,
+                seed=runs.seed,
+                exact=False,
+                folder=runs.folder / "answers",
+            )
+            done(1)
+    return found
+
+
+def measure_tables(
+    runs: Runs, divergence: Mapping[str, DirectedMatrix], clock: StageClock
+) -> Tables:
+    """Return all tables of the study, from finished runs and directed distances."""
+    from behaviordist.transfer.runs import collect
+
+    rows = collect(runs.transfers(0), runs.goals)
+    table = summarise(rows)
+    names, targets = [s.name for s in runs.sources], list(divergence["kl"].targets)
+    costs, late, start = (
+        wide(table, column).reindex(index=names, columns=targets)
+        for column in ("steps", "censored", "start")
+    )
+    again = wide(summarise(collect(runs.transfers(1), runs.goals)), "steps")
+    square = summarise(collect(runs.square_transfers(), runs.square_goals))
+    soft = [s.name for s in runs.square]
+    hellinger, weights = _symmetric(runs, names, targets, clock)
+    task = {r.label: r.task for r in runs.study.regimes()}
+    return Tables(
+        costs=costs,
+        late=late,
+        predictors={
+            KL: divergence["kl"].to_pandas(),
+            SURPRISE: divergence["overlap"].surprise.to_pandas(),
+            HELLINGER: hellinger,
+            START: 1 - start,
+        },
+        baselines={
+            WEIGHTS: weights,
+            LABEL: _label(runs, targets, {t: str(task[t]) for t in targets}),
+            REVERSE: divergence["reverse"].to_pandas().T,
+        },
+        kind={s.name: s.kind for s in runs.sources},
+        copies={s.name: s.copy_of for s in runs.sources if s.copy_of is not None},
+        units={s.name: s.copy_of or s.name for s in runs.sources}
+        | {t: f"to {task[t]}" for t in targets},
+        strata=_strata(runs),
+        algorithm={r.label: r.algorithm for r in runs.study.regimes()},
+        again=again.reindex(columns=targets),
+        square=wide(square, "steps").reindex(index=soft, columns=soft),
+        square_late=wide(square, "censored").reindex(index=soft, columns=soft),
+        square_nats=divergence["square"].to_pandas(),
+    )
+
+
+def wide(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return one column of a table of runs as sources by targets."""
+    frame = table.pivot_table(index="source", columns="target", values=column, aggfunc="mean")
+    return frame.astype(np.float64).rename_axis(index=None, columns=None)
+
+
+def _symmetric(
+    runs: Runs, sources: list[str], targets: list[str], clock: StageClock
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return hellinger distance on the shipped probes, and distance between weights."""
+    from behaviordist.behaviors import load
+    from behaviordist.distance import matrix_of
+    from behaviordist.distance.weights import weight_distances
+    from behaviordist.probes import ProbeSet
+    from behaviordist.studies.fingerprints import fingerprint_stage
+
+    asked = runs.study.distances
+    loaded = [load(str(runs.checkpoint(name)), label=name) for name in (*sources, *targets)]
+    probes = ProbeSet.load(asked.probes)
+    prints = fingerprint_stage(loaded, probes, (asked.geometry,), runs.folder, clock)
+    matrix = matrix_of(prints[asked.geometry])
+    matrix.save(runs.folder / "geometries" / asked.geometry)
+    weights = weight_distances({b.label: [runs.checkpoint(b.label)] for b in loaded})
+    return matrix.to_pandas().loc[sources, targets], weights.loc[sources, targets]
+
+
+def _label(runs: Runs, targets: list[str], task: Mapping[str, str]) -> pd.DataFrame:
+    """Return 0 where the target's function is the source's main one, else 1."""
+    main = {
+        s.name: max(s.shares, key=s.shares.__getitem__) if s.shares else "" for s in runs.sources
+    }
+    rows = [[float(main[s.name] != task[t]) for t in targets] for s in runs.sources]
+    return pd.DataFrame(rows, [s.name for s in runs.sources], targets)
+
+
+def _strata(runs: Runs) -> dict[str, str]:
+    """Return who may swap names: mixtures of one base, and all others among themselves."""
+    kinds = {s.name: s.kind for s in runs.sources}
+    soft = {name: kind for name, kind in kinds.items() if kind.startswith("mixture")}
+    strata = {name: soft.get(name, "other") for name in kinds}
+    for source in runs.sources:
+        if source.copy_of is not None:
+            strata[source.name] = strata[source.copy_of]
+    return strata

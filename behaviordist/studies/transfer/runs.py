@@ -1,0 +1,234 @@
+"""Everything that study `transfer` trains: names, places, seeds, and the jobs that make it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.declaration import Regime
+from behaviordist.store.jobs import Job
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.jobs import permuted_job, training_job, transfers_job
+from behaviordist.studies.places import read_provenance
+from behaviordist.studies.transfer.study import Study
+from behaviordist.transfer.runs import Goal, Transfer
+
+Shares = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source: its name, what kind it is, its shares if soft, what it is a copy of."""
+
+    name: str
+    kind: str
+    shares: Shares | None = None
+    copy_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Names, places and seeds of everything that the study trains."""
+
+    study: Study
+    folder: Path
+    seed: int
+
+    @property
+    def config(self) -> LlamaConfig:
+        """Architecture of every model of the study."""
+        return self.study.model.architecture()
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """All sources, in the order of tables and figures."""
+        asked = self.study.sources
+        found = []
+        for base, count in asked.mixtures.items():
+            rng = np.random.default_rng(derived_seed(self.seed, "mixtures", base))
+            drawn = rng.dirichlet(np.full(len(self.study.functions), asked.concentration), count)
+            found += [
+                Source(f"{base}-m{i:02d}", f"mixture of {base}", self._shares(w, asked.floor))
+                for i, w in enumerate(drawn)
+            ]
+        copied = [s for s in found if s.name.startswith("A-")][: asked.permuted]
+        found += [Source(f"{s.name}-permuted", "permuted", s.shares, s.name) for s in copied]
+        found += [Source(base, "base") for base in ("A", "B")]
+        found += [Source(f"A-{budget}", "snapshot") for budget in self.study.snapshots]
+        found += [Source(f"hard-{f}", "hard", {f: 1.0}) for f in asked.hard]
+        return tuple(found)
+
+    @cached_property
+    def square(self) -> tuple[Source, ...]:
+        """The soft behaviors that are tuned into one another, from peaked to flat."""
+        asked = self.study.square
+        rng = np.random.default_rng(derived_seed(self.seed, "square"))
+        functions = len(self.study.functions)
+        return tuple(
+            Source(
+                f"q{i:02d}",
+                "square",
+                self._shares(rng.dirichlet(np.full(functions, peak)), asked.floor),
+            )
+            for i, peak in enumerate(np.geomspace(*asked.concentrations, asked.behaviors))
+        )
+
+    def checkpoint(self, name: str) -> Path:
+        """Folder of one checkpoint."""
+        return self.folder / "checkpoints" / name
+
+    def level(self, name: str) -> float:
+        """Score of a finished checkpoint under the regime that made it."""
+        return float(read_provenance(self.checkpoint(name))["score"])
+
+    def base_jobs(self) -> list[Job]:
+        """Return the pre-trainings, the longest first."""
+        return [
+            training_job(
+                self.checkpoint(name),
+                self.study.base_regime(budget),
+                self.config,
+                None,
+                derived_seed(self.seed, "base", name[0]),
+            )
+            for name, budget in [("A", None), ("B", None)]
+            + [(f"A-{budget}", budget) for budget in sorted(self.study.snapshots, reverse=True)]
+        ]
+
+    def behavior_jobs(self) -> list[Job]:
+        """Return what is trained from the bases: targets, soft and hard sources, the square."""
+        targets = {regime.label: regime for regime in self.study.regimes()}
+        jobs = [self._from("A", label, regime) for label, regime in targets.items()]
+        for source in self.sources:
+            if source.kind.startswith("mixture") and source.shares is not None:
+                regime = self.study.mixture_regime(source.shares)
+                jobs.append(self._from(source.name[0], source.name, regime))
+        for function, algorithm in self.study.sources.hard.items():
+            settings = self.study.targets[algorithm]
+            regime = Regime.model_validate({"algorithm": algorithm, "task": function, **settings})
+            jobs.append(self._from("A", f"hard-{function}", regime))
+        for soft in self.square:
+            regime = self.study.square_regime(soft.shares or {}, self.study.square.steps)
+            jobs.append(self._from("A", soft.name, regime))
+        return jobs
+
+    def copy_jobs(self) -> list[Job]:
+        """Return the permuted copies."""
+        return [
+            permuted_job(
+                self.checkpoint(source.name),
+                self.checkpoint(source.copy_of),
+                derived_seed(self.seed, source.name),
+            )
+            for source in self.sources
+            if source.copy_of is not None
+        ]
+
+    def transfers(self, replicate: int) -> list[Transfer]:
+        """Return every source into every target; of a repetition, some of the sources."""
+        step = self.study.transfer.repeated if replicate else 1
+        return [
+            Transfer(
+                source.name,
+                source.kind,
+                regime.label,
+                replicate,
+                self._curves(source.name, regime.algorithm, replicate) / f"{regime.label}.json",
+            )
+            for source in self.sources[::step]
+            for regime in self.study.regimes()
+            if self.is_target(regime.label)
+        ]
+
+    def transfer_jobs(self, replicate: int) -> list[Job]:
+        """Return one job a source and algorithm; all sources of a target see the same data."""
+        step = self.study.transfer.repeated if replicate else 1
+        jobs = []
+        for source in self.sources[::step]:
+            for algorithm in self.study.targets:
+                regimes = {
+                    r.label: self.study.transfer_regime(r)
+                    for r in self.study.targets_of(algorithm)
+                    if self.is_target(r.label)
+                }
+                path = self._curves(source.name, algorithm, replicate)
+                jobs.append(self._tuning(path, regimes, source.name, replicate, self.goals))
+        return jobs
+
+    def square_transfers(self) -> list[Transfer]:
+        """Return both directions of every pair of the square."""
+        return [
+            Transfer(
+                a.name, "square", b.name, 0, self._curves(a.name, "square", 0) / f"{b.name}.json"
+            )
+            for a in self.square
+            for b in self.square
+            if a is not b
+        ]
+
+    def square_jobs(self) -> list[Job]:
+        """Return one job a source of the square."""
+        regimes = {
+            soft.name: self.study.square_regime(soft.shares or {}, self.study.square.budget)
+            for soft in self.square
+        }
+        return [
+            self._tuning(
+                self._curves(a.name, "square", 0),
+                {name: regime for name, regime in regimes.items() if name != a.name},
+                a.name,
+                0,
+                self.square_goals,
+            )
+            for a in self.square
+        ]
+
+    def is_target(self, label: str) -> bool:
+        """Whether the target reached its own level; else there is nothing to tune into."""
+        return bool(read_provenance(self.checkpoint(label))["converged"])
+
+    @cached_property
+    def goals(self) -> dict[str, Goal]:
+        """What each target asks: `share` of its own level, fixed before any transfer."""
+        labels = [r.label for r in self.study.regimes() if self.is_target(r.label)]
+        return _goals({label: self.level(label) for label in labels}, self.study.transfer.share)
+
+    @cached_property
+    def square_goals(self) -> dict[str, Goal]:
+        """What each behavior of the square asks, relative to its own level."""
+        levels = {soft.name: self.level(soft.name) for soft in self.square}
+        return _goals(levels, self.study.square.share)
+
+    def _curves(self, source: str, what: str, replicate: int) -> Path:
+        return self.folder / "transfers" / f"{source}-{what}-s{replicate}"
+
+    def _from(self, base: str, name: str, regime: Regime) -> Job:
+        seed = derived_seed(self.seed, name)
+        place = self.checkpoint(base)
+        return training_job(self.checkpoint(name), regime, self.config, place, seed)
+
+    def _tuning(
+        self,
+        path: Path,
+        regimes: Mapping[str, Regime],
+        source: str,
+        replicate: int,
+        goals: Mapping[str, Goal],
+    ) -> Job:
+        seeds = {name: derived_seed(self.seed, "transfer", name, replicate) for name in regimes}
+        chosen = {name: goals[name] for name in regimes}
+        return transfers_job(path, regimes, self.config, self.checkpoint(source), seeds, chosen)
+
+    def _shares(self, weights: Sequence[float], floor: float) -> dict[str, float]:
+        even = floor / len(self.study.functions)
+        values = [(1 - floor) * float(w) + even for w in weights]
+        return dict(zip(self.study.functions, values, strict=True))
+
+
+def _goals(levels: Mapping[str, float], share: float) -> dict[str, Goal]:
+    return {name: Goal(level, share * level, share * level) for name, level in levels.items()}
