@@ -21,6 +21,10 @@ from behaviordist.studies.transfer.measure import KL, REVERSE, WEIGHTS, Tables
 from behaviordist.studies.transfer.study import ClaimSection
 
 CORRELATION = "mean Spearman correlation inside a target"
+LAWFUL = ("mixture of A", "mixture of B", "permuted", "base")
+"""Kinds of sources that the law is fitted on: coherent, and soft. Hard ones have lost support and
+snapshots coherence: there the line must break, and they are drawn beside it."""
+
 FIT_ON = "mixture of A"
 """The line that snapshots are held against is that of these sources."""
 
@@ -101,19 +105,10 @@ def conclude(section: ClaimSection, tables: Tables, seed: int) -> Conclusion:
     claims = tuple(
         _decided(a, float(p), section.alpha) for a, p in zip(asked, adjusted, strict=True)
     )
-    laws = {
-        a: fit_law(tables.nats[t], tables.costs[t], censored=tables.late[t], units=tables.units)
-        for a, t in _by_algorithm(tables)
-    }
-    by_weights = {
-        a: fit_law(
-            tables.baselines[WEIGHTS][t],
-            tables.costs[t],
-            censored=tables.late[t],
-            units=tables.units,
-        )
-        for a, t in _by_algorithm(tables)
-    }
+    laws, by_weights = (
+        {a: law_of(tables, frame, a) for a, _ in _by_algorithm(tables)}
+        for frame in (tables.nats, tables.baselines[WEIGHTS])
+    )
     try:
         link = antisymmetric_link(tables.square_nats, tables.square, permutations=1)
     except InputError:
@@ -139,6 +134,18 @@ def primary_test(
         permutations=section.permutations,
         seed=seed,
         rule=VerdictRule(alpha=section.alpha, relevant_effect=section.relevant_effect),
+    )
+
+
+def law_of(tables: Tables, predictor: pd.DataFrame, algorithm: str) -> Law:
+    """Fit the line of one algorithm's costs against a predictor, on the sources of `LAWFUL`."""
+    rows = [s for s, kind in tables.kind.items() if kind in LAWFUL]
+    targets = tables.of(algorithm)
+    return fit_law(
+        predictor.loc[rows, targets],
+        tables.costs.loc[rows, targets],
+        censored=tables.late.loc[rows, targets],
+        units={label: tables.units[label] for label in (*rows, *targets)},
     )
 
 

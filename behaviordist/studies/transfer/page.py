@@ -1,0 +1,339 @@
+"""The page of study `transfer`: cost against nats first, then claims, tables, heatmaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.hypothesis import TransferTest
+from behaviordist.hypothesis.models.law import Law
+from behaviordist.record import Fact, Findings, Grid, Panel, Points, Scatter, Section, Series, Table
+from behaviordist.studies.transfer.conclude import LAWFUL, Conclusion
+from behaviordist.studies.transfer.measure import KL, WEIGHTS, Tables
+from behaviordist.studies.transfer.objections import objection_rows, reliability
+from behaviordist.studies.transfer.runs import Runs
+
+HEADER = ("predictor", "all targets", "p")
+
+
+def findings(runs: Runs, tables: Tables, conclusion: Conclusion) -> Findings:
+    """Return the study's claims, figures and tables."""
+    main = conclusion.tests["all targets"]
+    return Findings(
+        headline=_headline(conclusion),
+        more=(_weights_sentence(conclusion), _repeat_sentence(tables)),
+        claims=conclusion.claims,
+        facts=(
+            Fact(name="sources", value=str(len(tables.costs)), meaning=_kinds(tables)),
+            Fact(
+                name="targets",
+                value=str(tables.costs.shape[1]),
+                meaning=f"{len(runs.study.functions)} functions by each algorithm",
+            ),
+            Fact(name="cells", value=str(main.n_pairs), meaning=f"{main.n_censored} censored"),
+            Fact(
+                name="square",
+                value=f"{len(tables.square)} x {len(tables.square) - 1}",
+                meaning="soft behaviors into one another",
+            ),
+        ),
+        sections=(
+            _law_section(tables, conclusion),
+            _predictor_section(conclusion),
+            _objection_section(runs, tables),
+            _square_section(tables),
+            _map_section(tables),
+            _runs_section(runs, tables),
+        ),
+    )
+
+
+def _headline(conclusion: Conclusion) -> str:
+    slopes = "; ".join(
+        f"{a.upper()} {law.slope:.2g} steps a nat [{law.low:.2g}, {law.high:.2g}]"
+        for a, law in conclusion.laws.items()
+    )
+    main = conclusion.tests["all targets"]
+    return (
+        f"What tuning A into B costs follows from the two functions: KL(f_B || f_A) ranks costs"
+        f" inside targets at {main.value:.2f} [{main.ci_low:.2f}, {main.ci_high:.2f}]; {slopes}."
+        if conclusion.claims[0].verdict == "supported"
+        else f"KL(f_B || f_A) ranks costs inside targets at {main.value:.2f} [{main.ci_low:.2f},"
+        f" {main.ci_high:.2f}]: {conclusion.claims[0].verdict}; {slopes}."
+    )
+
+
+def _weights_sentence(conclusion: Conclusion) -> str:
+    main = conclusion.tests["all targets"]
+    found = next(b for b in main.baselines if b.name == WEIGHTS)
+    return (
+        f"The distance between weights ranks them at {found.value:.2f} [{found.ci_low:.2f},"
+        f" {found.ci_high:.2f}] in this pool of two bases, permuted copies and snapshots."
+    )
+
+
+def _repeat_sentence(tables: Tables) -> str:
+    found = reliability(tables)
+    return (
+        "No ceiling of noise: too few runs were repeated."
+        if found is None
+        else f"Costs of one seed of the data and of another agree at {found[0]:.2f} inside targets:"
+        f" no predictor can rank those of one seed better than {found[1]:.2f}."
+    )
+
+
+def _kinds(tables: Tables) -> str:
+    counts = pd.Series(tables.kind).value_counts()
+    return ", ".join(f"{n} {kind}" for kind, n in counts.items())
+
+
+def _law_section(tables: Tables, conclusion: Conclusion) -> Section:
+    rows = tuple(
+        (
+            algorithm,
+            f"{law.slope:.2f} [{law.low:.2f}, {law.high:.2f}]",
+            f"{law.explained:.0%}",
+            f"{conclusion.by_weights[algorithm].explained:.0%}",
+            f"{law.spread:.1f}",
+            f"{law.n_cells} ({law.n_late} late, {law.n_early} at the start)",
+        )
+        for algorithm, law in conclusion.laws.items()
+    )
+    table = Table(
+        title="The law: cost = a_B + b nats",
+        header=(
+            "algorithm",
+            "steps per nat [95 %]",
+            "explained inside targets",
+            "by weight distance",
+            "spread (steps)",
+            "cells",
+        ),
+        rows=rows,
+        align="lrrrrr",
+        note="One intercept a target, one slope; fitted on "
+        + ", ".join(LAWFUL)
+        + " sources. Runs that never arrived, or were there at step 0, are bounds (Tobit);"
+        " intervals leave out sources and functions. Hard sources (support lost) and snapshots"
+        " (coherence lost) are drawn, not fitted.",
+    )
+    return Section.of(
+        "Cost against the two functions, and against weights",
+        _scatter(
+            "cost-nats",
+            "Steps to tau against nats",
+            "KL(f_B || f_A) over whole answers of the target to held-out questions; the line has"
+            " the mean intercept of the targets, its band the interval of the slope.",
+            "KL(f_B || f_A), nats an answer",
+            tables,
+            tables.nats,
+            conclusion.laws,
+        ),
+        _scatter(
+            "cost-weights",
+            "The same costs against the distance between weights",
+            "Euclidean, all weights; the line is fitted in the same way.",
+            "distance between weights",
+            tables,
+            tables.baselines[WEIGHTS],
+            conclusion.by_weights,
+        ),
+        table,
+    )
+
+
+def _scatter(
+    name: str,
+    title: str,
+    caption: str,
+    x: str,
+    tables: Tables,
+    predictor: pd.DataFrame,
+    laws: dict[str, Law] | object,
+) -> Scatter:
+    panels = []
+    for algorithm, law in dict(laws).items():  # type: ignore[call-overload]
+        targets = tables.of(algorithm)
+        points = [
+            _points(kind, tables, predictor, targets)
+            for kind in dict.fromkeys(tables.kind.values())
+        ]
+        panels.append(
+            Panel(title=algorithm, points=tuple(points), lines=(_line(law, predictor[targets]),))
+        )
+    return Scatter(
+        name=name,
+        title=title,
+        caption=caption,
+        x=x,
+        y="steps to tau",
+        panels=tuple(panels),
+        bound="never arrived",
+    )
+
+
+def _points(kind: str, tables: Tables, predictor: pd.DataFrame, targets: list[str]) -> Points:
+    rows = [s for s, its in tables.kind.items() if its == kind]
+    x, y, late = (
+        frame.loc[rows, targets].to_numpy(dtype=float).ravel()
+        for frame in (predictor, tables.costs, tables.late)
+    )
+    known = np.isfinite(x) & np.isfinite(y)
+    return Points(
+        label=kind,
+        x=tuple(x[known].tolist()),
+        y=tuple(y[known].tolist()),
+        bound=tuple((late[known] > 0.5).tolist()),
+    )
+
+
+def _line(law: Law, predictor: pd.DataFrame) -> Series:
+    values = predictor.to_numpy(dtype=float)
+    x = np.linspace(max(0.0, np.nanmin(values)), np.nanquantile(values, 0.98), 30)
+    centre = float(np.nanmedian(values))
+    level = float(np.mean(list(law.intercepts.values())))
+    y = level + law.slope * x
+    half = np.abs(law.high - law.slope) * np.abs(x - centre)
+    return Series(
+        label="law",
+        x=tuple(x.tolist()),
+        y=tuple(np.maximum(y, 0).tolist()),
+        low=tuple(np.maximum(y - half, 0).tolist()),
+        high=tuple(np.maximum(y + half, 0).tolist()),
+    )
+
+
+def _predictor_section(conclusion: Conclusion) -> Section:
+    tests = conclusion.tests
+    names = [KL, *(p.name for p in (*tests["all targets"].predictors,))]
+    baselines = [b.name for b in tests["all targets"].baselines]
+    header = ("", *(f"{name} [95 %]" for name in tests), "p, all targets")
+    rows = [
+        (name, *(_cell(test, name) for test in tests.values()), _p(tests["all targets"], name))
+        for name in (*names, *baselines)
+    ]
+    table = Table(
+        title="Who ranks the sources of a target by cost?",
+        header=header,
+        rows=tuple(rows),
+        align="l" + "r" * (len(header) - 1),
+        note="Mean Spearman correlation inside targets. Predictors open the functions: KL is the"
+        " primary one, fixed beforehand. Baselines: weights, the label of the source's main"
+        " function, the wrong direction, the sources' own quality, random numbers.",
+    )
+    main = tests["all targets"]
+    units = (
+        f"{main.n_units} units: a permuted copy goes with its original, the targets of one function"
+        " go together; names swap among mixtures of one base, and among the others."
+    )
+    return Section.of("Predictors side by side", table, main.sentence(), units)
+
+
+def _estimates(test: TransferTest, name: str) -> tuple[float, float, float, float]:
+    if name == KL:
+        return test.value, test.ci_low, test.ci_high, test.p_value
+    found = next(e for e in (*test.predictors, *test.baselines) if e.name == name)
+    return found.value, found.ci_low, found.ci_high, found.p_value
+
+
+def _cell(test: TransferTest, name: str) -> str:
+    value, low, high, _ = _estimates(test, name)
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+
+
+def _p(test: TransferTest, name: str) -> str:
+    return f"{_estimates(test, name)[3]:.2g}"
+
+
+def _objection_section(runs: Runs, tables: Tables) -> Section:
+    rows = objection_rows(tables, runs.study.claims.permutations, runs.seed)
+    table = Table(
+        title="“The loss you start from predicts when you reach a loss, by construction”",
+        header=("pairs", "KL", "weights", "cells"),
+        rows=tuple(rows),
+        align="lrrr",
+        note="Mean Spearman correlation inside targets [95 %]. Score at step 0: the expected exact"
+        " match, the very number that tau is a level of; partial: ranks of KL and of cost with"
+        " those of the score regressed out.",
+    )
+    return Section.of(
+        "The obvious objection",
+        "Would any starting loss do? Distances are taken on strings that no run trains on. RLVR"
+        " does not descend the predictor: its gradient knows rewards alone. What remains where the"
+        " score at step 0 is next to nothing, and where it is regressed out:",
+        table,
+    )
+
+
+def _square_section(tables: Tables) -> Section:
+    odd = [(frame - frame.T) / 2 for frame in (tables.square_nats, tables.square)]
+    upper = np.triu_indices(len(odd[0]), 1)
+    x, y = (frame.to_numpy(dtype=float)[upper] for frame in odd)
+    late = (tables.square_late + tables.square_late.T).to_numpy(dtype=float)[upper] > 0
+    sign = np.where(x < 0, -1.0, 1.0)
+    points = Points(
+        label="pairs",
+        x=tuple((x * sign).tolist()),
+        y=tuple((y * sign).tolist()),
+        bound=tuple(late.tolist()),
+    )
+    figure = Scatter(
+        name="both-ways",
+        title="Both ways: how much dearer against how much more surprising",
+        caption="A pair a point, turned so that the more surprising way comes first: half the"
+        " difference of costs against half the difference of KL.",
+        x="(KL there − KL back) / 2, nats",
+        y="(cost there − cost back) / 2, steps",
+        panels=(Panel(title="square", points=(points,)),),
+        bound="a direction never arrived",
+    )
+    return Section.of("Both directions", figure)
+
+
+def _map_section(tables: Tables) -> Section:
+    def grid(name: str, title: str, frame: pd.DataFrame, scale: str, digits: int) -> Grid:
+        return Grid.of(
+            frame,
+            name=name,
+            title=title,
+            caption="Rows are sources, columns targets.",
+            scale=scale,
+            row_axis="source A",
+            column_axis="target B",
+            digits=digits,
+        )
+
+    return Section.of(
+        "Heatmaps",
+        grid("map-nats", "How surprising each target is to each source", tables.nats, "nats", 1),
+        grid("map-costs", "What tuning cost", tables.costs, "steps to tau", 0),
+        grid("map-square-nats", "The square: KL", tables.square_nats, "nats", 1),
+        grid("map-square-costs", "The square: cost", tables.square, "steps to tau", 0),
+    )
+
+
+def _runs_section(runs: Runs, tables: Tables) -> Section:
+    rows = []
+    for regime in runs.study.regimes():
+        label = regime.label
+        if label not in tables.costs:
+            rows.append((label, f"{runs.level(label):.2f}", "did not converge", "–", "–"))
+            continue
+        late = tables.late[label]
+        goal = runs.goals[label]
+        rows.append(
+            (
+                label,
+                f"{goal.level:.2f}",
+                f"{goal.tau:.2f}",
+                f"{tables.costs[label].median():.0f}",
+                f"{int(late.sum())} of {int(late.notna().sum())}",
+            )
+        )
+    table = Table(
+        title="What every target asked",
+        header=("target", "its own level", "tau", "median steps", "never arrived"),
+        rows=tuple(rows),
+        align="lrrrr",
+    )
+    return Section.of("Targets", table)
