@@ -41,7 +41,7 @@ def distance(
         str,
         typer.Option(
             help="The inner product: hellinger, euclidean, aitchison, fisher; where tokenizers"
-            " differ next-byte, loglik, samples."
+            " differ next-byte, loglik, samples. Directed, over whole answers: kl, overlap."
         ),
     ] = "hellinger",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/distance"),
@@ -51,8 +51,8 @@ def distance(
     sketch: Annotated[
         str, typer.Option(help="auto, exact, or numbers kept a position (64, 256, ...).")
     ] = "auto",
-    answers: Annotated[int, typer.Option(help="samples: answers a prompt.")] = 8,
-    answer_tokens: Annotated[int, typer.Option(help="samples: longest answer.")] = 32,
+    answers: Annotated[int, typer.Option(help="samples, kl, overlap: answers a prompt.")] = 8,
+    answer_tokens: Annotated[int, typer.Option(help="The same: longest answer.")] = 32,
     kernel: Annotated[
         str, typer.Option(help="samples: character-ngrams or exact-match.")
     ] = "character-ngrams",
@@ -63,8 +63,17 @@ def distance(
             show_default="no pair is called the same",
         ),
     ] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(help="kl, overlap: models or files of answers (.jsonl) that are columns."),
+    ] = None,
+    per: Annotated[str, typer.Option(help="kl: nats per answer, token or byte.")] = "answer",
+    error: Annotated[
+        float | None, typer.Option(help="kl, overlap: largest standard error accepted.")
+    ] = None,
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
+    from behaviordist.cli.directed import GEOMETRIES, directed
     from behaviordist.distance.fingerprints.next_byte import check_bytes
     from behaviordist.distance.fingerprints.texts import check_answers
 
@@ -72,6 +81,14 @@ def distance(
     size = _sketch(sketch)
     if margin is not None and not 0 < margin < float("inf"):
         raise InputError(f"--margin is a distance above 0, not {margin}")
+    if geometry in GEOMETRIES:
+        options: dict[str, Any] = {"answers": answers, "max_tokens": answer_tokens}
+        options |= {"per": per, "error": error}
+        chosen_targets = targets or ()
+        directed(models, chosen_targets, probes, probes_limit, geometry, out, margin, options)
+        return
+    if targets or error is not None or per != "answer":
+        raise InputError("--targets, --per and --error go with --geometry kl or overlap")
     if len(models) < 2:
         raise InputError(
             "a distance is between two: name at least two models, or one twice with other settings"
@@ -87,13 +104,13 @@ def distance(
     if geometry == "next-byte":
         check_bytes(behaviors, chosen)
     opened = time.perf_counter()
-    options = {"samples": {"count": answers, "max_tokens": answer_tokens, "kernel": kernel}}
+    settings_of = {"samples": {"count": answers, "max_tokens": answer_tokens, "kernel": kernel}}
     ran: set[str] = set()
     resumed = any((out / "fingerprints").glob("*.part*"))
     with progress(behaviors, chosen, ran) as update:
         settings = {"folder": out / "fingerprints", "progress": update}
         matrix = _measure(
-            geometry, behaviors, chosen, size, {**settings, **options.get(geometry, {})}
+            geometry, behaviors, chosen, size, {**settings, **settings_of.get(geometry, {})}
         )
     times = {"opening": round(opened - started, 1)}
     # Where part of the work was found finished, its time is not known.

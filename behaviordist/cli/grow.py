@@ -13,6 +13,8 @@ from behaviordist.errors import InputError, did_you_mean
 if TYPE_CHECKING:
     from behaviordist.regimes.declaration import Growth
 
+PERMUTE = "permute"
+
 
 def grow(
     source: Annotated[
@@ -20,7 +22,10 @@ def grow(
     ],
     operator: Annotated[
         str,
-        typer.Option(help="depth, mlp, heads, width, head-width (exact); stack, interpolate."),
+        typer.Option(
+            help="depth, mlp, heads, width, head-width (exact); stack, interpolate; permute: the"
+            " same function and size at other weights."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the larger model; must not be there yet.")],
     layers: Annotated[int | None, typer.Option(help="depth, stack, interpolate.")] = None,
@@ -35,8 +40,9 @@ def grow(
     from behaviordist.regimes.declaration import GROWTH_SIZES, Growth
     from behaviordist.store.declared import held
 
-    if operator not in GROWTH_SIZES:
-        raise InputError(f"unknown operator '{operator}'; {did_you_mean(operator, GROWTH_SIZES)}")
+    known = (*GROWTH_SIZES, PERMUTE)
+    if operator not in known:
+        raise InputError(f"unknown operator '{operator}'; {did_you_mean(operator, known)}")
     sizes = {
         "layers": layers,
         "intermediate_size": intermediate_size,
@@ -45,11 +51,34 @@ def grow(
         "hidden_size": hidden_size,
         "head_dim": head_dim,
     }
+    if operator == PERMUTE:
+        _permute(source, sizes, out, seed)
+        return
     growth = held(Growth, {"operator": operator, **sizes}, "grow")
     check_folder(out)
     if out.exists():
         raise InputError(f"--out {out} is there already: give a folder that is not")
     _write(source, growth, out, seed)
+
+
+def _permute(source: Path, sizes: dict[str, int | None], out: Path, seed: int) -> None:
+    from behaviordist.engines.growing import permute_checkpoint
+    from behaviordist.store import publish
+
+    given = next((name for name, size in sizes.items() if size is not None), None)
+    if given is not None:
+        raise InputError(f"operator '{PERMUTE}' does not change '{given}'")
+    check_folder(out)
+    if out.exists():
+        raise InputError(f"--out {out} is there already: give a folder that is not")
+    with publish(out, {"source": source.name, "growth": PERMUTE, "seed": seed}) as temporary:
+        record = permute_checkpoint(temporary, source, seed)
+    jump = record["jump"]
+    typer.echo(
+        f"{PERMUTE}: function moved by {jump['hellinger']:.2g} (hellinger), logits by at most"
+        f" {jump['max_logit_difference']:.2g}, over {jump['positions']} positions"
+    )
+    typer.echo(f"Checkpoint: {out}")
 
 
 def _write(source: Path, growth: Growth, out: Path, seed: int) -> None:

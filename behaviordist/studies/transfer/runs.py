@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.jobs import permuted_job, training_job, transfers_job
-from behaviordist.studies.places import read_provenance
+from behaviordist.studies.places import Places, read_provenance
 from behaviordist.studies.transfer.study import Study
 from behaviordist.transfer.runs import Goal, Transfer
 
@@ -32,17 +31,13 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Names, places and seeds of everything that the study trains."""
+class Runs(Places[Study]):
+    """Names, places and seeds of everything that the study trains, each once."""
 
-    study: Study
-    folder: Path
-    seed: int
-
-    @property
-    def config(self) -> LlamaConfig:
-        """Architecture of every model of the study."""
-        return self.study.model.architecture()
+    def checkpoint(self, label: str, replicate: int = 0) -> Path:
+        """Folder of one checkpoint; there is one of each."""
+        del replicate
+        return self.folder / "checkpoints" / label
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
@@ -77,10 +72,6 @@ class Runs:
             )
             for i, peak in enumerate(np.geomspace(*asked.concentrations, asked.behaviors))
         )
-
-    def checkpoint(self, name: str) -> Path:
-        """Folder of one checkpoint."""
-        return self.folder / "checkpoints" / name
 
     def level(self, name: str) -> float:
         """Score of a finished checkpoint under the regime that made it."""
