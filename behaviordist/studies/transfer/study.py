@@ -128,14 +128,6 @@ class Study(StudyFile):
         budget = self.transfer.budget[target.algorithm]  # type: ignore[index]
         return Regime.model_validate({**target.model_dump(), "budget": budget})
 
-    @classmethod
-    def regime_sections(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of pre-training, of soft sources and of every target algorithm."""
-        sources, targets = values.get("sources"), values.get("targets")
-        training = sources.get("training") if isinstance(sources, Mapping) else None
-        found = {"pretrain": values.get("pretrain"), "sources.training": training}
-        return {**found, **(targets if isinstance(targets, Mapping) else {})}
-
     def check(self, where: str) -> None:
         """Refuse functions, geometries, probe sets and budgets that do not exist."""
         named = (*self.functions, *self.sources.hard, *self.base_regime().functions)
