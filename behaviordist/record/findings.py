@@ -20,6 +20,8 @@ class Findings(Part):
         The first is the study's main claim and colours the page; none where nothing is tested.
     facts
         To see at first glance.
+    lead
+        Sections to see first, above the claims.
     sections
         In reading order.
     """
@@ -28,4 +30,5 @@ class Findings(Part):
     more: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     facts: tuple[Fact, ...] = ()
+    lead: tuple[Section, ...] = ()
     sections: tuple[Section, ...] = ()

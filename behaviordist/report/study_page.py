@@ -25,6 +25,7 @@ def study_page(run: RunFolder, record: StudyRecord | TransferRecord) -> Page:
         (findings.headline, *findings.more), findings.facts, verdict, TONES.get(verdict, "open")
     )
     sections = (
+        *(drawn(section, run) for section in findings.lead),
         _claims_section(findings),
         *(drawn(section, run) for section in findings.sections),
         notes_section(record),

@@ -22,7 +22,8 @@ class Shipped:
 
 STUDIES = {
     "transfer": Shipped(
-        "transfer", "Are closer behaviors cheaper to reach? Functions x algorithms, all pairs."
+        "transfer",
+        "What does tuning A into B cost? Steps a nat, from the two functions alone: the law.",
     ),
     "algorithms": Shipped(
         "algorithms", "What was trained, and how: functions x algorithms, all pairs."

@@ -123,7 +123,12 @@ def run_transfers(
         run_transfer(folder / f"{name}.json", regime, config, source, seeds[name], goals[name])
 
 
+def write_permuted(folder: Path, source: Path, seed: int) -> None:
+    """Write a permuted copy: see `permute_checkpoint`."""
+    permute_checkpoint(folder, source, seed)
+
+
 def permuted_job(path: Path, source: Path, seed: int) -> Job:
     """Write the same function at permuted weights."""
     inputs = {"permuted": file_digest(source / "model.safetensors"), "seed": seed}
-    return Job(path, inputs, permute_checkpoint, {"source": source, "seed": seed})
+    return Job(path, inputs, write_permuted, {"source": source, "seed": seed})

@@ -31,8 +31,11 @@ def test_shipped_studies_load(name, quick):
 
 def test_the_default_study_is_as_large_as_promised():
     study = load_study("transfer")
-    assert len(study.regimes()) >= 16 and study.seeds >= 2
-    assert set(study.post_training) == {"sft", "dpo", "rlvr", "rlhf"}
+    assert len(study.regimes()) == 16 and set(study.targets) == {"sft", "rlvr"}
+    made = study.sources
+    extra = 2 + len(study.snapshots) + len(made.hard)
+    assert sum(made.mixtures.values()) + made.permuted + extra == 34
+    assert study.square.behaviors == 12
 
 
 @pytest.mark.parametrize(
@@ -72,9 +75,9 @@ def test_unknown_and_unreadable_studies_are_refused(tmp_path):
 
 def test_quick_changes_only_what_it_says():
     full, quick = load_study("transfer"), load_study("transfer", quick=True)
-    assert quick.tasks != full.tasks
+    assert quick.functions != full.functions
     assert quick.pretrain["batch_size"] == full.pretrain["batch_size"]
-    assert quick.test.rule == full.test.rule
+    assert quick.claims.alpha == full.claims.alpha
 
 
 def test_null_in_a_quick_section_takes_a_key_away():
@@ -84,7 +87,7 @@ def test_null_in_a_quick_section_takes_a_key_away():
     assert "dpo" in whole["post_training"], "what is laid over stays as it was"
 
 
-@pytest.mark.parametrize("name", ["transfer", "bootstrapping"])
+@pytest.mark.parametrize("name", ["algorithms", "bootstrapping"])
 def test_quick_studies_train_fewer_algorithms(name):
     quick, whole = load_study(name, quick=True), load_study(name)
     assert set(quick.post_training) == {"sft", "rlvr"} < set(whole.post_training)

@@ -165,9 +165,10 @@ def _fit(
     power = float((centred**2).sum())
     hidden = bool((kind[usable] != 0).any())
     full, variance = np.array(y), np.zeros_like(y)
-    slope, level, spread = (start.slope, start.level, start.spread) if start else (0.0, None, 0.0)
+    slope, spread = (start.slope, start.spread) if start else (0.0, 0.0)
+    level = start.level if start else np.zeros(x.shape[1])
     for k in range(ITERATIONS if hidden else 1):
-        if level is not None and (k or start) and hidden:
+        if (k or start) and hidden:
             full, variance = _expected(y, kind, level + slope * x, max(spread, SMALLEST))
         mean_y = np.where(usable, full, 0).sum(axis=0) / count
         fresh = float((centred * (full - mean_y)).sum() / power)

@@ -8,25 +8,27 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
-from behaviordist.hypothesis.asymmetry.antisymmetric import AntisymmetricLink, antisymmetric_link
-from behaviordist.hypothesis.differences import predictor_difference
 from behaviordist.hypothesis.models.law import Law, fit_law
 from behaviordist.record import Claim, Estimate, Verdict
 from behaviordist.studies.exact import holm
-from behaviordist.studies.transfer.measure import KL, REVERSE, WEIGHTS, Tables
+from behaviordist.studies.transfer.claims import (
+    Asked,
+    both_ways,
+    closer,
+    direction,
+    same_cost,
+    snapshots,
+    weights,
+)
+from behaviordist.studies.transfer.measure import KL, SURPRISE, WEIGHTS, Tables
 from behaviordist.studies.transfer.study import ClaimSection
 
-CORRELATION = "mean Spearman correlation inside a target"
 LAWFUL = ("mixture of A", "mixture of B", "permuted", "base")
 """Kinds of sources that the law is fitted on: coherent, and soft. Hard ones have lost support and
 snapshots coherence: there the line must break, and they are drawn beside it."""
-
-FIT_ON = "mixture of A"
-"""The line that snapshots are held against is that of these sources."""
 
 
 @dataclass(frozen=True)
@@ -39,65 +41,37 @@ class Conclusion:
         The six, in the order of the study's file.
     tests
         "all targets" and each algorithm -> the test of the primary predictor, with the others.
-    laws
-        Algorithm -> steps per nat; and the same line against weight distance.
-    by_weights
-        Algorithm -> the line against weight distance.
-    link
-        Antisymmetric parts; None where the square cannot be asked.
+    laws, by_overlap, by_weights
+        Algorithm -> the line against KL, against -log overlap, against weight distance.
     """
 
     claims: tuple[Claim, ...]
     tests: Mapping[str, TransferTest]
     laws: Mapping[str, Law]
+    by_overlap: Mapping[str, Law]
     by_weights: Mapping[str, Law]
-    link: AntisymmetricLink | None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A claim before its p-value is held against those of the others.
-
-    Attributes
-    ----------
-    claim, unit, rule
-        In words.
-    estimate
-        With the p-value of the claim's own null.
-    answer
-        What the data say.
-    against
-        Whether the interval speaks against the claim.
-    """
-
-    claim: str
-    unit: str
-    rule: str
-    estimate: Estimate
-    answer: str
-    against: bool
 
 
 def conclude(section: ClaimSection, tables: Tables, seed: int) -> Conclusion:
     """Decide the six claims over the tables; `seed` drives relabellings."""
     tests = {"all targets": primary_test(section, tables, seed)}
-    for algorithm in dict.fromkeys(tables.algorithm[t] for t in tables.costs):
+    for algorithm in dict(tables.by_algorithm):
         targets = tables.of(algorithm)
         if len(targets) > 1:
             tests[algorithm] = primary_test(section, tables, seed, targets)
     questions: list[tuple[str, Callable[[], Asked]]] = [
-        ("Closer is cheaper.", partial(_closer, tests["all targets"])),
-        ("The functions know the cost better than the weights.", partial(_weights, tables)),
-        ("The direction matters.", partial(_direction, tables)),
+        ("Closer is cheaper.", partial(closer, tests["all targets"])),
+        ("The functions know the cost better than the weights.", partial(weights, tables)),
+        ("The direction matters.", partial(direction, tables)),
         (
             "The same function at other weights costs the same.",
-            partial(_same_cost, tables, section.same_cost),
+            partial(same_cost, tables, section.same_cost),
         ),
         (
             "Where one way is more surprising than back, it is dearer than back.",
-            partial(_both_ways, tables, section.permutations, seed),
+            partial(both_ways, tables, section.permutations, seed),
         ),
-        ("A snapshot costs more than its distance says.", partial(_snapshots, tables)),
+        ("A snapshot costs more than its distance says.", partial(snapshots, tables)),
     ]
     asked = [_answered(claim, ask) for claim, ask in questions]
     p_values = [a.estimate.p_value if a.estimate.is_known else 1.0 for a in asked]
@@ -105,15 +79,11 @@ def conclude(section: ClaimSection, tables: Tables, seed: int) -> Conclusion:
     claims = tuple(
         _decided(a, float(p), section.alpha) for a, p in zip(asked, adjusted, strict=True)
     )
-    laws, by_weights = (
-        {a: law_of(tables, frame, a) for a, _ in _by_algorithm(tables)}
-        for frame in (tables.nats, tables.baselines[WEIGHTS])
+    laws, by_overlap, by_weights = (
+        {a: law_of(tables, frame, a) for a, _ in tables.by_algorithm}
+        for frame in (tables.nats, tables.predictors[SURPRISE], tables.baselines[WEIGHTS])
     )
-    try:
-        link = antisymmetric_link(tables.square_nats, tables.square, permutations=1)
-    except InputError:
-        link = None
-    return Conclusion(claims, tests, laws, by_weights, link)
+    return Conclusion(claims, tests, laws, by_overlap, by_weights)
 
 
 def primary_test(
@@ -149,11 +119,6 @@ def law_of(tables: Tables, predictor: pd.DataFrame, algorithm: str) -> Law:
     )
 
 
-def _by_algorithm(tables: Tables) -> list[tuple[str, list[str]]]:
-    algorithms = dict.fromkeys(tables.algorithm[t] for t in tables.costs.columns)
-    return [(a, tables.of(a)) for a in algorithms]
-
-
 def _answered(claim: str, ask: Callable[[], Asked]) -> Asked:
     """Ask; where the data cannot answer, say why."""
     try:
@@ -177,185 +142,3 @@ def _decided(asked: Asked, adjusted: float, alpha: float) -> Claim:
         unit=asked.unit,
         rule=asked.rule,
     )
-
-
-def _closer(test: TransferTest) -> Asked:
-    beyond = test.beyond_sources
-    p = test.p_value if beyond is None else max(test.p_value, beyond.p_value)
-    rest = "" if beyond is None else f", and {beyond.value:.2f} with source effects removed"
-    return Asked(
-        "Closer is cheaper.",
-        CORRELATION,
-        "supported where KL ranks costs inside targets and still does with source effects removed"
-        " (the larger of the two p-values counts); not supported where the interval lies below"
-        f" {test.rule.relevant_effect:g}",
-        Estimate(
-            value=test.value,
-            low=test.ci_low,
-            high=test.ci_high,
-            p_value=p,
-            smallest_effect=test.minimum_supported,
-            n=test.n_units,
-        ),
-        f"KL(f_B || f_A) ranks the costs at {test.value:.2f} [{test.ci_low:.2f},"
-        f" {test.ci_high:.2f}]{rest}.",
-        test.ci_high < test.rule.relevant_effect,
-    )
-
-
-def _compared(tables: Tables, claim: str, other: str, words: str, rivals: pd.DataFrame) -> Asked:
-    found = predictor_difference(
-        tables.nats, rivals, tables.costs, censored=tables.late, units=tables.units
-    )
-    missing = int(rivals.isna().to_numpy().sum())
-    gaps = f"; {missing} pairs have no {other}" if missing else ""
-    return Asked(
-        claim,
-        "difference of correlations",
-        "supported where KL ranks costs inside targets better on the same pairs; not supported"
-        " where the interval of the difference lies below 0",
-        Estimate(value=found.value, low=found.low, high=found.high, p_value=found.p_value),
-        f"KL {found.first:.2f}, {words} {found.second:.2f}: {found.value:+.2f} [{found.low:+.2f},"
-        f" {found.high:+.2f}]{gaps}.",
-        found.high < 0,
-    )
-
-
-def _weights(tables: Tables) -> Asked:
-    claim = "The functions know the cost better than the weights."
-    return _compared(
-        tables, claim, "weight distance", "distance of weights", tables.baselines[WEIGHTS]
-    )
-
-
-def _direction(tables: Tables) -> Asked:
-    return _compared(
-        tables, "The direction matters.", REVERSE, "KL(f_A || f_B)", tables.baselines[REVERSE]
-    )
-
-
-def _same_cost(tables: Tables, margin: float) -> Asked:
-    """Two one-sided tests over copies (Schuirmann 1987); a cost is known to one evaluation."""
-    gaps = pd.DataFrame(
-        [tables.costs.loc[copy] - tables.costs.loc[first] for copy, first in tables.copies.items()]
-    ).to_numpy(dtype=np.float64)
-    each = np.nanmean(gaps, axis=1)
-    n = len(each)
-    if n < 2:
-        raise InputError("fewer than two permuted copies")
-    known = int(np.isfinite(gaps).sum())
-    # Costs are read off at whole steps: a mean of equal costs is no proof to the last digit.
-    rounding = 2 / 12 / known
-    error = float(np.sqrt(max(each.var(ddof=1) / n, rounding)))
-    mean, half = float(each.mean()), float(stats.t.ppf(0.975, n - 1)) * error
-    p = float(stats.t.sf((margin - abs(mean)) / error, n - 1))
-    equal = int((gaps == 0).sum())
-    apart = float(np.median([_weight_gap(tables, c) for c in tables.copies]))
-    return Asked(
-        "The same function at other weights costs the same.",
-        "steps dearer than the original",
-        f"supported where the mean difference is shown to lie within {margin:g} step(s) (two"
-        " one-sided tests over copies); not supported where its interval lies outside",
-        Estimate(value=mean, low=mean - half, high=mean + half, p_value=p, n=n),
-        f"{mean:+.2f} steps [{mean - half:+.2f}, {mean + half:+.2f}] over {n} copies; {equal} of"
-        f" {known} costs are equal to the step, the largest differs by {np.nanmax(abs(gaps)):.0f}."
-        f" Weights lie {apart:.0f} from the targets', KL to the originals' targets differs by"
-        f" {_nat_gap(tables):.2g} nats at most.",
-        mean - half > margin or mean + half < -margin,
-    )
-
-
-def _weight_gap(tables: Tables, copy: str) -> float:
-    return float(tables.baselines[WEIGHTS].loc[copy].median())
-
-
-def _nat_gap(tables: Tables) -> float:
-    gaps = [
-        (tables.nats.loc[copy] - tables.nats.loc[first]).abs().max()
-        for copy, first in tables.copies.items()
-    ]
-    return float(max(gaps))
-
-
-def _both_ways(tables: Tables, permutations: int, seed: int) -> Asked:
-    link = antisymmetric_link(
-        tables.square_nats, tables.square, permutations=permutations, seed=seed
-    )
-    late = float(tables.square_late.stack().mean())
-    return Asked(
-        "Where one way is more surprising than back, it is dearer than back.",
-        "Spearman correlation of antisymmetric parts",
-        "supported where the antisymmetric parts of cost and of KL go together over relabellings"
-        " of the behaviors; not supported where the interval lies below 0",
-        Estimate(value=link.value, low=link.low, high=link.high, p_value=link.p_value, n=link.n),
-        f"{link.value:.2f} [{link.low:.2f}, {link.high:.2f}] over {link.n_pairs} pairs of"
-        f" {link.n} soft behaviors; {link.share:.0%} of the costs' variance over pairs is"
-        f" antisymmetric, {late:.0%} of runs are censored.",
-        link.high < 0,
-    )
-
-
-def _snapshots(tables: Tables) -> Asked:
-    found, late = residual_nats(tables, "snapshot")
-    return Asked(
-        "A snapshot costs more than its distance says.",
-        "nats beyond its own",
-        f"supported where snapshots lie above the line of the sources of kind '{FIT_ON}'; not"
-        " supported where the interval lies below 0",
-        found,
-        f"a snapshot costs what a coherent source {found.value:.1f} nats [{found.low:.1f},"
-        f" {found.high:.1f}] farther away would; {late:.0%} of its runs are censored, which can"
-        " only hide more.",
-        found.high < 0,
-    )
-
-
-def residual_nats(tables: Tables, kind: str) -> tuple[Estimate, float]:
-    """Return how many nats above the line of `FIT_ON` sources of a kind lie, and censored share.
-
-    The residual of a cell is its cost minus the line's, over steps per nat, so that algorithms are
-    in one unit. A cell that was censored counts at its bound, never below the line. The variance
-    is that over functions, and that of the line when each source it is fitted on is left out.
-
-    Raises
-    ------
-    InputError
-        No such source, or a line that does not rise.
-    """
-    rows = [s for s, its in tables.kind.items() if its == kind]
-    fit_on = [s for s, its in tables.kind.items() if its == FIT_ON]
-    if not rows or len(fit_on) < 4:
-        raise InputError(f"no source of kind '{kind}', or too few of kind '{FIT_ON}'")
-    whole = _excess(tables, rows, fit_on)
-    by_function = whole.groupby(lambda t: tables.units[t]).mean()
-    n, value = len(by_function), float(by_function.mean())
-    left = np.array(
-        [_excess(tables, rows, [s for s in fit_on if s != out]).mean() for out in fit_on]
-    )
-    m = len(left)
-    parts = [float(by_function.var(ddof=1)) / n, (m - 1) / m * ((left - left.mean()) ** 2).sum()]
-    error = float(np.sqrt(sum(parts)))
-    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1))
-    half = float(stats.t.ppf(0.975, freedom)) * error
-    p = float(stats.t.sf(value / error, freedom))
-    late = float(tables.late.loc[rows].to_numpy().mean())
-    return Estimate(value=value, low=value - half, high=value + half, p_value=p, n=n), late
-
-
-def _excess(tables: Tables, rows: list[str], fit_on: list[str]) -> pd.Series[float]:
-    """Return the mean residual of some sources for every target, in nats."""
-    found = {}
-    for _, targets in _by_algorithm(tables):
-        law = fit_law(
-            tables.nats.loc[fit_on, targets],
-            tables.costs.loc[fit_on, targets],
-            censored=tables.late.loc[fit_on, targets],
-            interval=False,
-        )
-        if not law.slope > 0:
-            raise InputError("the line of cost against nats does not rise")
-        cost, late = (frame.loc[rows, targets] for frame in (tables.costs, tables.late))
-        line = law.predicted(tables.nats.loc[rows, targets])
-        line = line.where(late < 0.5, np.minimum(line, cost))
-        found.update(((cost - line) / law.slope).mean().to_dict())
-    return pd.Series(found)

@@ -71,6 +71,12 @@ class Tables:
         """Return the targets of one algorithm."""
         return [t for t in self.costs.columns if self.algorithm[t] == algorithm]
 
+    @property
+    def by_algorithm(self) -> list[tuple[str, list[str]]]:
+        """Every algorithm with its targets."""
+        algorithms = dict.fromkeys(self.algorithm[t] for t in self.costs.columns)
+        return [(algorithm, self.of(algorithm)) for algorithm in algorithms]
+
 
 def question_set(runs: Runs) -> ProbeSet:
     """Return held-out strings as hidden prompts: what targets answer, and no run trains on."""

@@ -17,7 +17,7 @@ def objection_rows(tables: Tables, permutations: int, seed: int) -> list[tuple[s
     """Return one row a selection of pairs: KL and weights inside targets, and the cells."""
     start = 1 - tables.predictors[START]
     cost = tables.costs
-    verified = [t for t in cost if tables.algorithm[t] == "rlvr"]
+    verified = tables.of("rlvr")
     soft = [s for s, kind in tables.kind.items() if kind == "mixture of A"]
     partial = _without(cost, start), _without(tables.nats, start)
     return [

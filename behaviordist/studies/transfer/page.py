@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from behaviordist.hypothesis import TransferTest
-from behaviordist.hypothesis.models.law import Law
-from behaviordist.record import Fact, Findings, Grid, Panel, Points, Scatter, Section, Series, Table
+from behaviordist.record import Fact, Findings, Section, Table
 from behaviordist.studies.transfer.conclude import LAWFUL, Conclusion
+from behaviordist.studies.transfer.figures import map_section, scatter, square_section
 from behaviordist.studies.transfer.measure import KL, WEIGHTS, Tables
 from behaviordist.studies.transfer.objections import objection_rows, reliability
 from behaviordist.studies.transfer.runs import Runs
-
-HEADER = ("predictor", "all targets", "p")
 
 
 def findings(runs: Runs, tables: Tables, conclusion: Conclusion) -> Findings:
@@ -37,12 +34,12 @@ def findings(runs: Runs, tables: Tables, conclusion: Conclusion) -> Findings:
                 meaning="soft behaviors into one another",
             ),
         ),
+        lead=(_law_section(tables, conclusion),),
         sections=(
-            _law_section(tables, conclusion),
             _predictor_section(conclusion),
             _objection_section(runs, tables),
-            _square_section(tables),
-            _map_section(tables),
+            square_section(tables),
+            map_section(tables),
             _runs_section(runs, tables),
         ),
     )
@@ -93,6 +90,8 @@ def _law_section(tables: Tables, conclusion: Conclusion) -> Section:
             algorithm,
             f"{law.slope:.2f} [{law.low:.2f}, {law.high:.2f}]",
             f"{law.explained:.0%}",
+            f"{conclusion.by_overlap[algorithm].slope:.2f}"
+            f" ({conclusion.by_overlap[algorithm].explained:.0%})",
             f"{conclusion.by_weights[algorithm].explained:.0%}",
             f"{law.spread:.1f}",
             f"{law.n_cells} ({law.n_late} late, {law.n_early} at the start)",
@@ -105,12 +104,13 @@ def _law_section(tables: Tables, conclusion: Conclusion) -> Section:
             "algorithm",
             "steps per nat [95 %]",
             "explained inside targets",
-            "by weight distance",
+            "per nat of −log overlap (explained)",
+            "explained by weights",
             "spread (steps)",
             "cells",
         ),
         rows=rows,
-        align="lrrrrr",
+        align="lrrrrrr",
         note="One intercept a target, one slope; fitted on "
         + ", ".join(LAWFUL)
         + " sources. Runs that never arrived, or were there at step 0, are bounds (Tobit);"
@@ -119,7 +119,7 @@ def _law_section(tables: Tables, conclusion: Conclusion) -> Section:
     )
     return Section.of(
         "Cost against the two functions, and against weights",
-        _scatter(
+        scatter(
             "cost-nats",
             "Steps to tau against nats",
             "KL(f_B || f_A) over whole answers of the target to held-out questions; the line has"
@@ -129,7 +129,7 @@ def _law_section(tables: Tables, conclusion: Conclusion) -> Section:
             tables.nats,
             conclusion.laws,
         ),
-        _scatter(
+        scatter(
             "cost-weights",
             "The same costs against the distance between weights",
             "Euclidean, all weights; the line is fitted in the same way.",
@@ -139,67 +139,6 @@ def _law_section(tables: Tables, conclusion: Conclusion) -> Section:
             conclusion.by_weights,
         ),
         table,
-    )
-
-
-def _scatter(
-    name: str,
-    title: str,
-    caption: str,
-    x: str,
-    tables: Tables,
-    predictor: pd.DataFrame,
-    laws: dict[str, Law] | object,
-) -> Scatter:
-    panels = []
-    for algorithm, law in dict(laws).items():  # type: ignore[call-overload]
-        targets = tables.of(algorithm)
-        points = [
-            _points(kind, tables, predictor, targets)
-            for kind in dict.fromkeys(tables.kind.values())
-        ]
-        panels.append(
-            Panel(title=algorithm, points=tuple(points), lines=(_line(law, predictor[targets]),))
-        )
-    return Scatter(
-        name=name,
-        title=title,
-        caption=caption,
-        x=x,
-        y="steps to tau",
-        panels=tuple(panels),
-        bound="never arrived",
-    )
-
-
-def _points(kind: str, tables: Tables, predictor: pd.DataFrame, targets: list[str]) -> Points:
-    rows = [s for s, its in tables.kind.items() if its == kind]
-    x, y, late = (
-        frame.loc[rows, targets].to_numpy(dtype=float).ravel()
-        for frame in (predictor, tables.costs, tables.late)
-    )
-    known = np.isfinite(x) & np.isfinite(y)
-    return Points(
-        label=kind,
-        x=tuple(x[known].tolist()),
-        y=tuple(y[known].tolist()),
-        bound=tuple((late[known] > 0.5).tolist()),
-    )
-
-
-def _line(law: Law, predictor: pd.DataFrame) -> Series:
-    values = predictor.to_numpy(dtype=float)
-    x = np.linspace(max(0.0, np.nanmin(values)), np.nanquantile(values, 0.98), 30)
-    centre = float(np.nanmedian(values))
-    level = float(np.mean(list(law.intercepts.values())))
-    y = level + law.slope * x
-    half = np.abs(law.high - law.slope) * np.abs(x - centre)
-    return Series(
-        label="law",
-        x=tuple(x.tolist()),
-        y=tuple(np.maximum(y, 0).tolist()),
-        low=tuple(np.maximum(y - half, 0).tolist()),
-        high=tuple(np.maximum(y + half, 0).tolist()),
     )
 
 
@@ -262,53 +201,6 @@ def _objection_section(runs: Runs, tables: Tables) -> Section:
         " does not descend the predictor: its gradient knows rewards alone. What remains where the"
         " score at step 0 is next to nothing, and where it is regressed out:",
         table,
-    )
-
-
-def _square_section(tables: Tables) -> Section:
-    odd = [(frame - frame.T) / 2 for frame in (tables.square_nats, tables.square)]
-    upper = np.triu_indices(len(odd[0]), 1)
-    x, y = (frame.to_numpy(dtype=float)[upper] for frame in odd)
-    late = (tables.square_late + tables.square_late.T).to_numpy(dtype=float)[upper] > 0
-    sign = np.where(x < 0, -1.0, 1.0)
-    points = Points(
-        label="pairs",
-        x=tuple((x * sign).tolist()),
-        y=tuple((y * sign).tolist()),
-        bound=tuple(late.tolist()),
-    )
-    figure = Scatter(
-        name="both-ways",
-        title="Both ways: how much dearer against how much more surprising",
-        caption="A pair a point, turned so that the more surprising way comes first: half the"
-        " difference of costs against half the difference of KL.",
-        x="(KL there − KL back) / 2, nats",
-        y="(cost there − cost back) / 2, steps",
-        panels=(Panel(title="square", points=(points,)),),
-        bound="a direction never arrived",
-    )
-    return Section.of("Both directions", figure)
-
-
-def _map_section(tables: Tables) -> Section:
-    def grid(name: str, title: str, frame: pd.DataFrame, scale: str, digits: int) -> Grid:
-        return Grid.of(
-            frame,
-            name=name,
-            title=title,
-            caption="Rows are sources, columns targets.",
-            scale=scale,
-            row_axis="source A",
-            column_axis="target B",
-            digits=digits,
-        )
-
-    return Section.of(
-        "Heatmaps",
-        grid("map-nats", "How surprising each target is to each source", tables.nats, "nats", 1),
-        grid("map-costs", "What tuning cost", tables.costs, "steps to tau", 0),
-        grid("map-square-nats", "The square: KL", tables.square_nats, "nats", 1),
-        grid("map-square-costs", "The square: cost", tables.square, "steps to tau", 0),
     )
 
 

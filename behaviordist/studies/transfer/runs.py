@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -215,7 +215,7 @@ class Runs(Places[Study]):
         chosen = {name: goals[name] for name in regimes}
         return transfers_job(path, regimes, self.config, self.checkpoint(source), seeds, chosen)
 
-    def _shares(self, weights: Sequence[float], floor: float) -> dict[str, float]:
+    def _shares(self, weights: Iterable[float], floor: float) -> dict[str, float]:
         even = floor / len(self.study.functions)
         values = [(1 - floor) * float(w) + even for w in weights]
         return dict(zip(self.study.functions, values, strict=True))
