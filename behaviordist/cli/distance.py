@@ -183,6 +183,7 @@ def _record(
     rounding = get_geometry(matrix.metadata["geometry"]).rounding
     if rounding:
         notes.append(f"distances below {rounding:g} count as rounding, not as a difference")
+    notes.extend(matrix.cautions())
     if str(matrix.metadata.get("sketch", "exact")) != "exact":
         notes.append(
             f"features are kept as {matrix.metadata['sketch']} at every position; the intervals"

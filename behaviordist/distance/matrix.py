@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
+from behaviordist.distance.intervals import cautions, interval_end
 from behaviordist.distance.matrix_files import read_npz, write_folder, write_npz
 from behaviordist.distance.states import APART, SIDE, PairStates, decide
 from behaviordist.errors import InputError
@@ -48,6 +49,9 @@ class DistanceMatrix:
     limits
         (N, N) upper limits of `squared` that hold for all pairs together with probability 97.5 %,
         whatever the shape; NaN where unknown (`innerproduct.limits.pair_limits`).
+    skewness
+        (N, N) skewness of the estimates (that of per-probe values over the root of their number);
+        intervals are corrected for it. 0 where unknown.
     differs
         (N, N) whether two behaviors without noise of their own differ, by more than rounding, at
         any probe; None where runs of one behavior differ, or it was not looked at.
@@ -67,6 +71,7 @@ class DistanceMatrix:
     floor: Float64Array | float = 0.0
     floor_standard_errors: Float64Array | float = 0.0
     limits: Float64Array | float = np.nan
+    skewness: Float64Array | float = 0.0
     differs: NDArray[np.bool_] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -143,11 +148,18 @@ class DistanceMatrix:
         )
 
     def interval(self, level: float = 0.95) -> tuple[Float64Array, Float64Array]:
-        """Return (low, high) of the squared distance, by Student's t, each (N, N)."""
-        from scipy.stats import t
+        """Return (low, high) of the squared distance, each (N, N), for every pair by itself.
 
-        half = t.ppf(0.5 + level / 2, self.degrees_of_freedom) * self.squared_standard_errors
-        return self.squared - half, self.squared + half
+        Student's t, corrected for the skewness of the estimate (`distance.intervals`); `cautions`
+        says where that is not enough.
+        """
+        tail = (1 - level) / 2
+        return self._end(1 - tail), self._end(tail)
+
+    def cautions(self) -> tuple[str, ...]:
+        """Return what a reader of the intervals should know, a sentence each."""
+        known = (self.metadata.get(name) for name in ("n_probes", "n_groups"))
+        return cautions(np.asarray(self.skewness), *known)
 
     def select(self, labels: Sequence[str]) -> DistanceMatrix:
         """Return the matrix of some of the behaviors, in the given order.
@@ -249,12 +261,13 @@ class DistanceMatrix:
         return np.asarray(t.sf(ratio, self.degrees_of_freedom))
 
     def _limits(self) -> Float64Array:
-        """Upper limits (N, N) by Student's t that hold together (Bonferroni)."""
-        from scipy.stats import t
+        """Upper limits (N, N) of the intervals that hold together (Bonferroni)."""
+        return self._end(SIDE / max(len(self) * (len(self) - 1) // 2, 1))
 
-        pairs = max(len(self) * (len(self) - 1) // 2, 1)
-        quantile = t.isf(SIDE / pairs, self.degrees_of_freedom)
-        return np.asarray(self.squared + quantile * self.squared_standard_errors)
+    def _end(self, quantile: float) -> Float64Array:
+        freedom, skewness = np.asarray(self.degrees_of_freedom), np.asarray(self.skewness)
+        errors = self.squared_standard_errors
+        return interval_end(self.squared, errors, freedom, skewness, quantile)
 
     def _repr_html_(self) -> str:
         apart = self.states().are(APART)
@@ -282,4 +295,5 @@ _ARRAYS = (
     "floor",
     "floor_standard_errors",
     "limits",
+    "skewness",
 )

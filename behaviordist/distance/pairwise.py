@@ -64,6 +64,7 @@ def matrix_of(
         squared_standard_errors=moments.squared_standard_errors,
         degrees_of_freedom=float(max(moments.degrees_of_freedom, 1)),
         floor=geometry.rounding**2,
+        skewness=moments.skewness,
         limits=np.nan if bound is None else pair_limits(prints, bound, SIDE),
         differs=differing(prints, moments.squared, geometry.rounding),
         metadata={

@@ -53,7 +53,7 @@ class PairStates:
     n_probes
         Probes, where known.
     exact_limits
-        Whether "same" rests on limits that assume no shape (else on Student's t).
+        Whether "same" rests on limits that assume no shape (else on corrected intervals).
     """
 
     labels: tuple[str, ...]
@@ -101,7 +101,7 @@ class PairStates:
     def _same(self) -> str:
         if self.margin is None:
             return "No pair is called the same: that takes a margin, and none was named."
-        how = "assuming no shape" if self.exact_limits else "by Student's t"
+        how = "assuming no shape" if self.exact_limits else "of corrected Student intervals"
         together = f", for all {self.pairs} pairs together" if self.pairs > 1 else ""
         count = self.count(SAME)
         return (

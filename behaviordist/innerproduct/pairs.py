@@ -50,11 +50,15 @@ class PairMoments:
         (N, N) float64, same units; NaN where only one batch exists.
     degrees_of_freedom
         Number of batches - 1.
+    skewness
+        (N, N) skewness of the estimate: that of the batch sums over the root of their number; 0
+        where it cannot be known.
     """
 
     squared: Float64Array
     squared_standard_errors: Float64Array
     degrees_of_freedom: int
+    skewness: Float64Array
 
 
 def pair_moments(
@@ -109,19 +113,19 @@ def choose_backend(backend: str) -> str:
 
 
 def _accumulate(blocks: Iterable[Block], weight: Float64Array, n: int) -> Float64Array:
-    """Sums of A_b, A_b^2 and W_b A_b over batches, (3, n, n); the upper triangle counts."""
+    """Sums of A_b, A_b^2, W_b A_b and A_b^3 over batches, (4, n, n); the upper triangle counts."""
     starts = range(0, n, TILE)
     # The diagonal tiles go first: the others need the norms found there.
     corners = [(i, i) for i in starts]
     others = [(i, j) for i in starts for j in starts if i < j]
-    tiles = {corner: np.zeros((3, TILE, TILE)) for corner in corners + others}
+    tiles = {corner: np.zeros((4, TILE, TILE)) for corner in corners + others}
     norms = np.empty((len(weight), len(starts) * TILE), dtype=np.float32)
     with tile_map(len(tiles)) as over:
         for block in blocks:
             for several in (corners, others):
                 work = partial(_add_tile, block, norms, weight, tiles)
                 list(over(work, several))
-    sums = np.zeros((3, len(starts) * TILE, len(starts) * TILE))
+    sums = np.zeros((4, len(starts) * TILE, len(starts) * TILE))
     for (i, j), tile in tiles.items():
         sums[:, i : i + TILE, j : j + TILE] = tile
     return sums[:, :n, :n]
@@ -134,9 +138,10 @@ def _add_tile(
     tiles: dict[tuple[int, int], Float64Array],
     corner: tuple[int, int],
 ) -> None:
-    """Add the moments of a block of batches to one tile (3, T, T)."""
+    """Add the moments of a block of batches to one tile (4, T, T)."""
     left, right = (slice(k, k + TILE) for k in corner)
-    total, square, weighted = tiles[corner]
+    total, square, weighted, cube = tiles[corner]
+    second = np.empty((TILE, TILE), dtype=np.float32)
     squared = np.empty((TILE, TILE), dtype=np.float32)
     for batch, features in block:
         np.matmul(features[left], features[right].T, out=squared)
@@ -147,18 +152,45 @@ def _add_tile(
         squared += norms[batch, None, right]
         total += squared
         weighted += squared if weight[batch] == 1 else squared * np.float32(weight[batch])
-        squared *= squared
-        square += squared
+        np.multiply(squared, squared, out=second)
+        square += second
+        second *= squared
+        cube += second
 
 
 def _moments(sums: Float64Array, batches: Batches) -> PairMoments:
-    total, square, weighted = sums
+    total, square, weighted, cube = sums
     squared = total / batches.weight.sum()
     variance = square - 2 * squared * weighted + squared**2 * np.sum(batches.weight**2)
     errors = standard_error(variance, batches)
     return PairMoments(
-        _symmetric(np.maximum(squared, 0)), _symmetric(errors), max(len(batches) - 1, 0)
+        _symmetric(np.maximum(squared, 0)),
+        _symmetric(errors),
+        max(len(batches) - 1, 0),
+        _symmetric(skewness_of_mean(total, square, cube, len(batches))),
     )
+
+
+def skewness_of_mean(
+    total: Float64Array, square: Float64Array, cube: Float64Array, n: int
+) -> Float64Array:
+    """Skewness of the mean of n values from the sums of their first three powers; 0 if constant.
+
+    The sample skewness G_1 = sqrt(n (n - 1)) / (n - 2) m_3 / m_2^(3/2), over sqrt(n).
+    """
+    if n < 3:
+        return np.zeros_like(total)
+    mean = total / n
+    second = np.maximum(square / n - mean**2, 0)
+    third = cube / n - 3 * mean * square / n + 2 * mean**3
+    # Spreads below what float32 products leave are rounding, and so is their shape.
+    known = second > 1e-10 * mean**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(known, third / second**1.5, 0.0)
+    # No n values are more skewed than one unlike the others.
+    most = (n - 2) / np.sqrt(n - 1)
+    skewness: Float64Array = np.clip(ratio, -most, most) * np.sqrt(n - 1) / (n - 2)
+    return skewness
 
 
 def standard_error(sum_of_squares: Float64Array, batches: Batches) -> Float64Array:

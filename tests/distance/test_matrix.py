@@ -25,6 +25,7 @@ ARRAYS = (
     "floor",
     "floor_standard_errors",
     "limits",
+    "skewness",
 )
 
 
@@ -54,6 +55,28 @@ def test_delta_method_and_its_bound_at_zero():
 def test_the_interval_is_students():
     low, high = of(1.0, 0.5, degrees_of_freedom=4.0).interval(0.9)
     assert high[0, 1] - low[0, 1] == pytest.approx(2 * student.ppf(0.95, 4) * 0.5)
+
+
+def test_a_skewed_mean_has_a_longer_upper_side():
+    """Hall's (1992) transformation by its definition; g = 0 is Student's t."""
+    g, y = 0.4, student.ppf([0.025, 0.975], 20.0)
+    low, high = of(1.0, 0.2, degrees_of_freedom=20.0, skewness=g).interval()
+
+    def transformed(mean):  # of (d^2 - mean) / se: symmetric about 0 under the truth
+        u = (1.0 - mean) / 0.2
+        return u + g * u**2 / 3 + g**2 * u**3 / 27 + g / 6
+
+    assert transformed(high[0, 1]) == pytest.approx(y[0])
+    assert transformed(low[0, 1]) == pytest.approx(y[1])
+    assert high[0, 1] - 1 > 1 - low[0, 1]
+
+
+def test_cautions_name_few_groups_and_skewed_pairs():
+    probes = {"n_probes": 60, "n_groups": 12}
+    words = of(1.0, 0.2, skewness=0.9, metadata=probes).cautions()
+    assert "12 independent ones, 11 degrees of freedom" in words[0]
+    assert "1 of 1 distances" in words[1] and "0.90, 3 a probe" in words[1]
+    assert of(1.0, 0.2, metadata={"n_probes": 60, "n_groups": 60}).cautions() == ()
 
 
 def test_the_old_flag_warns_and_says_what_it_is():

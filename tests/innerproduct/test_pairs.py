@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import skew
 
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import pair_moments
@@ -41,6 +42,10 @@ def test_equals_the_definition():
             assert moments.squared[i, j] == pytest.approx(values.mean(), rel=1e-5)
             error = values.std(ddof=1) / np.sqrt(len(values))
             assert moments.squared_standard_errors[i, j] == pytest.approx(error, rel=1e-4)
+            if i != j:
+                assert moments.skewness[i, j] == pytest.approx(
+                    skew(values, bias=False) / np.sqrt(30), abs=1e-3
+                )
     assert moments.degrees_of_freedom == 29
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from behaviordist.distance.matrix import DistanceMatrix
+from behaviordist.distance.states import SIDE
 from behaviordist.errors import InputError
-from behaviordist.innerproduct.batches import plan_batches
+from behaviordist.innerproduct.batches import Batches, plan_batches
 from behaviordist.innerproduct.geometries.samples import Kernel, get_kernel, prompt_distances
-from behaviordist.innerproduct.pairs import standard_error
+from behaviordist.innerproduct.limits import bets_limit, growth_of
+from behaviordist.innerproduct.pairs import skewness_of_mean, standard_error
+
+Float64Array = NDArray[np.float64]
 
 
 def sample_distances(
@@ -56,18 +61,33 @@ def sample_distances(
             sums[batch] += prompt_distances([c[prompt] for c in columns], gram_of)
     squared = sums.sum(axis=0) / n
     residual = np.sum((sums - batches.weight[:, None, None] * squared) ** 2, axis=0)
+    first, second, third = (np.sum(sums**k, axis=0) for k in (1, 2, 3))
     return DistanceMatrix(
         tuple(labels),
         squared,
         standard_error(residual, batches),
         float(max(len(batches) - 1, 1)),
+        limits=_limits(sums, batches) if isinstance(kernel, str) else np.nan,
+        skewness=skewness_of_mean(first, second, third, len(batches)),
         metadata={
             "geometry": "samples",
             "kernel": kernel if isinstance(kernel, str) else "user",
             "n_probes": n,
+            "n_groups": len(batches),
             "answers": {label: sum(map(len, c)) for label, c in answers.items()},
         },
     )
+
+
+def _limits(sums: Float64Array, batches: Batches) -> Float64Array:
+    """Upper limits that hold together: our kernels lie in [0, 1], a prompt's value in [-2, 2]."""
+    size = batches.weight.mean()
+    bound = 4 * float(batches.weight.max() / size)
+    shifted = (sums + 2 * batches.weight[:, None, None]) / size
+    pairs = max(sums.shape[1] * (sums.shape[1] - 1) // 2, 1)
+    limits = bets_limit(growth_of(shifted, bound), len(batches), bound, SIDE / pairs) - 2
+    np.fill_diagonal(limits, 0)
+    return limits
 
 
 def _check(labels: list[str], columns: list[Sequence[Sequence[str]]]) -> int:
