@@ -163,6 +163,8 @@ def _show(found: Comparison, floor: Comparison | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from behaviordist.report.compare_tails import tail_lines
+
     console = Console()
     title = f"{found.candidate} against {found.reference}: {found.probes}, {found.n_probes} probes"
     table = Table(
@@ -175,10 +177,13 @@ def _show(found: Comparison, floor: Comparison | None) -> None:
     rows = [("all", found.n_probes, found.cells(found.overall))]
     if floor is not None:
         rows.append(("noise floor", floor.n_probes, floor.cells(floor.overall)))
-    rows += [(tag, found.n_by_tag[tag], found.cells(e)) for tag, e in found.by_tag.items()]
+    tags, rare = found.tags_by_effect()
+    rows += [(tag, found.n_by_tag[tag], found.cells(found.by_tag[tag])) for tag in tags]
     for name, count, cells in rows:
         table.add_row(escape(name), str(count), *(cell.replace(" ", "") for cell in cells))
     console.print(table)
+    for line in (f"{rare} tags of few probes are not shown",)[: bool(rare)] + tail_lines(found):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     for difference in found.differences:
         moved = ", ".join(
             f"{m.token!r} {m.reference:.3f} → {m.candidate:.3f}" for m in difference.moved[:3]

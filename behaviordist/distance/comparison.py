@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior, check_comparable
 from behaviordist.distance.checks import check_block
+from behaviordist.distance.estimates import Estimate, estimate
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.references import reference_table
+from behaviordist.distance.tails import PositionLog, Tails
 from behaviordist.probes import ProbeSet
 
 Float64Array = NDArray[np.float64]
@@ -28,24 +30,8 @@ FloatArray = NDArray[np.float32]
 
 MEASURES = ("squared", "kl_forward", "kl_backward", "agreement")
 ROWS = 64
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over probes. `standard_error` is NaN where fewer than two groups of probes exist."""
-
-    value: float
-    standard_error: float
-    degrees_of_freedom: int
-
-    def bound(self, level: float, side: int) -> float:
-        """Return the one-sided bound of the given level: side +1 from above, -1 from below."""
-        from scipy.stats import t
-
-        if not math.isfinite(self.value) or self.degrees_of_freedom < 1:
-            return side * math.inf
-        quantile = float(t.ppf(level, self.degrees_of_freedom))
-        return self.value + side * quantile * self.standard_error
+RARE = 3
+"""Tags of fewer probes are not shown: their means say little. The record holds them all."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +72,13 @@ class Comparison:
     differences: tuple[Difference, ...]
     values: Float64Array = field(repr=False)
     group: NDArray[np.int64] = field(repr=False)
+    tails: Tails | None = None
+
+    def tags_by_effect(self) -> tuple[list[str], int]:
+        """Return the tags of at least `RARE` probes, the farthest first, and how many are rarer."""
+        known = [tag for tag, n in self.n_by_tag.items() if n >= RARE]
+        known.sort(key=lambda tag: -self.by_tag[tag]["squared"].value)
+        return known, len(self.n_by_tag) - len(known)
 
     def measure(self, name: str) -> Float64Array:
         """Return one of `MEASURES` at every probe, (n_probes,)."""
@@ -147,11 +140,13 @@ def compare(
     measured = np.full((len(probes), len(MEASURES)), np.nan)
     found: list[tuple[float, int, int, Any]] = []
     positions = done = 0
+    log = PositionLog()
     for block in candidate.log_probs(probes):
         check_block(block, candidate.label, probes)
         log_p = table.rows(block.probe)
         rows = _measure(log_p, block.log_p)
         positions += len(rows)
+        log.add(block, log_p, rows[:, MEASURES.index("kl_forward")])
         for index in dict.fromkeys(block.probe.tolist()):
             mine = np.flatnonzero(block.probe == index)
             measured[index] = rows[mine].mean(axis=0)
@@ -179,6 +174,7 @@ def compare(
         ),
         values=measured,
         group=group,
+        tails=log.tails(probes, group),
     )
 
 
@@ -186,11 +182,12 @@ def _with_error(value: float, error: float) -> str:
     """Return a value and its error to the two digits that the error is worth; short when tiny."""
     if math.isinf(value):
         return "∞"
-    if not math.isfinite(error):
+    # Equal values say nothing of the error: three probes that agree do not show 100 % ± 0.
+    if not math.isfinite(error) or error == 0:
         return f"{value:.4f}"
     if 0 < error < 5e-5:
         return f"{value:.1e} ± {error:.0e}"
-    digits = 4 if error <= 0 else min(4, max(2, 1 - math.floor(math.log10(error))))
+    digits = min(4, max(2, 1 - math.floor(math.log10(error))))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
@@ -212,21 +209,6 @@ def _measure(log_p: FloatArray, log_q: FloatArray) -> Float64Array:
 
 def _estimates(measured: Float64Array, group: NDArray[np.int64]) -> dict[str, Estimate]:
     return {name: estimate(measured[:, k], group) for k, name in enumerate(MEASURES)}
-
-
-def estimate(values: Float64Array, group: NDArray[np.int64]) -> Estimate:
-    """Return the mean of values (n,) with a standard error that keeps groups together.
-
-    The cluster-robust variance of a mean, `G / (G - 1) sum_g (sum_{i in g} (x_i - mean))^2 / n^2`
-    (Cameron and Miller 2015, section II); the usual one where every group has one member.
-    """
-    names, inverse = np.unique(group, return_inverse=True)
-    n, count, mean = len(values), len(names), float(values.mean())
-    if count < 2 or not math.isfinite(mean):
-        return Estimate(mean, math.nan, count - 1)
-    sums = np.bincount(inverse, weights=values - mean)
-    variance = count / (count - 1) * float((sums**2).sum()) / n**2
-    return Estimate(mean, math.sqrt(variance), count - 1)
 
 
 def _moved(log_p: FloatArray, log_q: FloatArray, most: int = 5) -> list[tuple[int, float, float]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from behaviordist.distance.comparison import Comparison, Difference
+from behaviordist.distance.comparison import RARE, Comparison, Difference
 from behaviordist.record import CompareRecord, Fact, Paragraph, Table
 from behaviordist.record.formatting import plural
+from behaviordist.report.compare_tails import tail_tables
 from behaviordist.report.page import Block, DrawnSection, Page, Summary
 from behaviordist.report.provenance import notes_section, reproduce_section
 
@@ -15,6 +16,7 @@ def compare_page(comparison: Comparison, floor: Comparison | None, record: Compa
     """Return the report of a comparison, its noise floor if known, and the run's record."""
     sections = (
         DrawnSection("In all, and by tag", (_measures(comparison, floor),)),
+        DrawnSection("Beyond the mean", tail_tables(comparison)),
         DrawnSection("Where they differ most", _differences(comparison)),
         notes_section(record),
         reproduce_section(record),
@@ -53,11 +55,16 @@ def _measures(comparison: Comparison, floor: Comparison | None) -> Table:
     rows = [("all", str(comparison.n_probes), *comparison.cells(comparison.overall))]
     if floor is not None:
         rows.append(("noise floor", str(floor.n_probes), *floor.cells(floor.overall)))
-    for tag, estimates in comparison.by_tag.items():
-        rows.append((tag, str(comparison.n_by_tag[tag]), *comparison.cells(estimates)))
+    tags, rare = comparison.tags_by_effect()
+    for tag in tags:
+        cells = comparison.cells(comparison.by_tag[tag])
+        rows.append((tag, str(comparison.n_by_tag[tag]), *cells))
     note = (
-        "± standard error over probes; paraphrases count as one. ∞: a token got probability zero."
+        "± standard error over probes; paraphrases count as one; none where all probes are alike."
+        " ∞: a token got probability zero. Tags with the largest distance first."
     )
+    if rare:
+        note += f" {plural(rare, 'tag')} of fewer than {RARE} probes: in comparison.json."
     return Table(title="Measures", header=HEADER, rows=tuple(rows), align="lrrrrr", note=note)
 
 

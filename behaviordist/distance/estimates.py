@@ -1,0 +1,44 @@
+"""Means over probes, with standard errors that keep paraphrases together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over probes. `standard_error` is NaN where fewer than two groups of probes exist."""
+
+    value: float
+    standard_error: float
+    degrees_of_freedom: int
+
+    def bound(self, level: float, side: int) -> float:
+        """Return the one-sided bound of the given level: side +1 from above, -1 from below."""
+        from scipy.stats import t
+
+        if not math.isfinite(self.value) or self.degrees_of_freedom < 1:
+            return side * math.inf
+        quantile = float(t.ppf(level, self.degrees_of_freedom))
+        return self.value + side * quantile * self.standard_error
+
+
+def estimate(values: Float64Array, group: NDArray[np.int64]) -> Estimate:
+    """Return the mean of values (n,) with a standard error that keeps groups together.
+
+    The cluster-robust variance of a mean, `G / (G - 1) sum_g (sum_{i in g} (x_i - mean))^2 / n^2`
+    (Cameron and Miller 2015, section II); the usual one where every group has one member.
+    """
+    names, inverse = np.unique(group, return_inverse=True)
+    n, count, mean = len(values), len(names), float(values.mean())
+    if count < 2 or not math.isfinite(mean):
+        return Estimate(mean, math.nan, count - 1)
+    sums = np.bincount(inverse, weights=values - mean)
+    variance = count / (count - 1) * float((sums**2).sum()) / n**2
+    return Estimate(mean, math.sqrt(variance), count - 1)
