@@ -72,20 +72,21 @@ def plan(
         near, target = _distances_like(like, study, probes, out), WANTED
     else:
         near = read_predictor(_file(study, distances, "distances"))
-    known = costs is not None or study is not None or backtest
-    past = read_cost_data(_file(study, costs, "costs"), cost_column).costs if known else None
     barred = _barred(invalid, study if unrelated else None, unrelated)
     owned = None if have is None else [label.strip() for label in have.split(",")]
     console = Console()
-    if target is None or past is None and backtest:
+    if target is None:
+        past = read_cost_data(_file(study, costs, "costs"), cost_column).costs
         others = {name: read_predictor(path) for name, path in named_paths("--other", other or [])}
         result = follow(near, past, base=base, have=owned, others=others, invalid=barred)
         write_json(out / "backtest.json", {"schema": 1, **result.to_json()})
         _show_backtest(result, "random" if base is None else "base", console)
         typer.echo(f"written: {out / 'backtest.json'}")
         return
+    known = costs if costs is not None or study is None else study / "costs.csv"
+    prior = None if known is None else read_cost_data(known, cost_column).costs
     unit = cost_column or ("steps" if study is not None and costs is None else "units of cost")
-    advice = rank(target, near, past, base=base, have=owned, invalid=barred, unit=unit)
+    advice = rank(target, near, prior, base=base, have=owned, invalid=barred, unit=unit)
     advice.save(out / "plan.json")
     _show(advice, console)
     typer.echo(f"written: {out / 'plan.json'}")
@@ -156,17 +157,16 @@ def _show(advice: Plan, console: Console) -> None:
     for heading in ("start", "distance", advice.unit, "90 % limits", "measured", "saving"):
         table.add_column(escape(heading), justify="left" if heading == "start" else "right")
     for start in advice.starts[:SHOWN]:
-        limits = (start.cost, start.cost_low, start.cost_high, start.measured)
+        cells = _cost_cells(start.cost, start.cost_low, start.cost_high, start.measured)
         table.add_row(
             escape(start.source),
             f"{start.distance:.3g}",
-            *_cost_cells(*limits),
+            *cells,
             "" if math.isnan(start.saving) else f"{start.saving:+.0%}",
         )
-    limits = (advice.reference_cost, advice.reference_low, advice.reference_high)
-    table.add_row(
-        escape(advice.reference), "", *_cost_cells(*limits, advice.reference_measured), ""
-    )
+    known = advice.reference_measured
+    cells = _cost_cells(advice.reference_cost, advice.reference_low, advice.reference_high, known)
+    table.add_row(escape(advice.reference), "", *cells, "")
     console.print(table)
     if len(advice.starts) > SHOWN:
         console.print(f"{len(advice.starts) - SHOWN} more starts are in plan.json", markup=False)

@@ -107,7 +107,8 @@ def backtest(
     if base is not None:
         check_known([base], list(past_costs.index), "costs")
     check_known(list(past_costs.index), list(near.index), "distances")
-    check_known([t for t in past_costs if t != base], list(near.columns), "distances")
+    goals = [target for target in map(str, past_costs.columns) if target != base]
+    check_known(goals, list(near.columns), "distances")
     check_invalid(invalid or {}, near)
     past = history(near, past_costs, base, invalid)
     if len(past.targets) < MIN_TARGETS:

@@ -73,9 +73,9 @@ def history(
         frame.loc[sources, targets].to_numpy(dtype=np.float64, copy=True)
         for frame in (distances, costs)
     )
-    barred = np.array(
-        [[s == t or s in (invalid or {}).get(t, ()) for t in targets] for s in sources]
-    )
+    barred = np.zeros(cost.shape, dtype=bool)
+    for j, t in enumerate(targets):
+        barred[:, j] = [s == t or s in (invalid or {}).get(t, ()) for s in sources]
     distance[barred] = cost[barred] = np.nan
     if base is None:
         both = np.isfinite(distance) & np.isfinite(cost)
@@ -181,15 +181,14 @@ def cross_validate(past: History) -> Skill:
         average = np.nanmean(np.where(known, rest.cost / rest.reference_cost, np.nan))
         ours.append(np.abs(y - expected).mean())
         constant.append(np.abs(y - average).mean())
-    spreads = [spread_of(errors) for errors in (relative, absolute, level)]
-    if not ours:
-        return Skill(*spreads, np.nan, np.nan, np.nan, 0)
     return Skill(
-        *spreads,
-        float(np.mean(ours)),
-        float(np.mean(constant)),
-        _lower_limit(np.array(constant) - np.array(ours)),
-        len(ours),
+        relative=spread_of(relative),
+        absolute=spread_of(absolute),
+        reference=spread_of(level),
+        error=float(np.mean(ours)) if ours else np.nan,
+        error_constant=float(np.mean(constant)) if ours else np.nan,
+        better_by=_lower_limit(np.array(constant) - np.array(ours)),
+        n_targets=len(ours),
     )
 
 
