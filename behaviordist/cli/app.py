@@ -23,6 +23,7 @@ from behaviordist.cli.run import run, studies
 from behaviordist.cli.selftest import selftest
 from behaviordist.cli.test import test
 from behaviordist.cli.transfer import WithLists, transfer
+from behaviordist.cli.writing import alone, redrawing
 from behaviordist.errors import BehaviordistError
 
 INTERRUPTED = 130
@@ -42,20 +43,20 @@ def _commands() -> None:
     """Keep command names on the command line, however few commands there are."""
 
 
-app.command("compare")(compare)
+app.command("compare")(alone(compare))
 app.add_typer(costs)
-app.command("distance")(distance)
+app.command("distance")(alone(distance))
 app.command("gate")(gate)
 app.command("grow")(grow)
-app.command("leaderboard")(leaderboard)
+app.command("leaderboard")(alone(leaderboard))
 app.add_typer(probes)
-app.command("plan")(plan)
+app.command("plan")(alone(plan))
 app.command("power")(power)
-app.command("report")(report)
+app.command("report")(redrawing(report))
 app.command("run")(run)
 app.command("selftest")(selftest)
-app.command("test")(test)
-app.command("transfer", cls=WithLists)(transfer)
+app.command("test")(alone(test))
+app.command("transfer", cls=WithLists)(alone(transfer))
 app.command("studies")(studies)
 
 

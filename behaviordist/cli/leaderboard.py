@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -146,6 +147,7 @@ def _show(result: Leaderboard, console: Console) -> None:
 def _draw(result: Leaderboard, out: Path) -> None:
     from behaviordist.record import Estimate, Intervals
     from behaviordist.report.figures.forest import draw_forest
+    from behaviordist.store import write_bytes
 
     distances, baselines = (
         tuple(Estimate.of(row) for row in result.rows if row.baseline == baseline)
@@ -164,6 +166,6 @@ def _draw(result: Leaderboard, out: Path) -> None:
         )
     )
     for ending in ("png", "svg"):
-        temporary = out / f".leaderboard.{ending}.tmp"
-        figure.savefig(temporary, format=ending, dpi=130)
-        temporary.replace(out / f"leaderboard.{ending}")
+        drawn = BytesIO()
+        figure.savefig(drawn, format=ending, dpi=130)
+        write_bytes(out / f"leaderboard.{ending}", drawn.getvalue())

@@ -58,17 +58,14 @@ def transfer(
     Writes transfers.parquet, costs.csv and censored.csv; `behaviordist distance` on the same
     checkpoints and `behaviordist test` make it a study.
     """
-    from behaviordist.cli.inputs import check_folder, command_line
+    from behaviordist.cli.inputs import command_line
     from behaviordist.engines.threads import one_thread_per_process
-    from behaviordist.store.jobs import exclusive
     from behaviordist.studies.real_models.pairs import open_pairs, tune_pairs
     from behaviordist.studies.stages import StageClock
 
-    check_folder(out)
     runs = open_pairs(sources, targets, base, share=share, seeds=seeds, seed=seed, out=out)
     one_thread_per_process()
-    with exclusive(out):
-        outcome = tune_pairs(runs, jobs, StageClock.on_stderr(), command_line([]))
+    outcome = tune_pairs(runs, jobs, StageClock.on_stderr(), command_line([]))
     if outcome is None:
         return
     matrix, notes = outcome

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import os
-import shutil
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from behaviordist.errors import InputError
 from behaviordist.store import ranks
 from behaviordist.store.artifacts import discarded, is_finished, publish
 
@@ -140,42 +136,3 @@ def _end_with(parent: int) -> None:
 
     if os.getppid() == parent:
         threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a run's folder; clear what a killed run left half-written in it.
-
-    Of a launcher's processes the first holds it for all.
-
-    Raises
-    ------
-    InputError
-        If another process holds the folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if not ranks.is_first():
-        ranks.wait()
-        yield
-        return
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"another run is writing to {folder}: wait for it, or give another --out"
-            ) from None
-        _clear(folder)
-        ranks.wait()
-        yield
-
-
-def _clear(folder: Path) -> None:
-    """Remove temporary files and folders; `os.walk` does not mind what vanishes meanwhile."""
-    for place, folders, files in os.walk(folder):
-        for name in [n for n in folders if n.startswith(".") and n.endswith(".tmp")]:
-            shutil.rmtree(Path(place, name), ignore_errors=True)
-            folders.remove(name)
-        for name in files:
-            if name.startswith(".") and ".tmp" in name:
-                Path(place, name).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from behaviordist.engines.compilation import keep_compiled
 from behaviordist.engines.threads import one_thread_per_process
 from behaviordist.errors import InputError
 from behaviordist.store import ranks
-from behaviordist.store.jobs import exclusive
+from behaviordist.store.folders import answering
 from behaviordist.studies.catalogue import method_of
 from behaviordist.studies.load import load_study
 from behaviordist.studies.settings import Settings
@@ -70,7 +70,8 @@ def run(
     keep_compiled()
     described = command or f"behaviordist run {study}{' --quick' * quick} --seed {seed}"
     settings = Settings(folder, seed, jobs or cpu_count(), quick, described)
-    with exclusive(folder):
+    asked = {"study": resolved.name, "kind": resolved.kind, "quick": quick, "seed": seed}
+    with answering(folder, "run", asked):
         method = method_of(resolved.kind, study)
         record = method.run_study(resolved, settings, StageClock.on_stderr())
     return {**record, "folder": str(folder)}

@@ -1,6 +1,7 @@
 """`behaviordist leaderboard` and `behaviordist power` as a user runs them."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -111,6 +112,7 @@ def test_each_of_several_cost_columns_gets_what_it_gets_alone(tables, monkeypatc
     both = json.loads((tables / "out/leaderboard.json").read_text())
     table = pd.read_csv(tables / "out/leaderboard.csv")
     for at, column in enumerate(("steps", "tokens")):
+        shutil.rmtree(tables / "out")  # a folder is not written over with another answer
         run(monkeypatch, capsys, *board_of(tables, "--cost-column", column))
         alone = json.loads((tables / "out/leaderboard.json").read_text())
         assert both["cost_columns"][at] == {"column": column, **alone}
@@ -129,6 +131,7 @@ def test_the_test_reports_each_cost_column_with_the_first_as_headline(tables, mo
     ]  # fmt: skip
     code, printed = run(monkeypatch, capsys, *command, *SEVERAL)
     both = json.loads((tables / "out/test.json").read_text())
+    shutil.rmtree(tables / "out")
     run(monkeypatch, capsys, *command, "--cost-column", "tokens")
     tokens = json.loads((tables / "out/test.json").read_text())
     steps, second = both["cost_columns"]

@@ -74,12 +74,14 @@ def test_population_members_stop_each_at_their_own_time():
     assert [r.steps[-1] for r in ours] == [r.steps[-1] for r in singles]
 
 
+@pytest.mark.training_outcome
 def test_supervised_training_learns_a_function_a_tiny_model_can():
     regime = sft(budget=400, batch_size=64, learning_rate=0.02, convergence=Convergence(
         at_least=0.9, every=20, strings=64))  # fmt: skip
     config = LlamaConfig(**{**vars(TINY), "hidden_size": 32, "layers": 2})
-    run = train(regime, config, [Start(initial_params(config, 0), 0)])[0]
-    assert run.scores[0] < 0.01 and run.scores[-1] > 0.5
+    runs = train(regime, config, [Start(initial_params(config, seed), seed) for seed in range(3)])
+    first, last = (np.array([run.scores[i] for run in runs]) for i in (0, -1))
+    assert (last > 10 * first).all() and last.mean() > first.mean() + 0.3
 
 
 def test_scores_are_the_probability_and_the_argmax_of_the_answer():

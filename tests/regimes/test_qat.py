@@ -57,25 +57,31 @@ def test_the_score_is_the_rounded_models():
     assert run.scores[0] == pytest.approx(float(of_rounded[0]), rel=1e-4)
 
 
+@pytest.mark.training_outcome
 def test_at_two_bits_training_for_the_grid_beats_rounding_afterwards():
-    """The planted check: the same data and steps, then both are rounded to two bits."""
-    start = [Start(initial_params(SMALL, 1), 1)]
-    plain = train(regime("sft"), SMALL, start)[0]
-    aware = train(regime("qat", bits=2), SMALL, start)[0]
+    """The planted check: the same data and steps, then both are rounded to two bits.
+
+    On every seed, and by more than noise on the whole; how much one seed loses hangs on rounding.
+    """
+    starts = [Start(initial_params(SMALL, seed), seed) for seed in (1, 2, 3)]
+    plain, aware = train(regime("sft"), SMALL, starts), train(regime("qat", bits=2), SMALL, starts)
     documents = evaluation_documents(regime("sft"))
     score = jax.jit(evaluate, static_argnums=1)
-    plain_rounded, aware_rounded = (
-        float(score(round_blocks(run.params, "int2"), SMALL, documents)[0])
-        for run in (plain, aware)
-    )
-    assert plain.scores[-1] > 0.9
-    assert plain_rounded < 0.1
-    assert aware_rounded > plain_rounded + 0.3
-    assert aware_rounded == pytest.approx(float(aware.scores[-1]), rel=1e-4)
+
+    def rounded(runs):
+        return np.array(
+            [score(round_blocks(run.params, "int2"), SMALL, documents)[0] for run in runs], float
+        )
+
+    lost = np.array([run.scores[-1] for run in plain]) - rounded(plain)
+    gained = rounded(aware) - rounded(plain)
+    assert lost.min() > 0 and lost.mean() > 0.3
+    assert gained.min() > 0 and gained.mean() > 0.2
+    np.testing.assert_allclose(rounded(aware), [run.scores[-1] for run in aware], rtol=1e-4)
 
 
 def test_bits_are_for_qat_alone():
-    with pytest.raises(ValidationError, match="needs 'bits'"):
+    with pytest.raises(ValidationError, match="bits\n  Field required"):
         regime("qat")
-    with pytest.raises(ValidationError, match="bits is for qat"):
+    with pytest.raises(ValidationError, match=r"'bits'; sft does not read it \(qat does\)"):
         regime("sft", bits=2)

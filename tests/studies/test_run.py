@@ -91,7 +91,7 @@ def test_finished_work_is_kept_and_damaged_work_is_made_again(undisturbed):
 
 def test_a_folder_that_another_run_holds_is_refused(tmp_path):
     from behaviordist.errors import InputError
-    from behaviordist.store.jobs import exclusive
+    from behaviordist.store.folders import exclusive
 
     with exclusive(tmp_path), pytest.raises(InputError, match="another run"), exclusive(tmp_path):
         pass
