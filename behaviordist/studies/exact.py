@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from behaviordist.record import Estimate
 
 ALPHA = 0.05
 """Two-sided level of every interval and claim over seeds."""
@@ -83,17 +86,67 @@ def share_p_value(successes: int, total: int, threshold: float = 0.5) -> float:
     return min(1.0, 2 * float(min(tails)))
 
 
-def seeds_needed(claims: int) -> int:
+def seeds_needed(claims: int = 1) -> int:
     """Return how many seeds that all agree a claim needs on a page of so many (Holm, 5 %)."""
     return math.ceil(1 + math.log2(claims / ALPHA))
 
 
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Return p-values adjusted for all that were asked together (Holm 1979); NaN stays out."""
-    p = np.asarray(p_values, np.float64)
-    adjusted = np.full(len(p), math.nan)
-    asked = np.flatnonzero(np.isfinite(p))
-    order = asked[np.argsort(p[asked], kind="stable")]
-    factors = len(order) - np.arange(len(order))
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * p[order]))
-    return adjusted
+@dataclass(frozen=True)
+class SeedValues:
+    """One number a seed, with what is not known of it; missing ones (NaN) are left out.
+
+    Attributes
+    ----------
+    values
+        As counted: a run that never arrived counts as its budget.
+    may_be_lower, may_be_higher
+        Where the truth may lie below, or above, what was counted (a ratio whose denominator, or
+        numerator, was censored).
+    error
+        Half width that something common to all seeds (their prompts) leaves to every value.
+    """
+
+    values: Sequence[float] | NDArray[np.float64]
+    may_be_lower: Sequence[bool] | NDArray[np.bool_] | None = None
+    may_be_higher: Sequence[bool] | NDArray[np.bool_] | None = None
+    error: float = 0.0
+
+    @property
+    def known(self) -> NDArray[np.float64]:
+        """The numbers that there are."""
+        values = np.asarray(self.values, np.float64)
+        return values[np.isfinite(values)]
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper bounds of the numbers that there are."""
+        values = np.asarray(self.values, np.float64)
+        finite = np.isfinite(values)
+        never = np.zeros(len(values), bool)
+        lower = never if self.may_be_lower is None else np.asarray(self.may_be_lower, bool)
+        higher = never if self.may_be_higher is None else np.asarray(self.may_be_higher, bool)
+        lows = np.where(lower, -np.inf, values - self.error)
+        highs = np.where(higher, np.inf, values + self.error)
+        return lows[finite], highs[finite]
+
+    def median(self) -> Estimate:
+        """Return the median seed, with limits that hold it in 95 % of studies."""
+        known = self.known
+        if not len(known):
+            return Estimate(n=0)
+        low, high = median_limits(*self.bounds)
+        return Estimate(value=float(np.median(known)), low=low, high=high, n=len(known))
+
+    def p_value(self, threshold: float = 0.0) -> float:
+        """Return the sign test's p-value that the median seed lies at the threshold."""
+        return sign_p_value(*self.bounds, threshold)
+
+    def side(self, threshold: float = 0.0) -> int:
+        """Return on which side more seeds surely lie: 1 above, -1 below, 0 neither."""
+        lows, highs = self.bounds
+        return int(np.sign(int((lows > threshold).sum()) - int((highs < threshold).sum())))
+
+
+def median_over(values: Iterable[float]) -> Estimate:
+    """Return the median of numbers that are all known, one a seed; see `SeedValues.median`."""
+    return SeedValues(list(values)).median()
