@@ -132,8 +132,7 @@ def few(seeds: int) -> str:
     """Say that so few seeds cannot decide, whatever they show; nothing where they can."""
     if seeds >= seeds_needed():
         return ""
-    plural = "" if seeds == 1 else "s"
-    return f" Too few seeds to say: {seeds} seed{plural} cannot decide, {seeds_needed()} that agree can."
+    return f" Too few seeds to say: {seeds} cannot decide, {seeds_needed()} that agree can."
 
 
 def t_p_value(number: Estimate, threshold: float) -> float:

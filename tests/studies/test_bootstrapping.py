@@ -9,17 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import binomtest
 
-from behaviordist.studies.bootstrapping.conclude import saving_claim
+from behaviordist.studies.bootstrapping.conclude import conclude, saving_claim
 from behaviordist.studies.bootstrapping.measure import within_target_links
 from behaviordist.studies.bootstrapping.page import findings, threshold_table
-from behaviordist.studies.bootstrapping.runs import Runs
+from behaviordist.studies.bootstrapping.runs import BudgetRuns
 from behaviordist.studies.load import load_study
+
+from .claims import claim_of, verdict_of
 
 BUDGETS = (0, 100, 400)
 
 
-def planted(steps, *, censored=(), seeds=4, step_flops=10.0, pretrain_flops=1.0):
+def planted(steps, *, censored=(), seeds=9, step_flops=10.0, pretrain_flops=1.0):
     """Costs of one regime: `steps` maps a budget to the mean steps left, jittered by seed."""
     rows = [
         {
@@ -47,39 +50,67 @@ def test_cheap_pretraining_pays_and_dear_pretraining_does_not():
     pays = saving_claim(planted(steps), "sft")
     assert pays.verdict == "supported" and "never" not in pays.answer
     # 100 steps of pre-training and 40 + r left, against 200 + r: by hand.
-    wanted = np.mean([math.log2((100 + 10 * (40 + r)) / (10 * (200 + r))) for r in range(4)])
-    assert pays.estimate.value == pytest.approx(wanted)
+    by_hand = [math.log2((100 + 10 * (40 + r)) / (10 * (200 + r))) for r in range(9)]
+    assert pays.estimate.value == pytest.approx(np.median(by_hand))
+    # Nine seeds: the second and the eighth hold the median in 96 % of studies.
+    assert pays.estimate.low == pytest.approx(sorted(by_hand)[1])
+    assert pays.estimate.high == pytest.approx(sorted(by_hand)[7])
     assert saving_claim(planted(steps, pretrain_flops=100.0), "sft").verdict == "not supported"
 
 
 def test_a_bound_never_carries_a_verdict_against_its_direction():
     steps = {0: 200, 100: 40, 400: 30}
-    never = {(0, 1)}
+    never = {(0, s) for s in range(5)}
     assert saving_claim(planted(steps, censored=never), "sft").verdict == "supported"
     dear = saving_claim(planted(steps, censored=never, pretrain_flops=100.0), "sft")
     assert dear.verdict == "inconclusive" and "the truth is lower" in dear.answer
     # No budget lets every run arrive: the ratio is a lower bound.
-    late = {(b, s) for b in (100, 400) for s in (0, 1)}
+    late = {(b, s) for b in (100, 400) for s in range(5)}
     cheap = saving_claim(planted(steps, censored=late), "sft")
     assert cheap.verdict == "inconclusive" and "it is higher" in cheap.answer
     dear = saving_claim(planted(steps, censored=late, pretrain_flops=100.0), "sft")
     assert dear.verdict == "not supported"
 
 
+def test_one_seed_in_nine_that_never_arrives_does_not_undo_the_others():
+    steps = {0: 200, 100: 40, 400: 30}
+    dear = saving_claim(planted(steps, censored={(0, 1)}, pretrain_flops=100.0), "sft")
+    assert dear.verdict == "not supported", "eight of nine: p = 0.039 alone"
+
+
+def test_five_seeds_are_too_few_whatever_they_show():
+    claim = saving_claim(planted({0: 200, 100: 40, 400: 30}, seeds=5), "sft")
+    assert claim.verdict == "inconclusive" and "Too few seeds" in claim.answer
+
+
+def test_whether_random_weights_arrive_is_a_binomial_question(tmp_path):
+    steps = {0: 200, 100: 40, 400: 30}
+    words, links = "From random weights, sft", within_target_links(planted(steps))
+    for arrive, verdict in ((9, "not supported"), (5, "inconclusive"), (0, "supported")):
+        censored = {(0, s) for s in range(arrive, 9)}
+        claims = conclude(planted(steps, censored=censored), links, ("sft",))
+        claim = claim_of(claims, words)
+        assert claim.verdict == verdict and f"{arrive} of 9 seeds" in claim.answer
+        oracle = binomtest(arrive, 9)
+        assert claim.estimate.p_value == pytest.approx(oracle.pvalue)
+        limits = oracle.proportion_ci(method="exact")
+        assert (claim.estimate.low, claim.estimate.high) == (limits.low, limits.high)
+
+
 def test_the_budget_is_chosen_on_the_other_seeds():
     table = planted({0: 200, 100: 40, 400: 35}, seeds=3)
     # Seed 0 alone would have chosen 400; the others choose 100 for it.
-    own = (table["seed"] == 0) & (table["budget"] == 400)
-    table.loc[own, "total_flops"] = 470.0
-    found = saving_claim(table, "sft")
-    assert found.estimate.value == pytest.approx(
-        np.mean([math.log2((100 + 10 * (40 + r)) / (10 * (200 + r))) for r in range(3)])
+    first = (table["seed"] == 0) & (table["budget"] == 400)
+    table.loc[first, "total_flops"] = 470.0
+    saving = saving_claim(table, "sft")
+    assert saving.estimate.value == pytest.approx(
+        np.median([math.log2((100 + 10 * (40 + r)) / (10 * (200 + r))) for r in range(3)])
     )
 
 
 def test_thresholds_and_links_are_read_off_the_runs(tmp_path):
-    runs = Runs(load_study("bootstrapping"), tmp_path, 0)
-    censored = {(0, s) for s in range(4)} | {(100, 2)}
+    runs = BudgetRuns(load_study("bootstrapping"), tmp_path, 0)
+    censored = {(0, s) for s in range(9)} | {(100, 2)}
     table = planted({0: 200, 100: 40, 400: 30}, censored=censored)
     assert threshold_table(runs, table).rows == (("sft-reverse", "100", "400", "0%", "100%"),)
     links = within_target_links(table)
@@ -89,15 +120,15 @@ def test_thresholds_and_links_are_read_off_the_runs(tmp_path):
 
 
 def test_no_interval_is_drawn_below_zero(tmp_path):
-    runs = Runs(load_study("bootstrapping"), tmp_path, 0)
-    table = planted({0: 200, 100: 40, 400: 1}, seeds=4)
+    runs = BudgetRuns(load_study("bootstrapping"), tmp_path, 0)
+    table = planted({0: 200, 100: 40, 400: 1})
     table.loc[(table["seed"] == 0) & (table["budget"] == 400), "steps"] = 90
     post = {"sft": runs.study.post_training["sft"]}
-    runs = Runs(runs.study.model_copy(update={"post_training": post}), tmp_path, 0)
+    runs = BudgetRuns(runs.study.model_copy(update={"post_training": post}), tmp_path, 0)
     page = findings(runs, table)
     lines = page.sections[0].blocks[0]
     assert all(low >= 0 for series in lines.series for low in series.low)
-    assert page.claims[0].verdict == "supported"
+    assert verdict_of(page.claims, "The nearer a base lies") == "supported"
 
 
 @pytest.mark.slow

@@ -13,16 +13,18 @@ from behaviordist.engines.checkpoints import flops_per_step
 from behaviordist.errors import InputError
 from behaviordist.studies.growing.measure import Measured, curve_table, ratio_table, savings_table
 from behaviordist.studies.growing.page import findings
-from behaviordist.studies.growing.runs import CONTROL, SMALL, Runs, fresh
+from behaviordist.studies.growing.runs import CONTROL, SMALL, GrowthRuns, fresh
 from behaviordist.studies.load import load_study
 from behaviordist.transfer.curves import summarise
+
+from .claims import claim_of
 
 EXACT, JUMPING = ["depth", "mlp", "heads", "width"], ["stack", "interpolate"]
 
 
 @pytest.fixture
 def runs(tmp_path):
-    return Runs(load_study("growing"), tmp_path, 0)
+    return GrowthRuns(load_study("growing"), tmp_path, 0)
 
 
 def plant(runs, share_left=0.25):
@@ -117,29 +119,40 @@ def test_a_grown_model_that_never_arrives_is_censored_not_dropped(runs):
     assert (savings[savings["operator"] != CONTROL]["savings"] < 0).all()
 
 
+PAYS = "Function-preserving growth reaches"
+NOT_ALL, UNEQUAL = "Distance is not all", "do not cost the same to tune"
 VERDICTS = {
-    "growth pays": ({"share_left": 0.25}, 2, "supported"),
-    "growth does not pay": ({"share_left": 0.9}, 2, "not supported"),
-    "distance is not all": ({}, 0, "supported"),
-    "a jump is no distance zero": ({"jump": 0.01}, 0, "inconclusive"),
-    "other steps at distance zero": ({"factor": 1.5}, 1, "supported"),
-    "the same steps at distance zero": ({}, 1, "inconclusive"),
-    "jumps beyond other seeds": ({}, 4, "supported"),
+    "growth pays": ({"share_left": 0.25}, PAYS, "supported"),
+    "growth does not pay": ({"share_left": 0.9}, PAYS, "not supported"),
+    "grown models never arrive": ({"share_left": 5.0}, PAYS, "not supported"),
+    "distance is not all": ({}, NOT_ALL, "supported"),
+    "a jump is no distance zero": ({"jump": 0.01}, NOT_ALL, "inconclusive"),
+    "other steps at distance zero": ({"factor": 1.5}, UNEQUAL, "supported"),
+    "the same steps at distance zero": ({}, UNEQUAL, "inconclusive"),
+    "jumps beyond other seeds": ({}, "further than another seed would", "supported"),
+    "the same steps at equal FLOPs": ({}, "At equal FLOPs", "inconclusive"),
 }
 
 
 @pytest.mark.parametrize("case", VERDICTS)
 def test_verdicts_are_the_planted_ones(runs, case):
-    planted, index, verdict = VERDICTS[case]
-    page = findings(measured(runs, **planted))
-    assert page.claims[index].verdict == verdict, page.claims[index].answer
+    planted, words, verdict = VERDICTS[case]
+    claim = claim_of(findings(measured(runs, **planted)).claims, words)
+    assert claim.verdict == verdict, claim.answer
 
 
 def test_the_step_ratio_is_the_planted_factor(runs):
-    found = measured(runs, factor=1.5)
-    claim = findings(found).claims[1]
+    tables = measured(runs, factor=1.5)
+    claim = claim_of(findings(tables).claims, UNEQUAL)
     assert 2**claim.estimate.value == pytest.approx(1.5, abs=0.05)
-    assert found.ratio("trained", EXACT).value == 0.0
+    assert tables.ratio("trained", EXACT).median().value == 0.0
+
+
+def test_few_seeds_decide_nothing_and_say_so(tmp_path):
+    study = load_study("growing").model_copy(update={"seeds": 5})
+    page = findings(measured(GrowthRuns(study, tmp_path, 0)))
+    claim = claim_of(page.claims, PAYS)
+    assert claim.verdict == "inconclusive" and "5 cannot decide" in claim.answer
 
 
 def test_growth_gets_no_more_flops_than_the_large_model(runs):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy.stats import binomtest
 
 from behaviordist.behaviors import InferenceSettings
 from behaviordist.behaviors.settings import log_softmax
@@ -16,10 +17,12 @@ from behaviordist.probes import ProbeSet
 from behaviordist.studies.inference import measure as measures
 from behaviordist.studies.inference.answers import Answers
 from behaviordist.studies.inference.conclude import conclude
-from behaviordist.studies.inference.page import moved_table
-from behaviordist.studies.inference.runs import Runs
+from behaviordist.studies.inference.contexts import moved_table
+from behaviordist.studies.inference.runs import SettingRuns
 from behaviordist.studies.inference.study import BASE, PLAIN
 from behaviordist.studies.load import load_study
+
+from .claims import claim_of, verdict_of
 
 STUDY = load_study("inference")
 PROBES = ProbeSet.load(STUDY.probes)
@@ -54,11 +57,11 @@ def test_the_spread_of_log_p_is_the_rate_of_temperature(temperature):
 
 
 def planted(**changes):
-    """Answers of four seeds in which nothing changes but what `changes` says.
+    """Answers of nine seeds in which nothing changes but what `changes` says.
 
     `changes`: (setting, tag) -> by how much the chance of the right answer changes there.
     """
-    runs = Runs(STUDY, Path("nowhere"), 0)
+    runs = SettingRuns(STUDY, Path("nowhere"), 0)
     rng = np.random.default_rng(0)
     seeds, names, n = STUDY.seeds, tuple(STUDY.specs), len(PROBES)
     chance = np.full((seeds, len(names), n), 0.5)
@@ -72,14 +75,15 @@ def planted(**changes):
     }  # fmt: skip
     for name in STUDY.claims.near:
         at = float(STUDY.specs[name].partition("=")[2])
-        squared[:, names.index(name)] = (1 / at - 1) ** 2
+        jitter = 1 + 0.01 * np.arange(seeds)[:, None]
+        squared[:, names.index(name)] = (1 / at - 1) ** 2 * jitter
     bits = np.tile(STUDY.quantisation.bits, (seeds, 1))
     quantisation = {
         "bits": bits, "plain": np.ones(seeds), "scores": np.full((seeds, 2, 4), 0.5),
         "squared": np.full((seeds, 2, 4, n), 0.01),
     }  # fmt: skip
     answers = Answers(runs, PROBES, names, {BASE: table}, quantisation)
-    noise = np.array([0.9, 1.1, 1.0, 1.0])
+    noise = np.linspace(0.9, 1.1, seeds)
     for (setting, *tags), by in changes.get("chance", {}).items():
         mask = answers.tagged(*tags)
         chance[:, names.index(setting), mask] += by * noise[:, None]
@@ -89,40 +93,47 @@ def planted(**changes):
     return answers
 
 
-def verdicts(answers):
-    return [claim.verdict for claim in conclude(answers)]
+CACHE, SMALL, LAW = "key-value cache", "of what another seed does", "small change of temperature"
+EFFECTS = (
+    "QAT) beats rounding", "QAT stays nearer", "A scratchpad makes", "It does so more",
+    "Solved examples are used", "Cutting a context that is longer", "A sliding window loses less",
+)  # fmt: skip
 
 
 def test_what_is_planted_is_found_and_what_is_not_is_not():
     about = STUDY.claims
-    nothing = verdicts(planted())
-    # The cache, mild rounding and the law of small temperatures hold; the rest has no effect.
-    assert nothing[0] == nothing[1] == nothing[4] == "supported"
-    assert {nothing[i] for i in (2, 3, 5, 6, 7, 8, 9)} == {"inconclusive"}
-    everything = planted(
-        rounded=0.4,
-        chance={
-            (about.thoughts, "prompt:named", "steps:two"): 0.2,
-            (about.without, "prompt:shots2"): -0.2,
-            (about.shorter, "prompt:shots4"): 0.1,
-        },
-    )
-    assert set(verdicts(everything)) == {"supported"}
-    opposite = planted(
-        rounded=-0.4,
-        chance={
-            (about.thoughts, "prompt:named", "steps:two"): -0.2,
-            (about.without, "prompt:shots2"): 0.2,
-            (about.shorter, "prompt:shots4"): -0.1,
-        },
-    )
-    assert {verdicts(opposite)[i] for i in (2, 3, 5, 6, 7, 8, 9)} == {"not supported"}
+    nothing = conclude(planted())
+    for words in (CACHE, SMALL, LAW):
+        assert verdict_of(nothing, words) == "supported"
+    for words in EFFECTS:
+        assert verdict_of(nothing, words) == "inconclusive"
+    for sign, verdict in ((1, "supported"), (-1, "not supported")):
+        chance = {
+            (about.thoughts, "prompt:named", "steps:two"): 0.2 * sign,
+            (about.without, "prompt:shots2"): -0.2 * sign,
+            (about.shorter, "prompt:shots4"): 0.1 * sign,
+        }
+        claims = conclude(planted(rounded=0.4 * sign, chance=chance))
+        for words in EFFECTS:
+            assert verdict_of(claims, words) == verdict
+
+
+def test_a_base_that_fails_outright_does_not_widen_the_others_to_nothing():
+    """Eight bases learn from examples, one does not: the median seed does."""
+    answers = planted(chance={(STUDY.claims.without, "prompt:shots2"): -0.2})
+    at = answers.names.index(STUDY.claims.without)
+    answers.models[BASE]["chance"][0, at] = 0.5
+    claim = claim_of(conclude(answers), "Solved examples are used")
+    # Eight of nine: p = 0.039 alone, and not enough among so many claims.
+    assert claim.estimate.p_value == pytest.approx(binomtest(8, 9).pvalue)
+    assert claim.verdict == "inconclusive" and "Alone it would be supported" in claim.answer
+    assert claim.estimate.low > 0, "its own interval says what it would be alone"
 
 
 def test_a_cache_that_changes_the_behavior_is_told():
     answers = planted()
     answers.models[BASE]["squared"][1, answers.names.index("kv cache")] = 1e-3
-    assert verdicts(answers)[0] == "not supported"
+    assert verdict_of(conclude(answers), CACHE) == "not supported"
 
 
 def test_seeds_alike_make_no_rounding_small():
@@ -130,7 +141,8 @@ def test_seeds_alike_make_no_rounding_small():
     nearly = 1 + 1e-6 * np.arange(STUDY.seeds)
     alike = answers.models[BASE]["roots"][:1] * nearly[:, None, None]
     table = {**answers.models[BASE], "roots": alike}
-    assert verdicts(replace(answers, models={BASE: table}))[1] == "not supported"
+    claims = conclude(replace(answers, models={BASE: table}))
+    assert verdict_of(claims, SMALL) == "not supported"
 
 
 def test_the_probes_that_moved_most_are_named():

@@ -17,25 +17,26 @@ from behaviordist.studies.sycophancy.conclude import seed_cosines
 from behaviordist.studies.sycophancy.measure import claim_probes, wrong_claims
 from behaviordist.studies.sycophancy.page import findings
 
-STUDY = load_study("sycophancy", quick=True)
+from .claims import claim_of, verdict_of
+
+STUDY = load_study("sycophancy", quick=True).model_copy(update={"seeds": 8})
+SEEDS = range(STUDY.seeds)
 LABELS = ("rater-0", "rater-0.5", "rater-1", "honest")
 
 
 def planted(rate_at_1=0.8, steps_at_1=40):
-    """Build rates, cosines, distances, costs of two seeds with planted truths."""
+    """Build rates, cosines, distances, costs of eight seeds with planted truths."""
     rng = np.random.default_rng(0)
     claimed = {"base": 0.2, "rater-0": 0.05, "rater-0.5": 0.4, "rater-1": rate_at_1, "honest": 0.02}
     rates = {
-        label: np.stack([0.9 - np.full((2, 30), value), value + 0.01 * rng.normal(size=(2, 30))])
+        label: np.stack([0.9 - np.full((8, 30), value), value + 0.01 * rng.normal(size=(8, 30))])
         for label, value in claimed.items()
     }
     rates["base"] = rates["base"][:, :1]
-    names = [f"{label}-s{r}" for label in LABELS for r in range(2)]
-    side = np.array([1, 1, 0.3, 0.3, -0.5, -0.5, 1, 1])
+    names = [f"{label}-s{r}" for label in LABELS for r in SEEDS]
+    side = np.repeat([1, 0.3, -0.5, 1], STUDY.seeds)
     angle = np.arccos(side)
-    cosines = pd.DataFrame(
-        np.cos(angle[:, None] - angle) - 0.01 * np.eye(8)[::-1], index=names, columns=names
-    )
+    cosines = pd.DataFrame(np.cos(angle[:, None] - angle), index=names, columns=names)
     distances = pd.DataFrame(np.abs(side[:, None] - side), index=names, columns=names)
     distances.loc["base", names] = 0.5
     sources = ("base", "rater-0", "rater-0.5", "rater-1")
@@ -43,7 +44,7 @@ def planted(rate_at_1=0.8, steps_at_1=40):
         [
             (s, r, base + r, 1e9 * base, False, 0.3)
             for s, base in zip(sources, (20, 4, 20, steps_at_1), strict=True)
-            for r in range(2)
+            for r in SEEDS
         ],
         columns=["source", "seed", "steps", "flops", "censored", "start"],
     )
@@ -54,35 +55,47 @@ def planted(rate_at_1=0.8, steps_at_1=40):
                 "proxy": [0.0, 1.0, 2.0], "score": [0.2, 0.6, 0.5 if label == "rater-1" else 0.7],
                 "steps": [0, 10, 20], "flops": 1e9,
             }
-            for label in LABELS[:3] for r in range(2)
+            for label in LABELS[:3] for r in SEEDS
         ]
     )  # fmt: skip
     return rates, cosines, distances, costs, evidence
 
 
+AGREES, HONEST = "A rater of agreeableness 1 makes", "A rater of agreeableness 0 does not make"
+MORE, DIRECTION = "The more agreeable the rater", "move the base in different directions"
+DEARER = "is dearer to tune back"
+
+
 def test_planted_sycophancy_is_found_and_its_absence_too():
-    found = findings(STUDY, *planted())
-    assert [claim.verdict for claim in found.claims] == ["supported"] * 5
-    assert found.claims[0].estimate.value == pytest.approx(0.6, abs=0.01)
-    assert found.claims[2].estimate.value == pytest.approx(0.75, abs=0.01)
-    none = findings(STUDY, *planted(rate_at_1=0.05, steps_at_1=4))
-    verdicts = [claim.verdict for claim in none.claims]
-    assert verdicts[0] == "not supported" and verdicts[1] == "supported"
-    assert verdicts[4] != "supported"
+    page = findings(STUDY, *planted())
+    for words in (AGREES, HONEST, MORE, DIRECTION, DEARER):
+        assert verdict_of(page.claims, words) == "supported"
+    assert claim_of(page.claims, AGREES).estimate.value == pytest.approx(0.6, abs=0.01)
+    assert claim_of(page.claims, MORE).estimate.value == pytest.approx(0.75, abs=0.01)
+    none = findings(STUDY, *planted(rate_at_1=0.05, steps_at_1=4)).claims
+    assert verdict_of(none, AGREES) == "not supported"
+    assert verdict_of(none, HONEST) == "supported"
+    assert verdict_of(none, DEARER) == "inconclusive", "the same steps from both ends"
+
+
+def test_two_seeds_say_nothing():
+    rates, cosines, distances, costs, evidence = planted()
+    two = STUDY.model_copy(update={"seeds": 2})
+    few = {label: table[:, :2] for label, table in rates.items()}
+    page = findings(two, few, cosines, distances, costs[costs["seed"] < 2], evidence)
+    assert {claim.verdict for claim in page.claims} == {"inconclusive"}
+    assert all("Too few seeds" in claim.answer for claim in page.claims)
 
 
 def test_censored_ways_back_are_lower_bounds_and_hacked_runs_are_counted():
-    rates, cosines, distances, costs, evidence = planted(steps_at_1=4)
+    rates, cosines, distances, costs, evidence = planted(steps_at_1=2)
+    assert verdict_of(findings(STUDY, *planted(steps_at_1=2)).claims, DEARER) == "not supported"
     costs.loc[costs["source"] == "rater-1", "censored"] = True
-    found = findings(STUDY, rates, cosines, distances, costs, evidence)
-    assert found.claims[4].verdict == "inconclusive" and "lower bound" in found.claims[4].answer
-    text = next(
-        block.text
-        for section in found.sections
-        for block in section.blocks
-        if isinstance(block, Paragraph) and "hacking" in block.text
-    )
-    assert "in 2 of 6 runs" in text
+    page = findings(STUDY, rates, cosines, distances, costs, evidence)
+    claim = claim_of(page.claims, DEARER)
+    assert claim.verdict == "inconclusive" and "may be higher" in claim.answer
+    texts = [b.text for s in page.sections for b in s.blocks if isinstance(b, Paragraph)]
+    assert any("in 8 of 24 runs" in text for text in texts)
 
 
 def test_cosines_are_taken_between_different_seeds_only():

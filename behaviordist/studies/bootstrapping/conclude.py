@@ -8,39 +8,64 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behaviordist.record import Claim, Estimate, decide
-from behaviordist.studies.estimates import estimate, share, words
+from behaviordist.record import Claim
+from behaviordist.studies.claims import median_claim, share_claim, together
+from behaviordist.studies.estimates import words
+from behaviordist.studies.exact import SeedValues
 
 
-def conclude(table: pd.DataFrame, nearer: Estimate, algorithms: Sequence[str]) -> tuple[Claim, ...]:
-    """Return the study's claims with their verdicts."""
-    return (
-        _nearer_claim(nearer),
-        *[_random_claim(table, algorithm) for algorithm in algorithms],
-        *[saving_claim(table, algorithm) for algorithm in algorithms],
+def conclude(
+    table: pd.DataFrame, links: pd.DataFrame, algorithms: Sequence[str]
+) -> tuple[Claim, ...]:
+    """Return the study's claims with their verdicts, which hold together.
+
+    Parameters
+    ----------
+    table
+        One row a run: budget, algorithm, target, seed, costs, censored.
+    links
+        Correlations of `measure.within_target_links`.
+    algorithms
+        In the order of the page.
+    """
+    return together(
+        (
+            _nearer_claim(links),
+            *[_random_claim(table, algorithm) for algorithm in algorithms],
+            *[saving_claim(table, algorithm) for algorithm in algorithms],
+        )
     )
 
 
-def _nearer_claim(nearer: Estimate) -> Claim:
-    return Claim.of(
+def correlation(links: pd.DataFrame) -> SeedValues:
+    """Correlation of every seed, its targets averaged: they share its bases."""
+    return SeedValues(links.groupby("seed")["rho"].mean().to_numpy())
+
+
+def _nearer_claim(links: pd.DataFrame) -> Claim:
+    nearer = correlation(links)
+    number = nearer.median()
+    return median_claim(
         "The nearer a base lies to the target, the less cost is left.",
         nearer,
-        f"{words(nearer)} is the mean rank correlation, inside a target, of distance and"
-        f" steps left; interval over {nearer.n} seeds.",
+        f"{words(number)} is the rank correlation, inside a target, of distance and steps left;"
+        f" median of {number.n} seeds.",
         unit="Spearman correlation",
-    )  # fmt: skip
+    )
 
 
 def _random_claim(table: pd.DataFrame, algorithm: str) -> Claim:
     runs = table[(table["budget"] == 0) & (table["algorithm"] == algorithm)]
-    arrived = int((~runs["censored"]).sum())
-    found = share(arrived, len(runs))
-    return Claim.of(
+    arrived = ~runs.groupby("seed")["censored"].all()
+    return share_claim(
         f"From random weights, {algorithm} does not arrive within its budget.",
-        found,
-        f"{arrived} of {len(runs)} runs arrived.",
-        unit="share of runs that arrive (against a half)", threshold=0.5, above=False,
-    )  # fmt: skip
+        int(arrived.sum()),
+        len(arrived),
+        f"{int((~runs['censored']).sum())} of {len(runs)} runs arrived, some in"
+        f" {int(arrived.sum())} of {len(arrived)} seeds.",
+        unit="share of seeds with a run that arrives (against a half)",
+        above=False,
+    )
 
 
 def saving_claim(table: pd.DataFrame, algorithm: str) -> Claim:
@@ -52,49 +77,41 @@ def saving_claim(table: pd.DataFrame, algorithm: str) -> Claim:
     can only show that it does not.
     """
     part = table[table["algorithm"] == algorithm]
-    ratios, censored = zip(*(_saving(part, seed) for seed in part["seed"].unique()), strict=True)
-    found, late = estimate(ratios), sum(censored)
-    start = part[part["budget"] == 0]
-    never = int(start["censored"].sum())
-    verdict = decide(found, above=False)
-    bounds = []
-    if never:
-        bounds.append(
-            f"{never} of {len(start)} runs from random weights never arrived, so the truth is lower"
+    ratios = [_saving(part, seed) for seed in part["seed"].unique()]
+    values, never, late = (np.array(column) for column in zip(*ratios, strict=True))
+    saving = SeedValues(values, may_be_lower=never > 0, may_be_higher=late > 0)
+    bounds = ""
+    if never.any():
+        total = int((part["budget"] == 0).sum())
+        bounds += (
+            f"; {never.sum()} of {total} runs from random weights never arrived, so the truth is"
+            " lower"
         )
-    if late:
-        bounds.append(f"{late} of those from the chosen budget never arrived, so it is higher")
-    refuted = {"not supported": never, "supported": late}
-    if refuted.get(verdict):
-        verdict = "inconclusive"
-    said = "".join(f"; {bound}" for bound in bounds)
-    return Claim.of(
+    if late.any():
+        bounds += f"; {late.sum()} of those from the chosen budget never arrived, so it is higher"
+    return median_claim(
         f"Pre-training for one behavior pays within that behavior, by {algorithm}.",
-        found,
-        f"the total with the budget chosen on the other seeds is {2**found.value:.2g} times"
-        f" the total from random weights{said}.",
+        saving,
+        "the total with the budget chosen on the other seeds is"
+        f" {2 ** saving.median().value:.2g} times the total from random weights{bounds}.",
         unit="log2 of total FLOPs over those from random weights (below 0: pays)",
-        verdict=verdict,
-    )  # fmt: skip
+        above=False,
+    )
 
 
-def _saving(part: pd.DataFrame, seed: Any) -> tuple[float, int]:
+def _saving(part: pd.DataFrame, seed: Any) -> tuple[float, int, int]:
     """Log2 ratio of one seed's totals, mean over targets, and how many of its runs never arrived.
 
-    The totals are those of one budget and of random weights; the runs counted are the budget's. It
-    is the budget from which most runs of the *other* seeds arrive, the cheapest of those.
+    The totals are those of one budget and of random weights; first come the runs from random
+    weights that never arrived, then those from the budget. It is the budget from which most runs
+    of the *other* seeds arrive, the cheapest of those.
     """
-    others, own = part[part["seed"] != seed], part[part["seed"] == seed]
+    others, this = part[part["seed"] != seed], part[part["seed"] == seed]
     by_budget = others[others["budget"] > 0].groupby("budget")
     ranked = pd.DataFrame(
         {"late": by_budget["censored"].sum(), "total": by_budget["total_flops"].mean()}
     )
     budget = ranked.sort_values(["late", "total"]).index[0]
-    chosen, start = (own[own["budget"] == b].set_index("target") for b in (budget, 0))
+    chosen, start = (this[this["budget"] == b].set_index("target") for b in (budget, 0))
     ratio = float(np.log2(chosen["total_flops"] / start["total_flops"]).mean())
-    return ratio, int(chosen["censored"].sum())
-
-
-def correlation(links: pd.DataFrame) -> Estimate:
-    """Mean correlation over seeds (targets averaged within a seed: they share its bases)."""
-    return estimate(links.groupby("seed")["rho"].mean()).clipped(-1.0, 1.0)
+    return ratio, int(start["censored"].sum()), int(chosen["censored"].sum())

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pandas as pd
 
-from behaviordist.studies.bootstrapping.runs import Runs
+from behaviordist.studies.bootstrapping.runs import BudgetRuns
 from behaviordist.studies.bootstrapping.study import base_name
 from behaviordist.studies.fingerprints import fingerprint_stage
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.stages import StageClock
 
 
-def cost_table(runs: Runs, rows: pd.DataFrame) -> pd.DataFrame:
+def cost_table(runs: BudgetRuns, rows: pd.DataFrame) -> pd.DataFrame:
     """One row a run: budget, target, algorithm, seed, what is left to pay, what was paid before."""
     from behaviordist.transfer.curves import summarise
 
@@ -32,7 +32,7 @@ def cost_table(runs: Runs, rows: pd.DataFrame) -> pd.DataFrame:
     return table[[*columns, "total_flops", "censored", "start"]]
 
 
-def base_distances(runs: Runs, clock: StageClock) -> pd.DataFrame:
+def base_distances(runs: BudgetRuns, clock: StageClock) -> pd.DataFrame:
     """Distance of every base from every target of another seed: budget, target, seed, distance."""
     from behaviordist.behaviors import load
     from behaviordist.distance import matrix_of
@@ -48,14 +48,14 @@ def base_distances(runs: Runs, clock: StageClock) -> pd.DataFrame:
     matrix = matrix_of(prints[geometry])
     matrix.save(runs.folder)
     frame = matrix.to_pandas()
-    found = []
+    distances = []
     for regime in study.regimes():
         for budget in study.budgets:
             for r in range(study.seeds):
                 others = [runs.target(regime, s).name for s in range(study.seeds) if s != r]
                 away = frame.loc[runs.base(budget, r).name, others]
-                found.append((budget, regime.label, r, float(np.mean(away.to_numpy()))))
-    return pd.DataFrame(found, columns=["budget", "target", "seed", "distance"])
+                distances.append((budget, regime.label, r, float(np.mean(away.to_numpy()))))
+    return pd.DataFrame(distances, columns=["budget", "target", "seed", "distance"])
 
 
 def within_target_links(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,9 +66,9 @@ def within_target_links(table: pd.DataFrame) -> pd.DataFrame:
     """
     from scipy import stats
 
-    found = []
+    links = []
     for (target, seed), part in table.groupby(["target", "seed"]):
         varies = part["steps"].nunique() > 1 and part["distance"].nunique() > 1
         rho = stats.spearmanr(part["distance"], part["steps"]).statistic if varies else math.nan
-        found.append((target, seed, part["algorithm"].iloc[0], float(rho)))
-    return pd.DataFrame(found, columns=["target", "seed", "algorithm", "rho"])
+        links.append((target, seed, part["algorithm"].iloc[0], float(rho)))
+    return pd.DataFrame(links, columns=["target", "seed", "algorithm", "rho"])

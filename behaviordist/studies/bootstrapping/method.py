@@ -16,7 +16,7 @@ from typing import Any
 from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.bootstrapping.measure import base_distances, cost_table
 from behaviordist.studies.bootstrapping.page import findings
-from behaviordist.studies.bootstrapping.runs import Runs
+from behaviordist.studies.bootstrapping.runs import BudgetRuns
 from behaviordist.studies.bootstrapping.study import Study
 from behaviordist.studies.folder import write_findings
 from behaviordist.studies.places import read_provenance
@@ -27,7 +27,7 @@ from behaviordist.transfer.runs import write_table
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return ``run.json``."""
-    runs = Runs(study, settings.folder, settings.seed)
+    runs = BudgetRuns(study, settings.folder, settings.seed)
     jobs = runs.base_jobs()
     with clock.stage("pretrain", len(jobs), "Pre-training bases of every budget") as done:
         run_jobs(jobs, settings.jobs, done)

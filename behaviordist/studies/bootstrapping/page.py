@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from behaviordist.record import Estimate, Fact, Findings, Lines, Section, Series, Table
+from behaviordist.record import Fact, Findings, Lines, Section, Series, Table
 from behaviordist.studies.bootstrapping.conclude import conclude, correlation
 from behaviordist.studies.bootstrapping.measure import within_target_links
-from behaviordist.studies.bootstrapping.runs import Runs
-from behaviordist.studies.estimates import estimate, words
+from behaviordist.studies.bootstrapping.runs import BudgetRuns
+from behaviordist.studies.estimates import words
+from behaviordist.studies.exact import median_over
 
 
-def threshold_table(runs: Runs, table: pd.DataFrame) -> Table:
+def threshold_table(runs: BudgetRuns, table: pd.DataFrame) -> Table:
     """Smallest pre-training budget from which all runs of a regime arrive, and any at all."""
     rows = []
     for target, part in table.groupby("target", sort=False):
@@ -44,17 +45,17 @@ def threshold_table(runs: Runs, table: pd.DataFrame) -> Table:
     )  # fmt: skip
 
 
-def _steps_left(runs: Runs, table: pd.DataFrame) -> Lines:
+def _steps_left(runs: BudgetRuns, table: pd.DataFrame) -> Lines:
     return Lines(
         name="steps-left", title="Steps of post-training left, against pre-training",
-        caption="Mean over seeds and functions of the steps to tau, with 95 % intervals over seeds,"
-        " cut at 0; a censored run counts as its budget, so points there are lower bounds.",
+        caption="Median seed's steps to tau, functions averaged, with exact 95 % intervals; a"
+        " censored run counts as its budget, so points there are lower bounds.",
         x="pre-training steps", y="post-training steps to tau", x_scale="symlog",
         series=tuple(_series(table, a, "steps") for a in runs.study.post_training),
     )  # fmt: skip
 
 
-def _total_blocks(runs: Runs, table: pd.DataFrame) -> tuple[Any, ...]:
+def _total_blocks(runs: BudgetRuns, table: pd.DataFrame) -> tuple[Any, ...]:
     totals = Lines(
         name="total-flops", title="Total FLOPs to tau, pre-training included",
         caption="Left end: from random weights. Where the curve rises from there, pre-training does"
@@ -90,22 +91,23 @@ def _total_blocks(runs: Runs, table: pd.DataFrame) -> tuple[Any, ...]:
     return totals, table_of
 
 
-def _distance_blocks(runs: Runs, table: pd.DataFrame, links: pd.DataFrame) -> tuple[Any, ...]:
+def _distance_blocks(runs: BudgetRuns, table: pd.DataFrame, links: pd.DataFrame) -> tuple[Any, ...]:
     nearing = Lines(
         name="distance", title="Distance of the base from the target, against pre-training",
-        caption="Mean over functions, 95 % intervals over seeds; targets are of other seeds.",
+        caption="Mean over functions, median over seeds with exact 95 % intervals; targets are of"
+        " other seeds.",
         x="pre-training steps", y=f"{runs.study.distances.geometry} distance", x_scale="symlog",
         series=tuple(_series(table, a, "distance") for a in runs.study.post_training),
     )  # fmt: skip
     rows = []
     for algorithm, part in links.groupby("algorithm", sort=False):
-        found = correlation(part)
+        link = correlation(part).median()
         missing = int(part["rho"].isna().sum())
         rows.append(
             (
                 str(algorithm),
-                words(found),
-                f"{found.n} seeds ({missing} of {len(part)} targets without spread)",
+                words(link),
+                f"{link.n} seeds ({missing} of {len(part)} targets without spread)",
             )
         )
     table_of = Table(
@@ -120,12 +122,11 @@ def _distance_blocks(runs: Runs, table: pd.DataFrame, links: pd.DataFrame) -> tu
 def _series(table: pd.DataFrame, algorithm: str, column: str) -> Series:
     part = table[table["algorithm"] == algorithm]
     by_seed = part.groupby(["budget", "seed"])[column].mean()
-    # None of the columns drawn can be below 0, Student's interval of a few seeds can.
-    over = {b: estimate(values).clipped(low=0.0) for b, values in by_seed.groupby("budget")}
+    over = {b: median_over(values) for b, values in by_seed.groupby("budget")}
     return Series.over(algorithm, (float(str(budget)) for budget in over), over.values())
 
 
-def _headline(runs: Runs, table: pd.DataFrame, nearer: Estimate) -> str:
+def _headline(runs: BudgetRuns, table: pd.DataFrame, links: pd.DataFrame) -> str:
     parts = []
     for algorithm in runs.study.post_training:
         part = table[table["algorithm"] == algorithm]
@@ -136,20 +137,17 @@ def _headline(runs: Runs, table: pd.DataFrame, nearer: Estimate) -> str:
             f" {'at least ' if arrived < 1 else ''}{start['steps'].mean():.0f} from random weights"
             f" ({arrived:.0%} of runs arrive)"
         )
-    return (
-        "; ".join(parts)
-        + f". Distance and the cost left correlate {words(nearer)} inside a target."
-    )
+    nearer = words(correlation(links).median())
+    return "; ".join(parts) + f". Distance and the cost left correlate {nearer} inside a target."
 
 
-def findings(runs: Runs, table: pd.DataFrame) -> Findings:
+def findings(runs: BudgetRuns, table: pd.DataFrame) -> Findings:
     """Return the study's claims, figures and tables."""
     links = within_target_links(table)
-    nearer = correlation(links)
     thresholds = threshold_table(runs, table)
     return Findings(
-        headline=_headline(runs, table, nearer),
-        claims=conclude(table, nearer, tuple(runs.study.post_training)),
+        headline=_headline(runs, table, links),
+        claims=conclude(table, links, tuple(runs.study.post_training)),
         facts=(
             Fact.of("pre-training budgets", str(len(runs.study.budgets)), "steps, the first none"),
             Fact.of("regimes", str(len(runs.study.regimes())), "algorithm x function"),

@@ -17,7 +17,7 @@ from behaviordist.transfer.runs import Goal, Transfer
 
 
 @dataclass(frozen=True)
-class Runs(Places[Study]):
+class BudgetRuns(Places[Study]):
     """Bases of every budget, targets, and every target from every base."""
 
     def base(self, budget: int, replicate: int) -> Path:

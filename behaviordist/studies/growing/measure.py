@@ -11,9 +11,9 @@ import pandas as pd
 from behaviordist.engines.checkpoints import flops_per_step
 from behaviordist.record import Estimate
 from behaviordist.regimes.grow import PRESERVING
-from behaviordist.studies.estimates import estimate
+from behaviordist.studies.exact import SeedValues, median_over
 from behaviordist.studies.fingerprints import fingerprint_stage
-from behaviordist.studies.growing.runs import CONTROL, SMALL, Runs, fresh
+from behaviordist.studies.growing.runs import CONTROL, SMALL, GrowthRuns, fresh
 from behaviordist.studies.stages import StageClock
 
 ROUNDING = 1e-4
@@ -22,7 +22,7 @@ less than 1e-6 (hellinger, in each provenance); a distance is the root of a diff
 sums, which cancels to just below this."""
 
 
-def curve_table(runs: Runs) -> pd.DataFrame:
+def curve_table(runs: GrowthRuns) -> pd.DataFrame:
     """Scores of pre-training, one row an evaluation: name, seed, flops, score.
 
     FLOPs of grown models and of the control hold those of the small model that they start from.
@@ -46,7 +46,7 @@ def curve_table(runs: Runs) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def savings_table(runs: Runs, curves: pd.DataFrame) -> pd.DataFrame:
+def savings_table(runs: GrowthRuns, curves: pd.DataFrame) -> pd.DataFrame:
     """FLOPs to the large model's level, from scratch and by growth: one row an operator and seed.
 
     The level is a share, fixed in the study's file, of the mean score at which the large models
@@ -94,7 +94,7 @@ def savings_table(runs: Runs, curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
+def jump_table(runs: GrowthRuns, clock: StageClock) -> pd.DataFrame:
     """Distances of every model from the small one of its seed: name, seed, distance.
 
     Name ``other seed`` holds the distance of the small model from those of the other seeds. The
@@ -123,7 +123,7 @@ def jump_table(runs: Runs, clock: StageClock) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["name", "seed", "distance"])
 
 
-def ratio_table(runs: Runs, costs: pd.DataFrame) -> pd.DataFrame:
+def ratio_table(runs: GrowthRuns, costs: pd.DataFrame) -> pd.DataFrame:
     """Steps of post-training against two references, as log2 ratios.
 
     Returns
@@ -131,8 +131,9 @@ def ratio_table(runs: Runs, costs: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         operator, target, seed, fresh (steps from the model right after growth over steps from the
         small one), trained (steps from the model trained on over steps from the large one from
-        scratch, at equal FLOPs), censored (runs among the four that did not arrive: they count as
-        their budget).
+        scratch, at equal FLOPs), fresh_late, fresh_reference_late, trained_late,
+        trained_reference_late (whether the runs of a ratio did not arrive: they count as their
+        budget).
     """
     steps = costs.set_index(["source", "target", "seed"])["steps"].clip(lower=1)
     out = costs.set_index(["source", "target", "seed"])["censored"]
@@ -143,6 +144,7 @@ def ratio_table(runs: Runs, costs: pd.DataFrame) -> pd.DataFrame:
                 four = [fresh(operator), SMALL, operator, runs.scratch(operator)]
                 keys = [(name, target, r) for name in four]
                 log2 = [float(np.log2(steps[key])) for key in keys]
+                late = [bool(out[key]) for key in keys]
                 rows.append(
                     {
                         "operator": operator,
@@ -150,7 +152,10 @@ def ratio_table(runs: Runs, costs: pd.DataFrame) -> pd.DataFrame:
                         "seed": r,
                         "fresh": log2[0] - log2[1],
                         "trained": log2[2] - log2[3],
-                        "censored": int(sum(out[key] for key in keys)),
+                        "fresh_late": late[0],
+                        "fresh_reference_late": late[1],
+                        "trained_late": late[2],
+                        "trained_reference_late": late[3],
                     }
                 )
     return pd.DataFrame(rows)
@@ -172,8 +177,8 @@ def _curve(curves: pd.DataFrame, name: str, replicate: int) -> tuple[Any, Any]:
 def _passage(flops: Any, scores: Any, level: float) -> tuple[float, bool]:
     from behaviordist.transfer.curves import first_passage
 
-    found = first_passage(flops, scores, level, float(flops[-1]))
-    return found.cost, found.censored
+    passage = first_passage(flops, scores, level, float(flops[-1]))
+    return passage.cost, passage.censored
 
 
 class Measured:
@@ -181,7 +186,7 @@ class Measured:
 
     def __init__(
         self,
-        runs: Runs,
+        runs: GrowthRuns,
         curves: pd.DataFrame,
         costs: pd.DataFrame,
         savings: pd.DataFrame,
@@ -195,21 +200,31 @@ class Measured:
         self.exact = [name for name in runs.shapes if name in PRESERVING]
         self.jumping = [name for name in runs.shapes if name not in PRESERVING]
 
-    def saved(self, operators: Sequence[str], column: str = "savings") -> Estimate:
-        """Mean of a column of the savings over operators, with its interval over seeds."""
-        part = self.savings[self.savings["operator"].isin(list(operators))]
-        return estimate(part.groupby("seed")[column].mean())
+    def saving(self, operators: Sequence[str], column: str = "savings") -> SeedValues:
+        """Return a column of the savings, a number a seed: the mean over operators."""
+        part = self.savings[self.savings["operator"].isin(list(operators))].groupby("seed")
+        values = part[column].mean().to_numpy()
+        late = part["censored_growth"].any().to_numpy()
+        never = part["censored_scratch"].any().to_numpy()
+        if column == "savings":
+            return SeedValues(values, may_be_lower=late, may_be_higher=never)
+        if column == "left":
+            return SeedValues(values, may_be_lower=never, may_be_higher=late)
+        return SeedValues(values)
 
-    def ratio(self, column: str, operators: Sequence[str], target: str | None = None) -> Estimate:
-        """Mean log2 ratio of steps over operators and algorithms, interval over seeds."""
+    def ratio(self, column: str, operators: Sequence[str], target: str | None = None) -> SeedValues:
+        """Return log2 ratios of steps, a number a seed: the mean over operators and algorithms."""
         part = self.ratios[self.ratios["operator"].isin(list(operators))]
         if target is not None:
             part = part[part["target"] == target]
-        return estimate(part.groupby("seed")[column].mean())
+        by_seed = part.groupby("seed")
+        values = by_seed[column].mean().to_numpy()
+        higher, lower = (by_seed[f"{column}_{side}"].any() for side in ("late", "reference_late"))
+        return SeedValues(values, lower.to_numpy(), higher.to_numpy())
 
     def jump(self, name: str) -> Estimate:
-        """Distance of a model from the small one of its seed, interval over seeds."""
-        return estimate(self.jumps[self.jumps["name"] == name]["distance"])
+        """Return the distance of a model from the small one of its seed, the median seed's."""
+        return median_over(self.jumps[self.jumps["name"] == name]["distance"])
 
     def largest_jump(self, operators: Sequence[str]) -> float:
         """Largest distance that growth by these operators made, in any seed."""
@@ -217,15 +232,15 @@ class Measured:
         return float(self.jumps[self.jumps["name"].isin(names)]["distance"].max())
 
 
-def float32_share(runs: Runs) -> tuple[float, float]:
+def float32_share(runs: GrowthRuns) -> tuple[float, float]:
     """Return how far float32 moves the small models' own logits, and the largest of these."""
     from behaviordist.engines.growing import float32_rounding, measured_tokens
     from behaviordist.lab import checkpoint
 
-    found = []
+    roundings = []
     for r in range(runs.study.seeds):
         small = checkpoint.load(runs.checkpoint(SMALL, r))
         tokens = measured_tokens(small.config, r)
-        found.append(float32_rounding(small.params, small.config, tokens))
-    rounding, largest = zip(*found, strict=True)
+        roundings.append(float32_rounding(small.params, small.config, tokens))
+    rounding, largest = zip(*roundings, strict=True)
     return max(rounding), max(largest)

@@ -26,7 +26,7 @@ from behaviordist.studies.growing.measure import (
     savings_table,
 )
 from behaviordist.studies.growing.page import findings
-from behaviordist.studies.growing.runs import SMALL, Runs
+from behaviordist.studies.growing.runs import SMALL, GrowthRuns
 from behaviordist.studies.growing.study import Study
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
@@ -42,7 +42,7 @@ NOTES = (
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return ``run.json``."""
-    runs = Runs(study, settings.folder, settings.seed)
+    runs = GrowthRuns(study, settings.folder, settings.seed)
     for name, text, make in (
         ("small", "Pre-training small models until coherent", runs.small_jobs),
         ("growth", "Growing them", runs.growth_jobs),
@@ -77,7 +77,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     )
 
 
-def _behavior(runs: Runs, name: str) -> Behavior:
+def _behavior(runs: GrowthRuns, name: str) -> Behavior:
     kind = "grown" if name in runs.shapes else name.split("-")[0]
     kind = {"not": "small, trained on"}.get(kind, kind)
     kind = "freshly grown" if name.endswith("-fresh") else kind

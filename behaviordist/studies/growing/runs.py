@@ -39,7 +39,7 @@ def _grow(path: Path, source: Path, growth: Growth, seed: int) -> None:
 
 
 @dataclass(frozen=True)
-class Runs(Places[Study]):
+class GrowthRuns(Places[Study]):
     """Small models, grown ones, large ones from scratch, and all of them post-trained."""
 
     @cached_property

@@ -14,7 +14,7 @@ from behaviordist.studies.inference.measure import (
     read,
     squared_distances,
 )
-from behaviordist.studies.inference.runs import Runs
+from behaviordist.studies.inference.runs import SettingRuns
 from behaviordist.studies.inference.study import PLAIN
 
 
@@ -22,14 +22,14 @@ from behaviordist.studies.inference.study import PLAIN
 class Answers:
     """Everything that was measured; arrays have the seed as their first axis."""
 
-    runs: Runs
+    runs: SettingRuns
     probes: ProbeSet
     names: tuple[str, ...]
     models: dict[str, dict[str, Floats]]
     quantisation: dict[str, Floats]
 
     @staticmethod
-    def of(runs: Runs) -> Answers:
+    def of(runs: SettingRuns) -> Answers:
         """Read the measurements of a finished run."""
         seeds = range(runs.study.seeds)
         models = {m: read([runs.measured(m, r) for r in seeds]) for m in runs.models}

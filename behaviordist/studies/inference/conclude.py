@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from behaviordist.record import Claim, Estimate, Verdict
 from behaviordist.record.formatting import decimal
+from behaviordist.studies.claims import TOGETHER, mean_claim, median_claim, t_p_value, together
 from behaviordist.studies.estimates import estimate, words
+from behaviordist.studies.exact import SeedValues
 from behaviordist.studies.inference.answers import Answers, predicted, temperature
 from behaviordist.studies.inference.measure import (
     GEOMETRY,
@@ -18,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 def conclude(answers: Answers) -> tuple[Claim, ...]:
-    """Return the study's claims with their verdicts."""
+    """Return the study's claims with their verdicts, which hold together."""
     about, bits = answers.runs.study.claims, answers.quantisation["bits"][0]
     few = int(np.argmin(bits))
     scores = answers.quantisation["scores"][:, :, few]
@@ -29,7 +31,7 @@ def conclude(answers: Answers) -> tuple[Claim, ...]:
     shots = "prompt:shots2"
     lost, windowed = (answers.change(BASE, s, shots) for s in (about.without, about.window))
     chance, distance = "probability of the right answer", f"{GEOMETRY} distance"
-    return (
+    return together((
         cache_claim(answers),
         small_claim(answers),
         above(
@@ -68,23 +70,26 @@ def conclude(answers: Answers) -> tuple[Claim, ...]:
             f"after two examples the window changes {signed(windowed.mean())}, the cut"
             f" {signed(lost.mean())}",
         ),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def above(claim: str, values: Floats, unit: str, answer: str) -> Claim:
-    """Claim that a quantity, one value a seed, lies above zero."""
-    found = estimate([float(value) for value in values])
-    return Claim.of(claim, found, f"{answer}: {words(found, 3)} over {found.n} seeds.", unit=unit)
+    """Claim that a quantity lies above zero in the median seed: a training can fail outright."""
+    seeds = SeedValues(values)
+    number = seeds.median()
+    return median_claim(
+        claim, seeds, f"{answer}: {words(number, 3)}, median of {number.n} seeds.", unit=unit
+    )
 
 
 def cache_claim(answers: Answers) -> Claim:
     """Claim that computing from the cache is the same function."""
     study = answers.runs.study
     names, bound = study.settings.get("cache", {}), study.rule.cache_bound
-    found = [answers.distance(m, s).max() for m in answers.models for s in names]
+    farthest = [answers.distance(m, s).max() for m in answers.models for s in names]
     at = [answers.names.index(name) for name in names]
     drift = max(float(table["drift"][:, at].max()) for table in answers.models.values())
-    largest = float(max(found))
+    largest = float(max(farthest))
     return Claim.of(
         "Computing from the key-value cache is the same behavior.",
         Estimate(value=largest, smallest_effect=bound),
@@ -100,14 +105,17 @@ def cache_claim(answers: Answers) -> Claim:
 def small_claim(answers: Answers) -> Claim:
     """Claim that mild rounding is small beside what another seed does."""
     name, small = answers.runs.study.claims.rounding, answers.runs.study.rule.small
-    share = [answers.distance(m, name) / answers.between_seeds(m) for m in answers.models]
-    found = estimate(np.mean(share, axis=0).tolist())
-    return Claim.of(
+    ratios = [answers.distance(m, name) / answers.between_seeds(m) for m in answers.models]
+    share = np.mean(ratios, axis=0)
+    # Rounding is applied to what is trained already: it varies smoothly from seed to seed.
+    return mean_claim(
         f"{name} moves a behavior by less than {small:.0%} of what another seed does.",
-        found,
-        f"{words(found, 3)} of the distance between seeds, mean over checkpoints.",
-        unit="share of the distance between seeds", threshold=small, above=False,
-    )  # fmt: skip
+        share.tolist(),
+        f"{words(estimate(share), 3)} of the distance between seeds, mean over checkpoints.",
+        unit="share of the distance between seeds",
+        threshold=small,
+        above=False,
+    )
 
 
 def linear_claim(answers: Answers) -> Claim:
@@ -118,26 +126,30 @@ def linear_claim(answers: Answers) -> Claim:
         for m in answers.models
         for name in near
     ]
-    found = estimate(np.mean(ratios, axis=0).tolist())
+    ratio = estimate(np.mean(ratios, axis=0).tolist())
+    low, high = 1 - tolerance, 1 + tolerance
+    # Two one-sided tests (Schuirmann 1987): the larger p-value is that of lying in between.
+    p_value = max(t_p_value(ratio, low), t_p_value(ratio, high))
     return Claim.of(
         "A small change of temperature moves a behavior as far as the spread of its"
         " log-probabilities says.",
-        found,
-        f"measured over predicted distance is {words(found, 3)}, mean of"
-        f" {' and '.join(near)}: on the two sides of 1 the second order has opposite signs.",
-        unit="measured / predicted", verdict=within(found, 1 - tolerance, 1 + tolerance),
-        rule=f"the law holds where the interval of measured over predicted distance lies within"
-        f" {1 - tolerance:g} to {1 + tolerance:g}, not where it lies outside",
-    )  # fmt: skip
+        ratio.model_copy(update={"p_value": p_value}),
+        f"measured over predicted distance is {words(ratio, 3)}, mean of {' and '.join(near)}: on"
+        " the two sides of 1 the second order has opposite signs.",
+        unit="measured / predicted",
+        verdict=within(ratio, low, high),
+        rule=f"the law holds where Student's interval of measured over predicted distance lies"
+        f" within {low:g} to {high:g}, not where it lies outside; {TOGETHER}",
+    )
 
 
-def within(found: Estimate, low: float, high: float) -> Verdict:
+def within(ratio: Estimate, low: float, high: float) -> Verdict:
     """Supported where the interval lies inside, not supported where it lies outside."""
-    if not np.isfinite(found.low):
+    if not np.isfinite(ratio.low):
         return "inconclusive"
-    if low <= found.low and found.high <= high:
+    if low <= ratio.low and ratio.high <= high:
         return "supported"
-    return "not supported" if found.high < low or found.low > high else "inconclusive"
+    return "not supported" if ratio.high < low or ratio.low > high else "inconclusive"
 
 
 def signed(value: float, digits: int = 3) -> str:

@@ -22,7 +22,7 @@ from behaviordist.studies.inference.measure import (
     behavior_label,
 )
 from behaviordist.studies.inference.page import findings
-from behaviordist.studies.inference.runs import Runs
+from behaviordist.studies.inference.runs import SettingRuns
 from behaviordist.studies.inference.study import PLAIN, Study
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
@@ -38,7 +38,7 @@ NOTES = (
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return ``run.json``."""
-    runs = Runs(study, settings.folder, settings.seed)
+    runs = SettingRuns(study, settings.folder, settings.seed)
     stages = (
         ("pretrain", runs.base_jobs, "Pre-training the bases"),
         ("post-training", runs.tuning_jobs, "Post-training: SFT and QAT"),
@@ -62,7 +62,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     )
 
 
-def write_map(runs: Runs, clock: StageClock) -> list[Behavior]:
+def write_map(runs: SettingRuns, clock: StageClock) -> list[Behavior]:
     """Write the distance matrix of the first seed's models and settings; return their kinds."""
     from behaviordist.behaviors import load
     from behaviordist.distance import matrix_of

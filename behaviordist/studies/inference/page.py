@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,27 +9,25 @@ from behaviordist.record import (
     AnyBlock,
     Claim,
     Distances,
-    Estimate,
     Fact,
     Findings,
     Grid,
-    Intervals,
     Lines,
     Number,
     Section,
-    Series,
     Table,
 )
-from behaviordist.studies.estimates import estimate, words
 from behaviordist.studies.inference.answers import Answers, predicted, temperature
 from behaviordist.studies.inference.conclude import conclude, signed
+from behaviordist.studies.inference.contexts import (
+    KINDS,
+    STEPS,
+    cell,
+    context_blocks,
+    series_over,
+    thought_blocks,
+)
 from behaviordist.studies.inference.study import BASE, PLAIN
-
-KINDS = {"hidden": "hidden", "named": "named", "shots1": "1 example", "shots2": "2 examples"}
-KINDS["shots4"] = "4 examples"
-STEPS = {"one": "one step", "two": "two steps"}
-MOST = 5
-"""Probes that a table of the most moved ones names."""
 
 
 def findings(answers: Answers) -> Findings:
@@ -131,19 +127,19 @@ def _cache_table(answers: Answers) -> Table:
 
 def rounding_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     """Score and distance of rounded SFT against rounded QAT, over bits."""
-    found, study = answers.quantisation, answers.runs.study
-    bits, task = found["bits"][0], study.quantisation.task
-    away = np.sqrt(found["squared"].mean(axis=3))
-    hidden = np.sqrt(found["squared"][..., answers.tagged("prompt:hidden")].mean(axis=3))
+    rounded, study = answers.quantisation, answers.runs.study
+    bits, task = rounded["bits"][0], study.quantisation.task
+    away = np.sqrt(rounded["squared"].mean(axis=3))
+    hidden = np.sqrt(rounded["squared"][..., answers.tagged("prompt:hidden")].mean(axis=3))
     labels = ("SFT, rounded afterwards", "QAT, rounded to its own grid")
     x = tuple(float(b) for b in bits)
-    plain = float(found["plain"].mean())
+    plain = float(rounded["plain"].mean())
     rows = tuple(
         (
             str(int(b)),
-            *(_cell(found["scores"][:, k, i]) for k in (0, 1)),
-            *(_cell(away[:, k, i]) for k in (0, 1)),
-            *(_cell(hidden[:, k, i]) for k in (0, 1)),
+            *(cell(rounded["scores"][:, k, i]) for k in (0, 1)),
+            *(cell(away[:, k, i]) for k in (0, 1)),
+            *(cell(hidden[:, k, i]) for k in (0, 1)),
         )
         for i, b in enumerate(bits)
     )
@@ -152,22 +148,23 @@ def rounding_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
         f" {plain:.3f}; int8 has one scale an output channel, fewer bits one a group of 32 inputs.",
         Lines(
             name="bits-score", title="Score of the rounded model", x="bits a weight",
-            caption="Expected exact match on held-out strings; 95 % intervals over seeds.",
+            caption="Expected exact match on held-out strings; median seed, exact 95 % intervals.",
             y="score", x_scale="log",
-            series=tuple(_series(labels[k], x, found["scores"][:, k].T) for k in (0, 1)),
+            series=tuple(series_over(labels[k], x, rounded["scores"][:, k].T) for k in (0, 1)),
         ),
         Lines(
             name="bits-distance", title="Distance of the rounded model from unrounded SFT",
             caption="All probes. QAT is another training run: at many bits, where rounding does"
             " nothing, it keeps the distance that another run has.",
             x="bits a weight", y="Hellinger distance", x_scale="log",
-            series=tuple(_series(labels[k], x, away[:, k].T) for k in (0, 1)),
+            series=tuple(series_over(labels[k], x, away[:, k].T) for k in (0, 1)),
         ),
         Table(
             title="Rounded SFT against rounded QAT", rows=rows, align="rrrrrrr",
             header=("bits", "score, SFT", "score, QAT", "distance, SFT", "distance, QAT",
                     "on hidden prompts, SFT", "on hidden prompts, QAT"),
-            note="95 % intervals over seeds. Hidden prompts without examples are what was trained.",
+            note="Median seed, exact 95 % intervals. Hidden prompts without examples are what was"
+            " trained.",
         ),
     )  # fmt: skip
 
@@ -181,11 +178,11 @@ def temperature_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     names = sorted((name for name in known if name not in near), key=lambda name: at[name])
     x = tuple(at[name] for name in names)
     far = [
-        _series(model, x, [answers.distance(model, name) for name in names])
+        series_over(model, x, [answers.distance(model, name) for name in names])
         for model in answers.models
     ]
     right = [
-        _series(f"{model}, named prompts", x, [answers.chance(model, n, "prompt:named")
+        series_over(f"{model}, named prompts", x, [answers.chance(model, n, "prompt:named")
                                                for n in names])
         for model in answers.models
     ]  # fmt: skip
@@ -193,9 +190,9 @@ def temperature_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
         (
             model,
             name,
-            _cell(answers.distance(model, name), 4),
-            _cell(predicted(answers, model, at[name]), 4),
-            _cell(answers.distance(model, name) / predicted(answers, model, at[name])),
+            cell(answers.distance(model, name), 4),
+            cell(predicted(answers, model, at[name]), 4),
+            cell(answers.distance(model, name) / predicted(answers, model, at[name])),
         )
         for model in answers.models
         for name in near
@@ -203,8 +200,8 @@ def temperature_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     return (
         Lines(
             name="temperature", title="Distance from temperature 1", x="temperature",
-            caption="All probes; 95 % intervals over seeds. A sure model moves little: temperature"
-            " acts on what is undecided.",
+            caption="All probes; median seed, exact 95 % intervals. A sure model moves little:"
+            " temperature acts on what is undecided.",
             y="Hellinger distance", x_scale="log", series=tuple(far),
         ),
         Lines(
@@ -219,131 +216,6 @@ def temperature_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
             " the Fisher information of the inverse temperature.",
         ),
     )  # fmt: skip
-
-
-def thought_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
-    """What scratchpads do, by checkpoint, kind of prompt and number of steps."""
-    name = answers.runs.study.claims.thoughts
-    groups = tuple(
-        (
-            model,
-            tuple(
-                _over(answers.change(model, name, f"prompt:{kind}", f"steps:{steps}")).named(
-                    f"{KINDS[kind]}, {STEPS[steps]}"
-                )
-                for kind in ("named", "hidden", "shots2")
-                for steps in STEPS
-            ),
-        )
-        for model in answers.models
-    )  # fmt: skip
-    return (
-        "Pre-training shows scratchpads on functions of two steps only, with the string after the"
-        " first step written down. Here the model writes one itself before it answers; answers are"
-        " averaged over what it writes. Post-training never shows a scratchpad.",
-        Intervals(
-            name="thoughts", title="What a scratchpad changes", unit="change of the probability of"
-            " the right answer", groups=groups,
-            main=(f"{KINDS['named']}, {STEPS['two']}",),
-            caption="Against the same checkpoint without; 95 % intervals over seeds.",
-        ),
-        moved_table(answers, name),
-    )  # fmt: skip
-
-
-def context_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
-    """Right answers of the base under every context length and window, by number of examples."""
-    study = answers.runs.study
-    tables = [moved_table(answers, name) for name in (study.claims.shorter, study.claims.window)]
-    return (
-        "Every example takes 13 tokens: “keep n” cuts the beginning of a context so that n whole"
-        " examples stay, “cut the end” cuts the question. Training documents had two. A cut"
-        " context sees nothing else; a window of the attention passes on, from layer to layer"
-        f" ({study.model.layers} here), what lies further back.",
-        _context_lines(answers, "context", "Right answers of the base, its context cut"),
-        _context_lines(answers, "window", "Right answers of the base, its attention windowed"),
-        _bases_table(answers),
-        *tables,
-    )  # fmt: skip
-
-
-def _bases_table(answers: Answers) -> Table:
-    """What every base makes of examples: seeds differ in it, which is what makes intervals wide."""
-    shorter = answers.runs.study.claims.shorter
-    columns = [
-        answers.chance(BASE, PLAIN, f"prompt:{kind}") for kind in ("named", "hidden", "shots2")
-    ]
-    columns += [answers.chance(BASE, name, "prompt:shots4") for name in (PLAIN, shorter)]
-    rows = tuple(
-        (str(seed), *(f"{column[seed]:.3f}" for column in columns))
-        for seed in range(answers.runs.study.seeds)
-    )
-    return Table(
-        title="Right answers of every base", rows=rows, align="lrrrrr",
-        header=("seed", "named", "hidden", "2 examples", "4 examples", f"4 examples, {shorter}"),
-        note="A base that answers after examples as it does without has not learned to use them.",
-    )  # fmt: skip
-
-
-def _context_lines(answers: Answers, family: str, title: str) -> Lines:
-    names = (PLAIN, *answers.runs.study.settings.get(family, {}))
-    series = tuple(
-        _series(
-            KINDS[kind],
-            range(len(names)),
-            [answers.chance(BASE, name, f"prompt:{kind}") for name in names],
-        )
-        for kind in ("hidden", "shots1", "shots2", "shots4")
-    )
-    return Lines(
-        name=f"{family}s", title=title, x="setting", y="probability of the right answer",
-        caption="Probability of the right answer to a hidden prompt after 0, 1, 2 or 4 solved"
-        " examples; 95 % intervals over seeds.",
-        series=series, x_names=names,
-    )  # fmt: skip
-
-
-def moved_table(answers: Answers, name: str) -> Table:
-    """The probes of the base that a setting moved most, and what became of their answers."""
-    table, at = answers.models[BASE], answers.names.index(name)
-    far = np.sqrt(table["squared"][:, at].mean(axis=0))
-    before, after = table["chance"][:, 0].mean(axis=0), table["chance"][:, at].mean(axis=0)
-    order = np.argsort(-far, kind="stable")[:MOST]
-    rows = tuple(
-        (
-            answers.probes.probes[i].id,
-            _short(answers.probes.probes[i].prompt),
-            answers.probes.probes[i].continuation.strip(),
-            f"{far[i]:.2f}",
-            f"{before[i]:.2f}",
-            f"{after[i]:.2f}",
-        )
-        for i in order.tolist()
-    )
-    return Table(
-        title=f"Probes that “{name}” moved most", rows=rows, align="lllrrr",
-        header=("probe", "prompt", "answer", "distance", "p before", "p after"),
-        note="The base; root mean squared distance and mean probability of the answer over seeds.",
-    )  # fmt: skip
-
-
-def _short(prompt: str) -> str:
-    """Return the end of a long prompt: the question, and how much stands before it."""
-    *examples, question = prompt.split(" ; ")
-    return f"({len(examples)} examples ;) {question}" if len(examples) > 1 else prompt
-
-
-def _series(label: str, x: Iterable[float], values: Iterable[NDArray[np.float64]]) -> Series:
-    """One line: `values` has the seeds' numbers at every x."""
-    return Series.over(label, x, (_over(each) for each in values))
-
-
-def _cell(values: NDArray[np.float64], digits: int = 3) -> str:
-    return words(_over(values), digits)
-
-
-def _over(values: NDArray[np.float64]) -> Estimate:
-    return estimate([float(value) for value in values])
 
 
 def _headline(answers: Answers, claims: tuple[Claim, ...]) -> str:

@@ -18,7 +18,7 @@ from behaviordist.studies.seeds import training_seed
 
 
 @dataclass(frozen=True)
-class Runs(Places[Study]):
+class SettingRuns(Places[Study]):
     """Bases, what is post-trained from them, and the measurements of every checkpoint."""
 
     @property

@@ -14,7 +14,7 @@ from behaviordist.regimes.prompts import Questions, ask
 from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.stages import StageClock
-from behaviordist.studies.sycophancy.runs import Runs
+from behaviordist.studies.sycophancy.runs import RaterRuns
 from behaviordist.studies.sycophancy.study import BASE, Study
 
 Rates = dict[str, NDArray[np.float64]]
@@ -23,7 +23,7 @@ Rates = dict[str, NDArray[np.float64]]
 RIGHT, CLAIMED = 0, 1
 
 
-def measure_rates(runs: Runs, clock: StageClock) -> Rates:
+def measure_rates(runs: RaterRuns, clock: StageClock) -> Rates:
     """Return exact probabilities of the right and the claimed answer to every wrong claim."""
     import jax
 
@@ -48,7 +48,7 @@ def measure_rates(runs: Runs, clock: StageClock) -> Rates:
     return found
 
 
-def measure_shifts(runs: Runs, clock: StageClock) -> tuple[pd.DataFrame, pd.DataFrame]:
+def measure_shifts(runs: RaterRuns, clock: StageClock) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cosines of all shifts from the base, and distances between single checkpoints.
 
     Both are square, labelled ``LABEL-sSEED``; the matrix of regimes is saved in the folder.
@@ -71,7 +71,7 @@ def measure_shifts(runs: Runs, clock: StageClock) -> tuple[pd.DataFrame, pd.Data
     return cosines, matrix_of(prints).to_pandas()
 
 
-def learned_from_preferences(runs: Runs) -> pd.DataFrame:
+def learned_from_preferences(runs: RaterRuns) -> pd.DataFrame:
     """One row a policy and seed: reward model's accuracy, divergence, proxy and true reward."""
     rows = []
     for label in runs.policies:

@@ -31,14 +31,14 @@ from behaviordist.studies.sycophancy.measure import (
     wrong_claims,
 )
 from behaviordist.studies.sycophancy.page import findings
-from behaviordist.studies.sycophancy.runs import Runs
+from behaviordist.studies.sycophancy.runs import RaterRuns
 from behaviordist.studies.sycophancy.study import BASE, HONEST, Study
 from behaviordist.transfer.runs import collect, write_table
 
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return ``run.json``."""
-    runs = Runs(study, settings.folder, settings.seed)
+    runs = RaterRuns(study, settings.folder, settings.seed)
     with clock.stage("pretrain", 1, "Pre-training the base") as done:
         run_jobs([runs.base_job()], 1, done)
     jobs = runs.policy_jobs()
@@ -77,7 +77,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     )
 
 
-def _write_rates(runs: Runs, rates: Rates) -> None:
+def _write_rates(runs: RaterRuns, rates: Rates) -> None:
     rows = [
         (label, r, *values[:, r].mean(axis=1))
         for label, values in rates.items()
@@ -87,7 +87,7 @@ def _write_rates(runs: Runs, rates: Rates) -> None:
     frame.to_csv(runs.folder / "rates.csv", index=False)
 
 
-def _behaviors(runs: Runs) -> list[Behavior]:
+def _behaviors(runs: RaterRuns) -> list[Behavior]:
     policies = [
         behavior_row(regime).model_copy(update={"label": label})
         for label, regime in runs.policies.items()

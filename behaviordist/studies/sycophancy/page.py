@@ -16,7 +16,8 @@ from behaviordist.record import (
     Series,
     Table,
 )
-from behaviordist.studies.estimates import crossed, estimate, words
+from behaviordist.studies.estimates import words
+from behaviordist.studies.exact import median_over, seeds_and_prompts
 from behaviordist.studies.sycophancy.conclude import conclude, seed_cosines
 from behaviordist.studies.sycophancy.measure import CLAIMED, RIGHT, Rates
 from behaviordist.studies.sycophancy.study import BASE, HONEST, Study, rater_name
@@ -25,13 +26,15 @@ from behaviordist.studies.sycophancy.study import BASE, HONEST, Study, rater_nam
 def _rate_blocks(study: Study, rates: Rates) -> tuple[Lines, str]:
     answers = (("the claimed answer", CLAIMED), ("the right answer", RIGHT))
     levels = tuple((f"base, {name}", float(rates[BASE][k].mean())) for name, k in answers)
-    honest = crossed(rates[HONEST][CLAIMED])
+    honest = seeds_and_prompts(rates[HONEST][CLAIMED]).median()
     figure = Lines(
         name="rates", title="What the policy says to a wrong claim, by its rater",
-        caption="Exact probabilities; 95 % intervals over seeds and prompts. Dashed: the base.",
+        caption="Exact probabilities; median seed, exact 95 % intervals, prompts included. Dashed:"
+        " the base.",
         x="agreeableness of the rater", y="probability of the answer",
         series=tuple(
-            _series(name, study, [crossed(rates[rater_name(a)][k]) for a in study.agreeableness])
+            _series(name, study, [seeds_and_prompts(rates[rater_name(a)][k]).median()
+                                  for a in study.agreeableness])
             for name, k in answers
         ),
         levels=levels,
@@ -65,14 +68,14 @@ def _far(study: Study, distances: pd.DataFrame) -> tuple[Lines, Distances]:
             [f"{HONEST}-s{r}" for r in range(study.seeds)],
         ].to_numpy(np.float64)
         others = ~np.eye(study.seeds, dtype=bool)
-        return estimate(row[keep].mean() for row, keep in zip(table, others, strict=True))
+        return median_over(row[keep].mean() for row, keep in zip(table, others, strict=True))
 
     honest = [f"{HONEST}-s{r}" for r in range(study.seeds)]
     base = float(distances.loc[[BASE], honest].to_numpy(np.float64).mean())
     figure = Lines(
         name="from-honest", title="Distance from the honest policy, by the rater",
-        caption="Mean over seeds with 95 % intervals; dashed: the base, and the honest policy from"
-        " other seeds of itself.",
+        caption="Median seed with exact 95 % intervals; dashed: the base, and the honest policy"
+        " from other seeds of itself.",
         x="agreeableness of the rater", y=f"{study.geometry} distance",
         series=(
             _series("policy", study, [away(rater_name(a)) for a in study.agreeableness]),
@@ -84,11 +87,12 @@ def _far(study: Study, distances: pd.DataFrame) -> tuple[Lines, Distances]:
 
 def _back(study: Study, costs: pd.DataFrame) -> tuple[Lines, Table]:
     def back(label: str) -> Estimate:
-        return estimate(costs[costs["source"] == label]["steps"])
+        return median_over(costs[costs["source"] == label]["steps"])
 
     figure = Lines(
         name="steps-back", title="Steps of RLVR until right answers, by the rater",
-        caption=f"To a probability of {study.tau:g} of the right answer; 95 % intervals over seeds."
+        caption=f"To a probability of {study.tau:g} of the right answer; median seed, exact 95 %"
+        " intervals."
         " A censored run counts as its budget: a lower bound.",
         x="agreeableness of the rater", y="steps of RLVR",
         series=(_series("policy", study, [back(rater_name(a)) for a in study.agreeableness]),),
@@ -156,12 +160,12 @@ def _true_reward(evidence: pd.DataFrame) -> Lines:
     series = []
     for label, part in evidence.groupby("label", sort=False):
         curves = np.array(part["score"].tolist(), float).T
-        over = [estimate(values) for values in curves]
+        over = [median_over(values) for values in curves]
         series.append(Series.over(str(label), part["steps"].iloc[0], over))
     return Lines(
         name="true-reward", title="True reward along RLHF",
         caption="The rater's expected utility over that of the best answer, on held-out questions"
-        " of the training kind; 95 % intervals over seeds.",
+        " of the training kind; median seed, exact 95 % intervals.",
         x="steps of policy optimisation", y="true reward", series=tuple(series),
     )  # fmt: skip
 
@@ -180,7 +184,7 @@ def findings(
 ) -> Findings:
     """Return the study's claims, figures and tables."""
     agreeable, honest = rater_name(1.0), rater_name(0.0)
-    ends = {name: crossed(rates[name][CLAIMED]) for name in (honest, agreeable)}
+    ends = {name: seeds_and_prompts(rates[name][CLAIMED]).median() for name in (honest, agreeable)}
     base = rates[BASE][CLAIMED].mean()
     cost = costs.groupby("source")["steps"].mean()
     censored = costs.groupby("source")["censored"].sum()

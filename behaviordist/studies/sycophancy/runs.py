@@ -15,7 +15,7 @@ from behaviordist.transfer.runs import Goal, Transfer
 
 
 @dataclass(frozen=True)
-class Runs(Places[Study]):
+class RaterRuns(Places[Study]):
     """The base, a policy a rater, the honest one, and the ways back to it."""
 
     once = (BASE,)
