@@ -136,10 +136,10 @@ def few(seeds: int) -> str:
 
 
 def t_p_value(number: Estimate, threshold: float) -> float:
-    """Return the two-sided p-value that belongs to Student's interval of a mean over seeds."""
+    """Return the two-sided p-value that belongs to Student's interval of `n - 1` degrees."""
     from scipy import stats
 
-    half = (number.high - number.low) / 2
+    half = max(number.high - number.value, number.value - number.low)
     if number.n is None or number.n < 2 or not half > 0:
         return math.nan
     error = half / float(stats.t.ppf(1 - ALPHA / 2, number.n - 1))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from behaviordist.hypothesis.asymmetry.reciprocity import Reciprocity, Share
+from behaviordist.hypothesis.asymmetry.reciprocity import Share
+from behaviordist.record import RULE as PLAIN
 from behaviordist.record import SEEN, Claim, Estimate
+from behaviordist.studies.claims import TOGETHER, t_p_value, together
 from behaviordist.studies.estimates import words
+from behaviordist.studies.reciprocity.measure import Parts
 from behaviordist.studies.reciprocity.study import Study
 
+RULE = f"{PLAIN}; {TOGETHER}"
 
-def conclude(
-    study: Study,
-    behaviors: list[str],
-    parts: Reciprocity,
-    symmetric: Estimate,
-    links: list[Estimate],
-) -> tuple[Claim, ...]:
-    """Return the study's claims with their verdicts."""
-    share, ranking = _over(parts.antisymmetric), _over(parts.potential)
-    return (
+
+def conclude(study: Study, parts: Parts) -> tuple[Claim, ...]:
+    """Return the study's claims with their verdicts, which hold together."""
+    n, symmetric = len(parts.behaviors), parts.symmetric
+    share = _against(parts.split.antisymmetric, n, study.irrelevant_share)
+    ranking = _against(parts.split.potential, n, 0.5)
+    claims = (
         Claim.of(
             "Tuning is reciprocal: what differs between A to B and B to A does not matter.",
             share,
@@ -27,6 +28,7 @@ def conclude(
             unit=f"share of repeatable variance (against {study.irrelevant_share:g})",
             threshold=study.irrelevant_share,
             above=False,
+            rule=RULE,
         ),
         Claim.of(
             "Distance predicts the part of cost that is the same both ways.",
@@ -34,6 +36,7 @@ def conclude(
             f"correlation {words(symmetric)}, p = {symmetric.p_value:.4f} by relabelling, source"
             " and target effects removed.",
             unit="correlation of symmetric parts",
+            rule=RULE,
         ),
         Claim.of(
             "What differs between the directions is a ranking of the behaviors: some are dear to"
@@ -43,9 +46,11 @@ def conclude(
             " the antisymmetric part.",
             unit="share of the antisymmetric part (against 0.5)",
             threshold=0.5,
+            rule=RULE,
         ),
-        *[_link_claim(link, len(behaviors)) for link in links],
+        *[_link_claim(link, n) for link in parts.links],
     )
+    return together(claims)
 
 
 def _link_claim(link: Estimate, n: int) -> Claim:
@@ -54,9 +59,14 @@ def _link_claim(link: Estimate, n: int) -> Claim:
         link,
         f"rank correlation {words(link)} over {n} behaviors, p = {link.p_value:.3f}.",
         unit="Spearman correlation over behaviors",
+        rule=RULE,
     )
 
 
-def _over(share: Share) -> Estimate:
-    effect = SEEN * (share.high - share.low) / 2
-    return Estimate(value=share.value, low=share.low, high=share.high, smallest_effect=effect)
+def _against(share: Share, n: int, threshold: float) -> Estimate:
+    """Return a share with its jackknife over behaviors, and the p-value of its threshold."""
+    half = max(share.high - share.value, share.value - share.low)  # an end is cut at 0 or 1
+    number = Estimate(
+        value=share.value, low=share.low, high=share.high, smallest_effect=SEEN * half, n=n
+    )
+    return number.model_copy(update={"p_value": t_p_value(number, threshold)})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from behaviordist.hypothesis.asymmetry.reciprocity import Reciprocity
+from behaviordist.hypothesis.asymmetry.reciprocity import Reciprocity, reciprocity
+from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
 from behaviordist.record import Z80, Z95, Estimate
-from behaviordist.studies.algorithms.runs import BASE, LabRuns
+from behaviordist.studies.algorithms.runs import BASE
 from behaviordist.studies.reciprocity.study import Study
 
 FloatArray = NDArray[np.float64]
@@ -35,24 +37,70 @@ def log_costs(table: pd.DataFrame, rows: pd.DataFrame, behaviors: list[str]) -> 
     return np.stack([frame.to_numpy(np.float64) for frame in frames])
 
 
-def ranking_links(
-    runs: LabRuns, study: Study, behaviors: list[str], parts: Reciprocity, base: FloatArray,
-    main: Any,
-) -> list[Estimate]:  # fmt: skip
-    """Correlate the potential (dear to leave, cheap to reach) with what could explain it."""
-    frame = main.to_pandas()
+@dataclass(frozen=True)
+class Parts:
+    """Costs split by direction.
+
+    Attributes
+    ----------
+    behaviors
+        In the order of the tables.
+    mean
+        log2 FLOPs of every ordered pair, mean over seeds.
+    split
+        Shares that are the same both ways, that differ, and that a ranking explains.
+    symmetric
+        Correlation of distance with the part that is the same both ways.
+    links
+        What goes with the ranking.
+    """
+
+    behaviors: tuple[str, ...]
+    mean: pd.DataFrame
+    split: Reciprocity
+    symmetric: Estimate
+    links: tuple[Estimate, ...]
+
+
+def split_costs(
+    study: Study, costs: FloatArray, distances: pd.DataFrame, behaviors: Sequence[str], seed: int
+) -> Parts:
+    """Split log costs into what is the same both ways and what is not, and ask what predicts each.
+
+    Parameters
+    ----------
+    study
+        Its regimes name the behaviors' algorithms and functions.
+    costs
+        From `log_costs`.
+    distances
+        Of the behaviors and the base.
+    behaviors
+        Columns of `costs`.
+    seed
+        Of relabelling.
+    """
+    square, from_base = costs[:, 1:], costs[:, 0].mean(axis=0)
+    labels = list(behaviors)
+    mean = pd.DataFrame(square.mean(axis=0), index=labels, columns=labels)
+    split = reciprocity(square)
+    both = symmetry_parts(
+        distances.loc[labels, labels], mean, permutations=study.test.permutations, seed=seed
+    )
     regimes = {regime.label: regime for regime in study.regimes()}
-    by_algorithm = np.array([float(regimes[b].algorithm == "rlvr") for b in behaviors])
     candidates = {
-        "cheap to reach from the base": -base,
-        "near to the base": -frame.loc[BASE, behaviors].to_numpy(np.float64),
-        "trained by rlvr rather than sft": by_algorithm,
+        "cheap to reach from the base": -from_base,
+        "near to the base": -distances.loc[BASE, labels].to_numpy(np.float64),
+        "trained by rlvr rather than sft": np.array(
+            [float(regimes[label].algorithm == "rlvr") for label in labels]
+        ),
     }
-    return [
-        rank_link(name, values, parts.heights, study.test.permutations, runs.seed)
+    links = tuple(
+        rank_link(name, values, split.heights, study.test.permutations, seed)
         for name, values in candidates.items()
         if np.ptp(values) > 0
-    ]
+    )
+    return Parts(tuple(labels), mean, split, Estimate.of(both.symmetric), links)
 
 
 def rank_link(name: str, x: FloatArray, y: FloatArray, permutations: int, seed: int) -> Estimate:

@@ -11,12 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.asymmetry.reciprocity import reciprocity
-from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
-from behaviordist.record import Estimate
 from behaviordist.studies.algorithms.measure import measure_distances
 from behaviordist.studies.algorithms.runs import (
     BASE,
@@ -26,7 +21,7 @@ from behaviordist.studies.algorithms.runs import (
     train_behaviors,
 )
 from behaviordist.studies.folder import behavior_row, write_findings
-from behaviordist.studies.reciprocity.measure import log_costs, ranking_links
+from behaviordist.studies.reciprocity.measure import log_costs, split_costs
 from behaviordist.studies.reciprocity.page import findings
 from behaviordist.studies.reciprocity.study import Study
 from behaviordist.studies.settings import Settings
@@ -60,15 +55,9 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     TransferMatrix.from_runs(table, [*behaviors, BASE], "flops").save(runs.folder)
     with clock.stage("parts", 1, "Splitting costs into what is the same both ways") as done:
         costs = log_costs(table, rows, behaviors)
-        square, from_base = costs[:, 1:], costs[:, 0].mean(axis=0)
-        parts = reciprocity(square)
-        mean = pd.DataFrame(square.mean(axis=0), index=behaviors, columns=behaviors)
-        distances = main.to_pandas().loc[behaviors, behaviors]
-        both = symmetry_parts(distances, mean, permutations=study.test.permutations, seed=runs.seed)
-        symmetric = Estimate.of(both.symmetric)
-        links = ranking_links(runs, study, behaviors, parts, from_base, main)
+        parts = split_costs(study, costs, main.to_pandas(), behaviors, runs.seed)
         done(1)
-    page = findings(study, behaviors, parts, symmetric, links, mean, table)
+    page = findings(study, parts, table)
     regimes = {regime.label: regime for regime in study.regimes()}
     notes = [f"{label} did not converge within its budget and is left out" for label in failed]
     return write_findings(

@@ -19,6 +19,7 @@ from behaviordist.record import (
 )
 from behaviordist.studies.estimates import words
 from behaviordist.studies.reciprocity.conclude import conclude
+from behaviordist.studies.reciprocity.measure import Parts
 from behaviordist.studies.reciprocity.study import Study
 
 
@@ -71,29 +72,33 @@ def _ranking_blocks(
     return heights, table
 
 
-def findings(
-    study: Study, behaviors: list[str], parts: Reciprocity, symmetric: Estimate,
-    links: list[Estimate], mean: pd.DataFrame, table: pd.DataFrame,
-) -> Findings:  # fmt: skip
-    """Return the study's claims, figures and tables."""
-    share = parts.antisymmetric
+def findings(study: Study, parts: Parts, table: pd.DataFrame) -> Findings:
+    """Return the study's claims, figures and tables.
+
+    Parameters
+    ----------
+    study, parts
+        The file, and the costs split by direction.
+    table
+        One row a transfer run.
+    """
+    share, potential, n = parts.split.antisymmetric, parts.split.potential, len(parts.behaviors)
+    behaviors = list(parts.behaviors)
     return Findings(
         headline=f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of the repeatable variance"
         f" of log cost differs between A to B and B to A; distance correlates"
-        f" {symmetric.value:.2f} with the part that is the same both ways, and a ranking of the"
-        f" behaviors explains {parts.potential.value:.0%} of the part that is not.",
-        claims=conclude(study, behaviors, parts, symmetric, links),
+        f" {parts.symmetric.value:.2f} with the part that is the same both ways, and a ranking of"
+        f" the behaviors explains {potential.value:.0%} of the part that is not.",
+        claims=conclude(study, parts),
         facts=(
-            Fact.of(
-                "behaviors", str(len(behaviors)), f"{len(behaviors) * (len(behaviors) - 1)} pairs"
-            ),
+            Fact.of("behaviors", str(n), f"{n * (n - 1)} pairs"),
             Fact.of("seeds", str(study.seeds), "sizes are products of two different seeds"),
-            Fact.of("noise", f"{parts.noise:.0%}", "of the variance of one seed's table"),
+            Fact.of("noise", f"{parts.split.noise:.0%}", "of the variance of one seed's table"),
             Fact.of("censored runs", str(int(table["censored"].sum())), f"of {len(table)}"),
         ),
         sections=(
-            Section.of("Both directions", *_direction_blocks(behaviors, mean)),
-            Section.of("The ranking", *_ranking_blocks(behaviors, parts, links)),
+            Section.of("Both directions", *_direction_blocks(behaviors, parts.mean)),
+            Section.of("The ranking", *_ranking_blocks(behaviors, parts.split, list(parts.links))),
             Section.of("Distances", Distances()),
         ),
     )
