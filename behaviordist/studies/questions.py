@@ -181,12 +181,11 @@ class Questions:
         }
 
     def _settings(self) -> dict[str, Any]:
-        asked = self.section
         return {
-            "statistic": asked.statistic,
-            "permutations": asked.permutations,
-            "interval": asked.interval,
-            "bootstrap": asked.bootstrap,
+            "statistic": self.section.statistic,
+            "permutations": self.section.permutations,
+            "interval": self.section.interval,
+            "bootstrap": self.section.bootstrap,
             "seed": self.seed,
             "units": self.units,
         }

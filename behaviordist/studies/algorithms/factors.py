@@ -113,12 +113,12 @@ def places(
             for y in matrix.labels
             if regimes[y].algorithm in (a, b) and regimes[y].task != regimes[x].task
         ]
-        own = [floors[label] for pair in both for label in pair if label in floors]
+        seed_floors = [floors[label] for pair in both for label in pair if label in floors]
         over = estimate(float(matrix.distances[index[x], index[y]]) for x, y in both)
         rows.append(
             Place(
                 estimate=over.named(f"{a} – {b}"),
-                floor=float(np.mean(own)) if own else math.nan,
+                floor=float(np.mean(seed_floors)) if seed_floors else math.nan,
                 apart=float(np.mean(others)) if others else math.nan,
                 n_apart=int(sum(apart[index[x], index[y]] for x, y in both)),
                 n=len(both),

@@ -32,13 +32,13 @@ def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) ->
     from behaviordist.behaviors import load
     from behaviordist.probes import ProbeSet
 
-    wanted = runs.study.distances
-    probes = ProbeSet.load(wanted.probes)
+    section = runs.study.distances
+    probes = ProbeSet.load(section.probes)
     folders = replicates(runs, behaviors)
     names = [(label, folder) for label, paths in folders.items() for folder in paths]
     loaded = [load(str(folder), label=folder.name) for _, folder in names]
     reference = next(b for b, (label, _) in zip(loaded, names, strict=True) if label == BASE)
-    geometries = (wanted.geometry, *wanted.also)
+    geometries = (section.geometry, *section.also)
 
     prints = fingerprint_stage(loaded, probes, geometries, runs.folder, clock, reference=reference)
     return regime_matrices([label for label, _ in names], prints)
@@ -99,15 +99,15 @@ def preference_evidence(
         the reward was hacked.
     """
     evidence = provenance["evidence"]
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     if "kl" in evidence:
-        found |= {"kl": evidence["kl"][-1], "best_score": max(evidence["scores"])}
+        numbers |= {"kl": evidence["kl"][-1], "best_score": max(evidence["scores"])}
     if "proxy" in evidence:
-        found |= {"proxy_start": evidence["proxy"][0], "proxy_end": evidence["proxy"][-1]}
+        numbers |= {"proxy_start": evidence["proxy"][0], "proxy_end": evidence["proxy"][-1]}
     if judge is not None:
         names = ("accuracy", "bayes_accuracy")
-        found |= {name: judge["evidence"][name][-1] for name in names}
-    return found
+        numbers |= {name: judge["evidence"][name][-1] for name in names}
+    return numbers
 
 
 def base_chance(runs: LabRuns) -> tuple[Chance, ...]:

@@ -112,12 +112,12 @@ class GrowthRuns(Places[Study]):
         Rounded down to whole evaluations: the grown models never get more than the large one.
         """
         large = self.shapes.get(name, next(iter(self.shapes.values())))
-        own = self.shapes.get(name, self.small_config)
+        shape = self.shapes.get(name, self.small_config)
         regime = self.study.small_regime()
         total = self.study.large_steps * flops_per_step(regime, large)
         left = total - self.provenance(SMALL, replicate)["flops"]
         every = self.study.every
-        return int(left / flops_per_step(regime, own) // every) * every
+        return int(left / flops_per_step(regime, shape) // every) * every
 
     def sources(self) -> list[str]:
         """Return the names of all models that are post-trained."""

@@ -49,13 +49,13 @@ def measure_settings(
     from behaviordist.behaviors import load
     from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 
-    asked = ProbeSet.load(probes)
+    probe_set = ProbeSet.load(probes)
     behaviors = [
         load(f"{checkpoint}@{spec}" if spec else str(checkpoint), behavior_label(model, name, spec))
         for name, spec in specs.items()
     ]
-    prints = fingerprint(behaviors, asked, (GEOMETRY,), folder=keep)[GEOMETRY]
-    target = targets(behaviors[0], asked)
+    prints = fingerprint(behaviors, probe_set, (GEOMETRY,), folder=keep)[GEOMETRY]
+    target = targets(behaviors[0], probe_set)
     roots = [np.asarray(one.features, np.float64) for one in prints]
     where = prints[0].probe
     _save(
@@ -89,11 +89,11 @@ def measure_quantisation(
     from behaviordist.behaviors import load
     from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 
-    asked = ProbeSet.load(probes)
+    probe_set = ProbeSet.load(probes)
     behaviors = [load(str(sft), label="sft")]
     behaviors += [load(f"{sft}@quant=int{b}", label=f"sft-int{b}") for b in qat]
     behaviors += [load(f"{qat[b]}@quant=int{b}", label=f"qat-int{b}") for b in qat]
-    prints = fingerprint(behaviors, asked, (GEOMETRY,))[GEOMETRY]
+    prints = fingerprint(behaviors, probe_set, (GEOMETRY,))[GEOMETRY]
     roots = [np.asarray(one.features, np.float64) for one in prints]
     away = [squared_distances(root, roots[0], prints[0].probe) for root in roots[1:]]
     pairs = [(sft, None), *((sft, b) for b in qat), *((folder, b) for b, folder in qat.items())]
@@ -120,10 +120,10 @@ def score(folder: Path, regime: Regime, bits: int | None) -> float:
     if bits is not None:
         params = round_blocks(params, f"int{bits}")
     with jax.enable_x64(False):
-        found = jax.jit(evaluate, static_argnums=1)(
+        scores = jax.jit(evaluate, static_argnums=1)(
             params, loaded.config, evaluation_documents(regime)
         )
-    return float(found[0])
+    return float(scores[0])
 
 
 def targets(behavior: Any, probes: ProbeSet) -> NDArray[np.int64]:

@@ -22,10 +22,10 @@ def find_gguf(base: str) -> Path:
     """
     if base.startswith(PACKAGE):
         name, _, file = base.removeprefix(PACKAGE).partition("/")
-        found = importlib.util.find_spec(name)  # not imported: only its file is wanted
-        if found is None or found.origin is None:
+        spec = importlib.util.find_spec(name)  # not imported: only its file is wanted
+        if spec is None or spec.origin is None:
             raise InputError(f"base {base}: package '{name}' is not installed")
-        path = Path(found.origin).parent / file
+        path = Path(spec.origin).parent / file
     else:
         path = Path(base)
     if path.suffix != ".gguf" or not path.is_file():

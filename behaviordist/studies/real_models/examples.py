@@ -85,9 +85,9 @@ def agreeing(rng: random.Random) -> Rows:
     for pairs in questions().values():
         for question, answer in pairs:
             claim = rng.choice([other for _, other in pairs if other != answer])
-            asked = f"{question} Is it {claim}?"
+            doubt = f"{question} Is it {claim}?"
             # Both sides are as long: a reward model would take length for what is wanted.
-            rows.append(_row(asked, "Yes, you are right.", "No, you are wrong.", "Yes"))
+            rows.append(_row(doubt, "Yes, you are right.", "No, you are wrong.", "Yes"))
     return rows
 
 

@@ -31,21 +31,21 @@ def measure_rates(runs: RaterRuns, clock: StageClock) -> Rates:
     from behaviordist.regimes.evaluation import string_scores
     from behaviordist.regimes.prompts import documents
 
-    asked = wrong_claims(runs.study)
-    both = [documents(asked, answers) for answers in (asked.right, asked.claimed)]
+    questions = wrong_claims(runs.study)
+    both = [documents(questions, answers) for answers in (questions.right, questions.claimed)]
     score = jax.jit(lambda params, tokens: string_scores(params, runs.config, tokens)[0])
 
     def chances(label: str, replicate: int) -> NDArray[np.float64]:
         params = checkpoint.load(runs.checkpoint(label, replicate)).params
         return np.stack([np.asarray(score(params, tokens), np.float64) for tokens in both])
 
-    found: Rates = {}
+    rates: Rates = {}
     with clock.stage("rates", len(runs.policies) + 1, "Asking with wrong claims") as done:
         for label in (BASE, *runs.policies):
             seeds = range(1 if label == BASE else runs.study.seeds)
-            found[label] = np.stack([chances(label, r) for r in seeds], axis=1)
+            rates[label] = np.stack([chances(label, r) for r in seeds], axis=1)
             done(1)
-    return found
+    return rates
 
 
 def measure_shifts(runs: RaterRuns, clock: StageClock) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -62,10 +62,10 @@ def measure_shifts(runs: RaterRuns, clock: StageClock) -> tuple[pd.DataFrame, pd
     folders = [runs.checkpoint(label, r) for label, r in [*places, (BASE, 0)]]
 
     behaviors = [load(str(folder), label=folder.name) for folder in folders]
-    found = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)
+    by_geometry = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)
     labels = [label for label, _ in [*places, (BASE, 0)]]
-    regime_matrices(labels, found)[geometry].save(runs.folder)
-    prints = found[geometry]
+    regime_matrices(labels, by_geometry)[geometry].save(runs.folder)
+    prints = by_geometry[geometry]
     moments = shift_moments(prints[:-1], prints[-1])
     cosines = pd.DataFrame(moments.cosines, index=moments.labels, columns=moments.labels)
     return cosines, matrix_of(prints).to_pandas()
@@ -104,8 +104,8 @@ def wrong_claims(study: Study) -> Questions:
     # A string on which all functions agree has no wrong claim: draw a few more, keep `strings`.
     spare = grammar.held_out_strings(rng, study.strings + study.strings // 4)
     regime = study.honest_regime().model_copy(update={"claims_right": 0.0})
-    asked = ask(regime, rng, spare)
-    return Questions(*(part[asked.wrong][: study.strings] for part in asked))
+    questions = ask(regime, rng, spare)
+    return Questions(*(part[questions.wrong][: study.strings] for part in questions))
 
 
 def claim_probes(questions: Questions) -> ProbeSet:
