@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from behaviordist.hypothesis.differences import holm
 from behaviordist.record import Claim, Estimate, Verdict
 from behaviordist.studies.estimates import estimate
 from behaviordist.studies.exact import (
     ALPHA,
     SeedValues,
+    holm,
     seeds_needed,
     share_limits,
     share_p_value,
@@ -119,13 +119,14 @@ def together(claims: Sequence[Claim]) -> tuple[Claim, ...]:
 
     A claim without a p-value (a bound that is met or not) is no test and stays as it is.
     """
-    tested = [i for i, claim in enumerate(claims) if math.isfinite(claim.estimate.p_value)]
-    adjusted = holm([claims[i].estimate.p_value for i in tested])
-    page = list(claims)
-    for i, p_value in zip(tested, adjusted, strict=True):
-        if claims[i].verdict != "inconclusive" and p_value > ALPHA:
-            page[i] = _undecided(claims[i], p_value, len(tested))
-    return tuple(page)
+    adjusted = holm([claim.estimate.p_value for claim in claims])
+    tested = int(np.isfinite(adjusted).sum())
+    return tuple(
+        _undecided(claim, p_value, tested)
+        if claim.verdict != "inconclusive" and p_value > ALPHA
+        else claim
+        for claim, p_value in zip(claims, adjusted.tolist(), strict=True)
+    )
 
 
 def few(seeds: int) -> str:
