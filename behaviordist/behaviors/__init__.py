@@ -7,6 +7,7 @@ from behaviordist.behaviors.behavior import (
     check_comparable,
     shared_log_probs,
 )
+from behaviordist.behaviors.common_vocabulary import check_same_tokens, over_common_tokens
 from behaviordist.behaviors.lab_backend import speaks_lab
 from behaviordist.behaviors.load import load, load_all
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
@@ -17,8 +18,10 @@ __all__ = [
     "InferenceSettings",
     "LogProbBlock",
     "check_comparable",
+    "check_same_tokens",
     "load",
     "load_all",
+    "over_common_tokens",
     "parse_spec",
     "shared_log_probs",
     "speaks_lab",

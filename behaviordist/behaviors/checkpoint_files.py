@@ -14,7 +14,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors.weight_files import INDEX, left_over, read_json_object, weight_files
+from behaviordist.behaviors.weight_files import (
+    INDEX,
+    WEIGHTS,
+    is_index_used,
+    left_over,
+    read_json_object,
+    two_sets,
+    weight_files,
+)
 from behaviordist.errors import InputError
 from behaviordist.store import digest_of, file_digest
 
@@ -56,11 +64,19 @@ class CheckpointFiles:
         Pairs of a name and a file.
     notes
         What a report should say: files that lie beside them and are not used.
+    conflict
+        Why the weights cannot be opened, though all files are whole.
     """
 
     folder: Path
     files: tuple[tuple[str, Path], ...]
     notes: tuple[str, ...] = ()
+    conflict: str = ""
+
+    def check(self) -> None:
+        """Raise the conflict, if there is one."""
+        if self.conflict:
+            raise InputError(self.conflict)
 
     @property
     def digest(self) -> str:
@@ -80,6 +96,7 @@ class CheckpointFiles:
     @contextmanager
     def view(self) -> Iterator[Path]:
         """Yield a folder that holds these files, by their names, and no others."""
+        self.check()
         with tempfile.TemporaryDirectory(prefix="behaviordist-") as name:
             for place, path in self.files:
                 link = Path(name) / place
@@ -115,9 +132,12 @@ def checkpoint_files(folder: Path, *, tokenizer_of: Path | None = None) -> Check
         own = _overlaid(own, theirs, tokenizer_of)
     notes += _double_templates(own)
     files = {**{path.name: path for path in weights}, **own}
-    if (folder / INDEX).is_file():
+    if (folder / INDEX).is_file() and is_index_used(folder, weights):
         files[INDEX] = folder / INDEX
-    return CheckpointFiles(folder, tuple(sorted(files.items())), tuple(notes))
+    conflict = two_sets(folder, weights)
+    if conflict:
+        files[WEIGHTS] = folder / WEIGHTS  # the identity follows whatever might be meant
+    return CheckpointFiles(folder, tuple(sorted(files.items())), tuple(notes), conflict)
 
 
 def _named(folder: Path, names: tuple[str, ...]) -> dict[str, Path]:

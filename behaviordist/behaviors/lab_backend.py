@@ -72,6 +72,10 @@ class LabBehavior:
             separator=" ; ",
         )
 
+    def scored_tokens(self, probes: ProbeSet) -> list[tuple[int, ...]]:
+        """Return the ids of every continuation, as they are scored."""
+        return [item.ids[-item.scored :] for item in self.encoder()(probes)]
+
     def token_text(self, token: int) -> str:
         """Return the word that the token is."""
         from behaviordist.lab.grammar import VOCABULARY

@@ -111,6 +111,7 @@ def open_model(files: CheckpointFiles, dtype: str, device: str | None = None) ->
         except Exception as error:
             raise refused(files, view, "its weights", error) from None
     check_loaded(info, files.folder)
+    check_head(model, files.folder)
     return model
 
 
@@ -136,6 +137,27 @@ def check_loaded(info: Mapping[str, Any], where: Path) -> None:
             raise InputError(
                 f"{where}: weights do not fit config.json: it {means} {several[0][:120]}{more}"
             )
+
+
+def check_head(model: Any, where: Path) -> None:
+    """Refuse weights with a head of their own under a configuration that has none.
+
+    `transformers` opens them untied, others tie them: two programs, two models.
+    """
+    import torch
+
+    tied = getattr(model.config.get_text_config(), "tie_word_embeddings", False)
+    head, table = model.get_output_embeddings(), model.get_input_embeddings()
+    if not tied or head is None or getattr(model, "hf_device_map", None):
+        return
+    one, other = getattr(head, "weight", None), getattr(table, "weight", None)
+    if one is None or other is None or one is other or one.shape != other.shape:
+        return
+    if not torch.equal(one, other):
+        raise InputError(
+            f"{where}: config.json ties the output head to the embeddings (tie_word_embeddings),"
+            " but lm_head.weight is there and differs; set it to false, or take that weight out"
+        )
 
 
 def stored_type(files: CheckpointFiles) -> tuple[str, int]:

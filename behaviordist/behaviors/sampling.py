@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +52,7 @@ def generate(
     The global random state of torch is as before afterwards.
     """
     import torch
+    from transformers import GenerationConfig
 
     ids = torch.tensor([list(context)], device=model.device)
     chosen: dict[str, Any] = {"do_sample": False}
@@ -58,12 +60,11 @@ def generate(
         chosen = {
             "do_sample": True,
             "temperature": settings.temperature,
-            # 0 switches off what a checkpoint's generation_config may ask for.
             "top_k": settings.top_k or 0,
             "top_p": settings.top_p or 1.0,
             "min_p": settings.min_p,
         }
-    with torch.random.fork_rng(), torch.inference_mode():
+    with torch.random.fork_rng(), torch.inference_mode(), _plain_generation(model) as plain:
         torch.manual_seed(seed)
         config = getattr(model, "active_peft_config", None)
         if config is not None and config.is_prompt_learning:
@@ -71,10 +72,13 @@ def generate(
         rows = model.generate(
             ids.repeat(count, 1),
             attention_mask=torch.ones_like(ids).repeat(count, 1),
-            max_new_tokens=max_tokens,
-            repetition_penalty=settings.repetition_penalty,
-            pad_token_id=model.config.eos_token_id if _is_int(model.config.eos_token_id) else 0,
-            **chosen,
+            generation_config=GenerationConfig(
+                eos_token_id=plain.eos_token_id,
+                pad_token_id=plain.pad_token_id,
+                max_new_tokens=max_tokens,
+                repetition_penalty=settings.repetition_penalty,
+                **chosen,
+            ),
         )
     return rows[:, ids.shape[1] :]
 
@@ -88,7 +92,7 @@ def _behind_virtual_tokens(
     """
     import torch
 
-    end = model.config.eos_token_id if _is_int(model.config.eos_token_id) else None
+    end = model.config.eos_token_id if isinstance(model.config.eos_token_id, int) else None
     drawn: list[Any] = []
     step = advance(model, ids)
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
@@ -109,6 +113,25 @@ def _behind_virtual_tokens(
             break
         step = advance(model, drawn[-1][:, None], step)
     return torch.stack(drawn, dim=1)
+
+
+@contextmanager
+def _plain_generation(model: Any) -> Iterator[Any]:
+    """Leave of a checkpoint's generation_config.json what ends a text, for a while.
+
+    Suppressed tokens, beams, penalties or n-gram bans in it are no settings that anybody named.
+    """
+    from transformers import GenerationConfig
+
+    told = model.generation_config
+    ends = model.config.eos_token_id if told.eos_token_id is None else told.eos_token_id
+    first = ends[0] if isinstance(ends, list) and ends else ends
+    plain = GenerationConfig(eos_token_id=ends, pad_token_id=first if isinstance(first, int) else 0)
+    model.generation_config = plain
+    try:
+        yield plain
+    finally:
+        model.generation_config = told
 
 
 def rollout(
@@ -196,7 +219,3 @@ def _written(
     if hasattr(behavior, "samples_rest"):
         return (texts for _, texts in behavior.samples_rest(probes, 1, max_tokens, seed))
     return list(behavior.samples(probes, 1, max_tokens, seed))
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int)

@@ -51,6 +51,10 @@ class Source(Protocol):
     @property
     def virtual_tokens(self) -> int: ...
 
+    def check(self) -> None:
+        """Raise the InputError that `open` would raise, as far as it can be told before."""
+        ...
+
     def tokens(self) -> Tokens:
         """Return what its files make of a text."""
         ...
@@ -93,6 +97,10 @@ class FolderSource:
     @property
     def virtual_tokens(self) -> int:
         return 0 if self.adapter is None else adapters.virtual_tokens(self.adapter)
+
+    def check(self) -> None:
+        """Refuse two sets of weights in one folder."""
+        self.files.check()
 
     def tokens(self) -> Tokens:
         """Return what its files make of a text."""
@@ -138,6 +146,9 @@ class GgufSource:
     @property
     def virtual_tokens(self) -> int:
         return 0
+
+    def check(self) -> None:
+        """Nothing is left to be checked."""
 
     def tokens(self) -> Tokens:
         """Return what its header makes of a text."""
@@ -200,6 +211,9 @@ class MemorySource:
         tokenizer = self.tokenizer
         told += [tokenizer.backend_tokenizer.to_str(), str(tokenizer.chat_template)]
         return digest_of(told)
+
+    def check(self) -> None:
+        """Nothing is left to be checked."""
 
     def tokens(self) -> Tokens:
         """Return what the tokenizer makes of a text."""

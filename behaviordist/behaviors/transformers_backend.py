@@ -7,7 +7,7 @@ when its pass begins and freed when it ends, so that one at a time is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -52,8 +52,15 @@ class TransformersBehavior:
     notes: tuple[str, ...] = ()
 
     def check(self, probes: ProbeSet) -> None:
-        """Refuse probes that cannot be encoded whole."""
-        self.encoder()(probes)
+        """Refuse probes that cannot be encoded whole, or with ids that the model lacks."""
+        self.source.check()
+        for probe, item in zip(probes, self.encoder()(probes), strict=True):
+            if max(item.ids) >= self.vocabulary_size:
+                raise InputError(
+                    f"probe '{probe.id}': the tokenizer of '{self.label}' writes token"
+                    f" {max(item.ids)}, its model has rows for {self.vocabulary_size}; open it with"
+                    " the tokenizer it was trained with"
+                )
 
     def token_text(self, token: int) -> str:
         """Return the text that the token decodes to."""
@@ -206,6 +213,10 @@ class TransformersBehavior:
             texts = tokenizer.batch_decode(rows, skip_special_tokens=True)
             ended = [tokenizer.eos_token_id in row for row in rows.tolist()]
             yield index, tuple(zip(texts, ended, strict=True))
+
+    def token_ids(self) -> Mapping[str, int]:
+        """Return token -> id."""
+        return self.source.tokens().vocabulary
 
     def scored_tokens(self, probes: ProbeSet) -> list[tuple[int, ...]]:
         """Return the ids of every continuation, as they are scored."""

@@ -32,8 +32,9 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
         If there are none, only pickled ones, two sets, a shard is missing, a file is cut, or a
         shard holds other tensors than the index says.
     """
+    whole = (folder / WEIGHTS).is_file()
     if not (folder / INDEX).is_file():
-        if not (folder / WEIGHTS).is_file():
+        if not whole:
             raise _no_weights(folder)
         check_safetensors(folder / WEIGHTS)
         return (folder / WEIGHTS,)
@@ -41,12 +42,10 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     if not isinstance(mapping, dict) or not mapping:
         raise InputError(f"{folder / INDEX} has no 'weight_map'")
     names = sorted(set(map(str, mapping.values())))
-    if names != [WEIGHTS] and (folder / WEIGHTS).is_file():
-        raise InputError(
-            f"{folder} holds two sets of weights: {WEIGHTS}, and {len(names)} shards that {INDEX}"
-            " names; move away the set that another save left"
-        )
     absent = [n for n in names if Path(n).name != n or not (folder / n).is_file()]
+    if whole and len(absent) == len(names):  # an index that another save left
+        check_safetensors(folder / WEIGHTS)
+        return (folder / WEIGHTS,)
     if absent:
         raise InputError(f"{folder}: shard {absent[0]} is named in {INDEX} but is not there")
     for name in names:
@@ -59,6 +58,19 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
                 " of two saves are mixed: save the model again into an empty folder"
             )
     return tuple(folder / name for name in names)
+
+
+def two_sets(folder: Path, weights: tuple[Path, ...]) -> str:
+    """Say so where a folder holds a whole file beside its shards; which one is meant is not known.
+
+    `transformers` opens the whole file, whichever is older.
+    """
+    if folder / WEIGHTS in weights or not (folder / WEIGHTS).is_file():
+        return ""
+    return (
+        f"{folder} holds two sets of weights: {WEIGHTS}, and {len(weights)} shards that {INDEX}"
+        " names; move away the set that another save left"
+    )
 
 
 def check_safetensors(path: Path) -> None:
@@ -83,11 +95,20 @@ def tensors_of(path: Path) -> dict[str, tuple[str, int]]:
     }
 
 
+def is_index_used(folder: Path, weights: tuple[Path, ...]) -> bool:
+    """Whether the index names the files that are opened."""
+    mapping = read_json_object(folder / INDEX).get("weight_map") or {}
+    return set(map(str, mapping.values())) == {path.name for path in weights}
+
+
 def left_over(folder: Path, weights: tuple[Path, ...]) -> list[str]:
     """Name the files in a folder that look like weights and are not opened."""
     patterns = ("*.safetensors", "*.gguf", *PICKLES)
     there = {path.name for pattern in patterns for path in folder.glob(pattern)}
-    unused = sorted(there - {path.name for path in weights} - {"training_args.bin"})
+    opened = {path.name for path in weights}
+    if (folder / INDEX).is_file() and not is_index_used(folder, weights):
+        there.add(INDEX)
+    unused = sorted(there - opened - {"training_args.bin"})
     if not unused:
         return []
     more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""

@@ -46,19 +46,21 @@ def open_inputs(
     InputError
         If a model or probe set cannot be opened, they do not go together, or vocabularies differ.
     """
-    from behaviordist.behaviors import check_comparable, load_all, speaks_lab
+    from behaviordist.behaviors import check_same_tokens, load_all, over_common_tokens, speaks_lab
     from behaviordist.probes import ProbeSet
 
     named = ProbeSet.load(probes) if probes else None
     behaviors = load_all(models)
     if one_vocabulary:
-        check_comparable(behaviors)
+        behaviors = over_common_tokens(behaviors)
     if named is None:
         named = ProbeSet.load("lab" if speaks_lab(behaviors[0]) else "general")
     if limit is not None:
         named = named.subset(limit)
     for behavior in behaviors:
         behavior.check(named)
+    if one_vocabulary:
+        check_same_tokens(behaviors, named)
     return behaviors, named
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors import Behavior, check_comparable
+from behaviordist.behaviors import Behavior, check_same_tokens, over_common_tokens
 from behaviordist.distance.checks import check_block
 from behaviordist.distance.estimates import Estimate, estimate
 from behaviordist.distance.fingerprints.collector import groups_of
@@ -135,7 +135,8 @@ def compare(
     InputError
         If the vocabularies differ, or a behavior gives no distributions.
     """
-    check_comparable([reference, candidate])
+    reference, candidate = over_common_tokens([reference, candidate])
+    check_same_tokens([reference, candidate], probes)
     table = reference_table(reference, probes, zeros=True)
     measured = np.full((len(probes), len(MEASURES)), np.nan)
     found: list[tuple[float, int, int, Any]] = []

@@ -107,9 +107,8 @@ def test_what_has_no_bytes_or_no_common_place_is_refused(tmp_path, lab):
     prefixed.save_pretrained(tmp_path / "prefixed")
     pair = [load(tmp_path / name) for name in ("bytes", "prefixed")]
     # Before a text of its own, SentencePiece puts a blank; behind a prompt it does not.
-    probes = ProbeSet("one", (Probe("a", "", "y"),))
     with pytest.raises(InputError, match="probe 'a': its continuation has no place where"):
-        distances(pair, ProbeSet("one", (Probe("a", "x", "the"),)), "next-byte")
+        distances(pair, ProbeSet("one", (Probe("a", "", "the"),)), "next-byte")
 
 
 @pytest.fixture

@@ -10,7 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors import Behavior, check_comparable, shared_log_probs
+from behaviordist.behaviors import (
+    Behavior,
+    check_comparable,
+    check_same_tokens,
+    over_common_tokens,
+    shared_log_probs,
+)
 from behaviordist.distance.checks import check_block
 from behaviordist.distance.fingerprints.collector import Collector
 from behaviordist.distance.fingerprints.references import (
@@ -76,7 +82,7 @@ def fingerprint(
         not sum to one, or zero probabilities in a geometry that needs full support.
     """
     chosen = [get_geometry(name) for name in dict.fromkeys(geometries)]
-    _check(behaviors, chosen, reference, dtype)
+    behaviors, reference = _check(behaviors, chosen, reference, dtype, probes)
     reference = behaviors[0] if reference is None else reference
     found: dict[tuple[str, int], Fingerprint] = {}
     missing: dict[int, list[Collector]] = {}
@@ -180,7 +186,9 @@ def _check(
     chosen: Sequence[Geometry],
     reference: Reference,
     dtype: str,
-) -> None:
+    probes: ProbeSet,
+) -> tuple[Sequence[Behavior], Reference]:
+    """Refuse what cannot be compared; return what is, over the tokens that all share."""
     if not behaviors:
         raise InputError("no behaviors given; at least one is needed")
     if dtype not in ("float32", "float16"):
@@ -193,9 +201,16 @@ def _check(
                 f"the {geometry.name} geometry takes sampled answers, which have no fingerprint;"
                 " use behaviordist.distance.sample_distances"
             )
-    if any(geometry.unit == "position" for geometry in chosen):
-        others = [] if reference is None or isinstance(reference, str) else [reference]
-        check_comparable([*behaviors, *others])
+    if not any(geometry.unit == "position" for geometry in chosen):
+        return behaviors, reference
+    others = [] if reference is None or isinstance(reference, str) else [reference]
+    together = [*behaviors, *others]
+    if all(geometry.unit == "position" for geometry in chosen):
+        together = over_common_tokens(together)
+    else:
+        check_comparable(together)
+    check_same_tokens(together, probes)
+    return together[: len(behaviors)], together[-1] if others else reference
 
 
 def _identity(
