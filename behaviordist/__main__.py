@@ -1,5 +1,25 @@
-"""`python -m behaviordist` is the command `behaviordist`."""
+"""The command `behaviordist` and ``python -m behaviordist``: Ctrl-C is quiet from the start."""
 
-from behaviordist.cli.app import main
+from __future__ import annotations
 
-main()
+import os
+import sys
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from behaviordist.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:  # while the command line itself was being loaded
+        sys.stderr.write("interrupted\n")
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

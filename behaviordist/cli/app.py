@@ -5,11 +5,14 @@ Exit codes: 0 fine, 1 the answer is "no", 2 bad input.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sys
 
 import typer
 
+from behaviordist.__main__ import INTERRUPTED
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
@@ -26,8 +29,8 @@ from behaviordist.cli.transfer import WithLists, transfer
 from behaviordist.cli.writing import alone, redrawing
 from behaviordist.errors import BehaviordistError
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""What a system says that cannot take what is written."""
 
 app = typer.Typer(
     name="behaviordist",
@@ -66,6 +69,10 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         code = app(standalone_mode=False) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has read enough
+        code = 0
+        _drop_output()
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
@@ -75,6 +82,7 @@ def main() -> None:
         if line:
             typer.echo(f"error: {' '.join(line.split())}", err=True)
         code = 2
+        _drop_output()
     if code == INTERRUPTED:  # Typer returns it where Ctrl-C ended a command
         typer.echo("interrupted: run the same command again to continue", err=True)
     sys.exit(code)
@@ -87,6 +95,9 @@ def _mistake(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename is not None:
         path = error.filename2 or error.filename
         return f"{path}: cannot be read or written ({error.strerror}); check that path"
+    no_room = _no_room(error)
+    if no_room is not None:
+        return f"cannot write ({no_room}); make room, or give another --out"
     # Typer's usage errors, whose class lives in another package from version to version.
     if type(error).__name__ == "NoArgsIsHelpError":
         return ""
@@ -95,3 +106,25 @@ def _mistake(error: Exception) -> str | None:
         command = context.command_path if context else "behaviordist"
         return f"{error.format_message()} (see `{command} --help`)"
     return None
+
+
+def _no_room(error: BaseException | None) -> str | None:
+    """Return what the system said where it could not take what was written, however wrapped.
+
+    Libraries in Rust give the system's number in their text ("os error 28").
+    """
+    while error is not None:
+        said = re.search(r"os error (\d+)", str(error))
+        number = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
+        if number in NO_ROOM:
+            return os.strerror(number)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _drop_output() -> None:
+    """Throw away what standard output could not take: the interpreter would try once more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

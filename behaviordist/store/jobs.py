@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -94,7 +96,9 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     with warnings.catch_warnings():
         # A worker whose compiled programs fill memory is replaced; its job goes to the next one.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        for _ in pool(tasks):
+        with _undisturbed():
+            results = pool(tasks)
+        for _ in results:
             done(1)
     return len(waiting)
 
@@ -119,6 +123,19 @@ def make_once(
     return True
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let the processes that start here ignore Ctrl-C: it is this one's to end them, quietly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _make(job: Job, parent: int) -> None:
     _end_with(parent)
     with publish(job.path, dict(job.inputs)) as temporary:
@@ -135,4 +152,5 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     if os.getppid() == parent:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=watch, daemon=True).start()
