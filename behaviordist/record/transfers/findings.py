@@ -198,7 +198,7 @@ def _sweep(numbers: TransferNumbers) -> Lines | None:
             Series.over("distance", (t.share for t in known), (t.estimate for t in known)),
         ),
         places=chosen,
-        levels=(("no relation", 0.0),),
+        levels=(("", 0.0),),
         band=True,
     )  # fmt: skip
 
@@ -259,7 +259,9 @@ def _facts(outcome: Outcome) -> tuple[Fact, ...]:
         Fact.of(
             "smallest visible effect",
             decimal(found.smallest_effect),
-            f"{decimal(outcome.smallest_supported)} by the whole rule",
+            f"{decimal(outcome.smallest_supported)} by the whole rule"
+            if math.isfinite(outcome.smallest_supported)
+            else "",
         ),
         Fact.of("noise ceiling", decimal(outcome.noise_ceiling), "from two halves of the seeds"),
         Fact.of("behaviors", count(outcome.n_behaviors), _design(outcome)),

@@ -108,12 +108,13 @@ class Costs:
         shares = self.censored.reindex(index=rows, columns=columns).to_numpy(dtype=float)
         marks = (
             Mark.of("ring", "some runs censored", (shares > 0) & (shares < 1)),
-            Mark.of("hatch", "every run censored: a lower bound", shares >= 1),
+            Mark.of("hatch", "every run censored", shares >= 1),
         )
         caption = (
             "Mean steps (restricted mean over seeds) until training under the target's regime, "
             "started from the source, reaches the target's level: the lighter, the cheaper. Rows "
-            "and columns stand in the order of the distance heatmap, the references first."
+            "and columns stand in the order of the distance heatmap, the references first. A cost "
+            "of censored runs only is a lower bound."
         )
         if left_out:
             caption += f" Targets in red are left out of the statistic: {', '.join(left_out)}."
@@ -158,7 +159,8 @@ class Costs:
                  for row in numbers.behaviors}  # fmt: skip
         column = self.frame[target].drop(index=target, errors="ignore").dropna()
         sources = [s for s in map(str, column.index) if math.isfinite(self.distance(s, target))]
-        groups: dict[str, list[str]] = {}
+        # In the order of the behaviors, so that kinds have the colours of the map.
+        groups: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
         for source in sorted(sources, key=lambda s: self.distance(s, target)):
             groups.setdefault(kinds.get(source, ""), []).append(source)
         rho = ranks.get(target, math.nan)
@@ -174,6 +176,7 @@ class Costs:
                     names=tuple(members),
                 )
                 for kind, members in groups.items()
+                if members
             ),
         )
 

@@ -35,10 +35,9 @@ def estimates_table(
 ) -> Table | None:
     """Return named statistics with interval and p-value, the largest first, missing ones last."""
     ranked = sorted(estimates, key=lambda row: -row.value if row.is_known else math.inf)
-    rows = [
-        (row.label, interval(row) if row.is_known else row.reason or MISSING, p_cell(row.p_value))
-        for row in ranked
-    ]
+    rows = [(row.label, interval(row), p_cell(row.p_value)) for row in ranked]
+    why = dict.fromkeys(row.reason for row in ranked if row.reason)
+    note = " ".join((note, *(f"{MISSING}: {reason}." for reason in why))).strip()
     return _table(title, (what, "statistic [95% interval]", "p"), rows, "lrr", note)
 
 

@@ -39,8 +39,8 @@ def draw_lines(data: Lines) -> Figure:
     for name, place in data.places:
         axes.axvline(place, color=SOFT, linewidth=0.9, linestyle=DASHED, zorder=1)
         axes.annotate(
-            name, (place, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2),
-            textcoords="offset points", ha="left", va="top", fontsize=7.5, color=SOFT,
+            name, (place, 1.0), xycoords=("data", "axes fraction"), xytext=(-3, -2),
+            textcoords="offset points", ha="right", va="top", fontsize=7.5, color=SOFT,
         )  # fmt: skip
     axes.set(xlabel=data.x, ylabel=data.y)
     _scales(axes, data)
