@@ -30,7 +30,7 @@ from behaviordist.cli.tables import (
 )
 
 if TYPE_CHECKING:
-    from behaviordist.hypothesis import Estimate, TransferTest
+    from behaviordist.hypothesis import PredictorTest, TransferTest
     from behaviordist.hypothesis.inference.intervals import Method
 
 Interval = Annotated[
@@ -92,7 +92,7 @@ def test(
         for column in tables.columns
     ]
     result = results[0]
-    checks: tuple[Estimate, ...] = ()
+    checks: tuple[PredictorTest, ...] = ()
     if models:
         checks = model_checks(
             near,
@@ -117,7 +117,7 @@ def test(
     typer.echo(f"written: {out / 'test.json'}")
 
 
-def show(result: TransferTest, console: Console, checks: Sequence[Estimate] = ()) -> None:
+def show(result: TransferTest, console: Console, checks: Sequence[PredictorTest] = ()) -> None:
     """Print the result as a table, its notes, the rule, and the verdict in one sentence."""
     table = Table(title=f"{result.statistic}; positive: closer is cheaper")
     for heading in ("predictor", "value", "95 % interval", "p"):

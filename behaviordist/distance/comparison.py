@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior, check_same_tokens, over_common_tokens
 from behaviordist.distance.checks import check_block
-from behaviordist.distance.estimates import Estimate, estimate
+from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.references import reference_table
 from behaviordist.distance.tails import PositionLog, Tails
@@ -66,8 +66,8 @@ class Comparison:
     probes: str
     n_probes: int
     n_positions: int
-    overall: dict[str, Estimate]
-    by_tag: dict[str, dict[str, Estimate]]
+    overall: dict[str, ProbeMean]
+    by_tag: dict[str, dict[str, ProbeMean]]
     n_by_tag: dict[str, int]
     differences: tuple[Difference, ...]
     values: Float64Array = field(repr=False)
@@ -90,7 +90,7 @@ class Comparison:
         return self.n_positions == self.n_probes == len(np.unique(self.group))
 
     @staticmethod
-    def cells(estimates: dict[str, Estimate]) -> tuple[str, str, str, str]:
+    def cells(estimates: dict[str, ProbeMean]) -> tuple[str, str, str, str]:
         """Return distance, KL both ways and agreement as text, with standard errors."""
         squared = estimates["squared"]
         distance = math.sqrt(max(0.0, squared.value))
@@ -208,7 +208,7 @@ def _measure(log_p: FloatArray, log_q: FloatArray) -> Float64Array:
     return out
 
 
-def _estimates(measured: Float64Array, group: NDArray[np.int64]) -> dict[str, Estimate]:
+def _estimates(measured: Float64Array, group: NDArray[np.int64]) -> dict[str, ProbeMean]:
     return {name: estimate(measured[:, k], group) for k, name in enumerate(MEASURES)}
 
 

@@ -12,7 +12,7 @@ Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ProbeMean:
     """A mean over probes. `standard_error` is NaN where fewer than two groups of probes exist."""
 
     value: float
@@ -29,7 +29,7 @@ class Estimate:
         return self.value + side * quantile * self.standard_error
 
 
-def estimate(values: Float64Array, group: NDArray[np.int64]) -> Estimate:
+def estimate(values: Float64Array, group: NDArray[np.int64]) -> ProbeMean:
     """Return the mean of values (n,) with a standard error that keeps groups together.
 
     The cluster-robust variance of a mean, `G / (G - 1) sum_g (sum_{i in g} (x_i - mean))^2 / n^2`
@@ -38,7 +38,7 @@ def estimate(values: Float64Array, group: NDArray[np.int64]) -> Estimate:
     names, inverse = np.unique(group, return_inverse=True)
     n, count, mean = len(values), len(names), float(values.mean())
     if count < 2 or not math.isfinite(mean):
-        return Estimate(mean, math.nan, count - 1)
+        return ProbeMean(mean, math.nan, count - 1)
     sums = np.bincount(inverse, weights=values - mean)
     variance = count / (count - 1) * float((sums**2).sum()) / n**2
-    return Estimate(mean, math.sqrt(variance), count - 1)
+    return ProbeMean(mean, math.sqrt(variance), count - 1)

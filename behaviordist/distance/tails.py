@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.behaviors import LogProbBlock
-from behaviordist.distance.estimates import Estimate, estimate
+from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.probes import ProbeSet
 
 Float64Array = NDArray[np.float64]
@@ -76,8 +76,8 @@ class Tails:
     by_confidence: tuple[Part, ...]
     by_place: tuple[Part, ...]
     ranks: dict[str, float]
-    entropy_change: Estimate
-    bits_per_byte: tuple[float, float, Estimate] | None
+    entropy_change: ProbeMean
+    bits_per_byte: tuple[float, float, ProbeMean] | None
 
 
 class PositionLog:
@@ -138,7 +138,7 @@ def _bits(
     probe: NDArray[np.int64],
     p: Float64Array,
     q: Float64Array,
-) -> tuple[float, float, Estimate]:
+) -> tuple[float, float, ProbeMean]:
     """Bits per byte of the continuations, all bytes alike; the change's error is over probes."""
     size = np.array([len(each.continuation.encode()) for each in probes], dtype=np.float64)
     bits = [-np.bincount(probe, x, len(probes)) / np.log(2) for x in (p, q)]

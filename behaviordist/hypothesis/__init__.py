@@ -1,7 +1,7 @@
 """The test: statistic, permutation, intervals, baselines, verdict. Takes labelled matrices."""
 
 from behaviordist.hypothesis.asymmetry.symmetry import SymmetryParts, symmetry_parts
-from behaviordist.hypothesis.inference.result import Estimate, TargetResult, TransferTest
+from behaviordist.hypothesis.inference.result import PredictorTest, TargetResult, TransferTest
 from behaviordist.hypothesis.inference.verdict import VerdictRule
 from behaviordist.hypothesis.leaderboard import Leaderboard, leaderboard
 from behaviordist.hypothesis.models.checks import model_checks
@@ -11,7 +11,7 @@ from behaviordist.hypothesis.models.mrqap import partial_test
 from behaviordist.hypothesis.transfer_test import transfer_test
 
 __all__ = [
-    "Estimate",
+    "PredictorTest",
     "Leaderboard",
     "SymmetryParts",
     "TargetResult",

@@ -12,7 +12,7 @@ from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.intervals import Method, intervals
 from behaviordist.hypothesis.inference.permuted import DISTANCE, Permuted, permuted
 from behaviordist.hypothesis.inference.reliability import noise_ceiling, split_half_of, tie_ceiling
-from behaviordist.hypothesis.inference.result import Estimate, TargetResult, TransferTest
+from behaviordist.hypothesis.inference.result import PredictorTest, TargetResult, TransferTest
 from behaviordist.hypothesis.inference.verdict import VerdictRule
 from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.hypothesis.statistics.statistic import Statistic
@@ -138,7 +138,7 @@ def transfer_test(
 class _Beyond:
     """The distance with source effects removed, and its null distribution."""
 
-    estimate: Estimate
+    estimate: PredictorTest
     null: FloatArray
 
 
@@ -147,7 +147,9 @@ def _beyond_sources(asked: Permuted) -> _Beyond:
     alone = replace(asked.pairs, names=asked.pairs.names[:1], predictors=asked.pairs.predictors[:1])
     null = statistic.permuted(alone.predictors, alone.cost, asked.drawn)
     low, high = intervals(statistic, alone, null[:, 0])[0]
-    return _Beyond(Estimate.from_null(statistic.name, null[0, 0], (low, high), null[0]), null[0])
+    return _Beyond(
+        PredictorTest.from_null(statistic.name, null[0, 0], (low, high), null[0]), null[0]
+    )
 
 
 def _result(
@@ -213,7 +215,7 @@ def _per_target(method: Statistic, pairs: Pairs) -> tuple[TargetResult, ...]:
 
 
 def _smallest(
-    asked: Permuted, main: Estimate, beyond: _Beyond | None, rule: VerdictRule, chance: float
+    asked: Permuted, main: PredictorTest, beyond: _Beyond | None, rule: VerdictRule, chance: float
 ) -> tuple[float, float]:
     """Smallest effects for p <= alpha, and for the whole rule; infinite where no p is so small."""
     if asked.smallest_p > rule.alpha:
@@ -231,7 +233,7 @@ def _smallest(
     return alone, float(np.max(needs)) if np.isfinite(half) else np.inf
 
 
-def _notes(asked: Permuted, main: Estimate, rule: VerdictRule, gains: bool) -> list[str]:
+def _notes(asked: Permuted, main: PredictorTest, rule: VerdictRule, gains: bool) -> list[str]:
     pairs = asked.pairs
     notes = list(pairs.remarks)
     if asked.smallest_p > rule.alpha:

@@ -18,8 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from behaviordist.distance.comparison import Comparison
-from behaviordist.distance.comparison import Estimate as ProbeMean
+from behaviordist.distance.comparison import Comparison, ProbeMean
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.hypothesis import VerdictRule
 from behaviordist.record import Claim, Estimate

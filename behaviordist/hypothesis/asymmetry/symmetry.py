@@ -10,7 +10,7 @@ import numpy as np
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.intervals import correlation_limits
 from behaviordist.hypothesis.inference.jackknife import jackknife_of
-from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, whole_midranks
 from behaviordist.hypothesis.permutation.relabelling import relabellings
@@ -33,8 +33,8 @@ class SymmetryParts:
     """
 
     antisymmetric_share: float
-    symmetric: Estimate
-    antisymmetric: Estimate | None
+    symmetric: PredictorTest
+    antisymmetric: PredictorTest | None
 
 
 def symmetry_parts(
@@ -71,7 +71,7 @@ def symmetry_parts(
     jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
     keeps = [mask & (r > 0)[:, None] & (r > 0)[None, :] for r in jackknife.rows]
     parts = [_parts(pairs.predictors[0], pairs.cost, keep) for keep in (mask, *keeps)]
-    found: list[Estimate | None] = []
+    found: list[PredictorTest | None] = []
     for i, name in enumerate(("symmetric", "antisymmetric")):
         x, y = parts[0][0][i], parts[0][1][i]
         length = np.sqrt((x**2).sum() * (y**2).sum())
@@ -82,7 +82,7 @@ def symmetry_parts(
         without = np.array([_correlation(a[i], b[i]) for a, b in parts[1:]])
         noise = float(r.var() * (1 - r[0] ** 2) ** 2)
         half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
-        found.append(Estimate.from_null(name, r[0], correlation_limits(float(r[0]), half), r))
+        found.append(PredictorTest.from_null(name, r[0], correlation_limits(float(r[0]), half), r))
     symmetric, antisymmetric = found
     if symmetric is None:
         raise InputError("distances: nothing is left once source and target effects are removed")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.baselines import random_distances, source_quality
-from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
 from behaviordist.hypothesis.statistics.statistic import Statistic, statistic_named
@@ -65,10 +65,10 @@ class Permuted:
         """Return predictor k under all relabellings; the identity only where every order is."""
         return self.null[k, 0 if self.drawn.exact else 1 :]
 
-    def estimates(self, limits: FloatArray) -> list[Estimate]:
+    def estimates(self, limits: FloatArray) -> list[PredictorTest]:
         """Put values, limits (K, 2) and p-values together."""
         return [
-            Estimate.from_null(name, null[0], (low, high), null)
+            PredictorTest.from_null(name, null[0], (low, high), null)
             for name, null, (low, high) in zip(self.pairs.names, self.null, limits, strict=True)
         ]
 

@@ -18,7 +18,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Estimate:
+class PredictorTest:
     """A statistic of one predictor with its 95 % interval and its one-sided p-value."""
 
     name: str
@@ -30,7 +30,7 @@ class Estimate:
     @classmethod
     def from_null(
         cls, name: str, value: float, limits: tuple[float, float], null: FloatArray
-    ) -> Estimate:
+    ) -> PredictorTest:
         """Make one of its value, limits, and values (B,) under relabellings, the observed first.
 
         ``p = mean(null >= null[0])``: the observed one is the 1 in ``(1 + #) / (1 + B)``.
@@ -118,9 +118,9 @@ class TransferTest:
     n_missing: int
     n_censored: int
     per_target: tuple[TargetResult, ...]
-    baselines: tuple[Estimate, ...]
-    predictors: tuple[Estimate, ...]
-    beyond_sources: Estimate | None
+    baselines: tuple[PredictorTest, ...]
+    predictors: tuple[PredictorTest, ...]
+    beyond_sources: PredictorTest | None
     tie_ceiling: float
     noise_ceiling: float | None
     split_half: float | None
@@ -173,7 +173,7 @@ class TransferTest:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record that `save` writes (schema 1); missing numbers are null."""
-        head = Estimate(self.statistic, self.value, self.ci_low, self.ci_high, self.p_value)
+        head = PredictorTest(self.statistic, self.value, self.ci_low, self.ci_high, self.p_value)
         return {
             "schema": SCHEMA,
             "n_behaviors": self.n_behaviors,

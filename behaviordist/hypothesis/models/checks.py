@@ -9,7 +9,7 @@ from typing import TypedDict
 import pandas as pd
 
 from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
-from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.models.cox import cox_test
 from behaviordist.hypothesis.models.mixed import mixed_test
 from behaviordist.hypothesis.models.mrqap import partial_test
@@ -37,7 +37,7 @@ def model_checks(
     units: Mapping[str, str] | None = None,
     permutations: int = 2_000,
     seed: int = 0,
-) -> tuple[Estimate, ...]:
+) -> tuple[PredictorTest, ...]:
     """Return what regressions say of the distance, each with a relabelling p-value.
 
     Parameters
@@ -51,7 +51,7 @@ def model_checks(
 
     Returns
     -------
-    tuple of Estimate
+    tuple of PredictorTest
         Partial correlation (MRQAP), slope with crossed random effects, correlation of the
         symmetric and, for an asymmetric distance, antisymmetric parts (square costs only), and
         the log hazard of arriving (with `runs`). Positive: closer is cheaper.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.jackknife import Jackknife, jackknife_of
-from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import FloatArray, IntArray
 from behaviordist.hypothesis.permutation.relabelling import relabellings
@@ -29,7 +29,7 @@ def cox_test(
     seed: int = 0,
     strata: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
-) -> Estimate:
+) -> PredictorTest:
     """Test whether runs from closer sources arrive sooner, censored runs included.
 
     Parameters
@@ -43,7 +43,7 @@ def cox_test(
 
     Returns
     -------
-    Estimate
+    PredictorTest
         Value: drop of the log hazard of arriving per standard deviation of distance inside a
         target; positive: closer is cheaper. p: one-sided, by relabelling behaviors under the
         score statistic, since runs that share a behavior are dependent and Wald tests ignore it.
@@ -81,7 +81,7 @@ def cox_test(
     noise = float(null.var()) * fitted.standard_error**4
     half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
     limits = -fitted.beta - half, -fitted.beta + half
-    return Estimate.from_null("stratified cox", -fitted.beta, limits, null)
+    return PredictorTest.from_null("stratified cox", -fitted.beta, limits, null)
 
 
 def _checked(runs: pd.DataFrame, distances: pd.DataFrame) -> pd.DataFrame:

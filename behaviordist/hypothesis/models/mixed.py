@@ -15,7 +15,7 @@ from scipy import linalg, optimize
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.jackknife import jackknife_of
-from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray
 from behaviordist.hypothesis.permutation.relabelling import relabellings
@@ -68,7 +68,7 @@ def mixed_test(
     seed: int = 0,
     strata: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
-) -> Estimate:
+) -> PredictorTest:
     """Test the slope of cost on distance with crossed random source and target effects.
 
     Parameters
@@ -78,7 +78,7 @@ def mixed_test(
 
     Returns
     -------
-    Estimate
+    PredictorTest
         Standardised slope; one-sided p by relabelling behaviors under the generalised
         least-squares score (residual noise of two pairs of one behavior is dependent, which a
         Wald test ignores); interval by the jackknife over behaviors at the fitted variances.
@@ -110,7 +110,7 @@ def mixed_test(
     noise = float(null.var()) * (fitted.slope / null[0]) ** 2 if abs(null[0]) > 1e-9 else 0.0
     half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
     limits = fitted.slope - half, fitted.slope + half
-    return Estimate.from_null("crossed random effects", fitted.slope, limits, null)
+    return PredictorTest.from_null("crossed random effects", fitted.slope, limits, null)
 
 
 def _check(x: FloatArray, y: FloatArray, mask: BoolArray) -> None:

@@ -18,7 +18,7 @@ from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.intervals import correlation_limits
 from behaviordist.hypothesis.inference.jackknife import Jackknife, jackknife_of
 from behaviordist.hypothesis.inference.permuted import RANDOM, with_own_baselines
-from behaviordist.hypothesis.inference.result import Estimate
+from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import (
     FloatArray,
@@ -43,7 +43,7 @@ def partial_test(
     seed: int = 0,
     strata: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
-) -> tuple[Estimate, ...]:
+) -> tuple[PredictorTest, ...]:
     """Test each predictor beyond all others: the distance, those of `beyond`, source quality.
 
     Parameters
@@ -59,7 +59,7 @@ def partial_test(
 
     Returns
     -------
-    tuple of Estimate
+    tuple of PredictorTest
         Partial within-target rank correlations, the distance first; one-sided p-values; 95 %
         intervals by the jackknife over behaviors. NaN for a further predictor that the others
         determine.
@@ -130,12 +130,12 @@ def _estimate(
     drawn: Relabelling,
     without: FloatArray,
     jackknife: Jackknife,
-) -> Estimate:
+) -> PredictorTest:
     rest, basis = _residual(x, k)
     if rest @ rest < 1e-9 * (x[k] ** 2).sum():
         if k == 0:
             raise InputError("the distance is determined by the other predictors; leave one out")
-        return Estimate(name, np.nan, np.nan, np.nan, np.nan)
+        return PredictorTest(name, np.nan, np.nan, np.nan, np.nan)
     cost = y.ravel() - basis @ (basis.T @ y.ravel())
     features = np.vstack([cost, basis.T]).reshape(-1, *y.shape)
     moved = products(features, rest.reshape(y.shape), drawn)
@@ -144,4 +144,4 @@ def _estimate(
     r = ratio(moved[0], np.sqrt(np.maximum(square, 0.0) * (cost @ cost)))
     # t grows with r at fixed degrees of freedom, so their orders, and p, are the same.
     half = jackknife.half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0]
-    return Estimate.from_null(name, r[0], correlation_limits(float(r[0]), float(half)), r)
+    return PredictorTest.from_null(name, r[0], correlation_limits(float(r[0]), float(half)), r)
