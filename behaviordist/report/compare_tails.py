@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from behaviordist.distance.comparison import Comparison
-from behaviordist.distance.estimates import Estimate
+from behaviordist.distance.estimates import ProbeMean
 from behaviordist.distance.tails import Part, Tails
 from behaviordist.record import Table
 
@@ -81,6 +81,6 @@ def _number(value: float) -> str:
     return "∞" if value == float("inf") else f"{value:.2g}" if 0 < value < 5e-5 else f"{value:.4f}"
 
 
-def _change(change: Estimate) -> str:
+def _change(change: ProbeMean) -> str:
     error = change.standard_error
     return f"{change.value:+.4f}" + (f" ± {error:.4f}" if error > 0 else "")

@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from behaviordist.errors import InputError
@@ -142,6 +142,7 @@ JUNK = st.recursive(
 
 
 @pytest.mark.parametrize("kind", ["distance", "findings", "transfer"])
+@settings(deadline=None, max_examples=25)
 @given(data=st.data())
 def test_whatever_stands_in_an_old_record_is_read_or_refused(tmp_path_factory, kind, data):
     folder = tmp_path_factory.mktemp("old")
