@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.figure import Figure
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from behaviordist.distance.directed.matrix import APART, DirectedMatrix
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from behaviordist.distance.states import APART
 from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
 
 
-def draw_directed(matrix: DirectedMatrix, title: str = "") -> Figure:
+class Directed(Protocol):
+    """What is drawn of a directed matrix (`DirectedMatrix` is one, and imports this file)."""
+
+    @property
+    def geometry(self) -> str:
+        """Return ``kl`` or ``overlap``."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Return what the numbers mean."""
+        ...
+
+    @property
+    def diagonal(self) -> NDArray[np.bool_]:
+        """Return where source and target are one behavior, (S, T)."""
+        ...
+
+    def states(self) -> NDArray[np.str_]:
+        """Return what can be said of every pair, (S, T)."""
+        ...
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the labelled values."""
+        ...
+
+
+def draw_directed(matrix: Directed, title: str = "") -> Figure:
     """Draw the values, light = little surprise (KL) or little in common (overlap).
 
     Rings mark the pairs that are not shown to be apart; infinite values are drawn as missing and
@@ -28,7 +60,7 @@ def draw_directed(matrix: DirectedMatrix, title: str = "") -> Figure:
     return figure
 
 
-def scale(matrix: DirectedMatrix) -> str:
+def scale(matrix: Directed) -> str:
     """Return what the numbers mean, unit included."""
     if matrix.geometry == "overlap":
         return "overlap <f_A, f_B>\n(a probability)"

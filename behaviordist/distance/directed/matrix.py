@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.states import APART, SAME, UNDECIDED
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import surprise
 from behaviordist.store import publish
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Float64Array = NDArray[np.float64]
 CSV, ERRORS, NPZ = "divergences.csv", "divergence_errors.csv", "divergences.npz"
 GEOMETRIES = ("kl", "overlap")
-APART, SAME, UNDECIDED = "apart", "same", "undecided"
 
 
 @dataclass(frozen=True, eq=False)
