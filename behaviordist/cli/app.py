@@ -9,9 +9,11 @@ import errno
 import os
 import re
 import sys
+from typing import Annotated
 
 import typer
 
+from behaviordist import __version__
 from behaviordist.__main__ import INTERRUPTED
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.costs import app as costs
@@ -41,9 +43,20 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"behaviordist {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _commands() -> None:
+def _commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it and exit.")
+    ] = False,
+) -> None:
     """Keep command names on the command line, however few commands there are."""
+    del version
 
 
 app.command("compare")(alone(compare))
