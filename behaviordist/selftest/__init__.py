@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from behaviordist.selftest import distance_checks, transfer_checks
+from behaviordist.selftest import distance_checks, gate_checks, transfer_checks
 from behaviordist.selftest.check import Check
 
 CHECKS: tuple[Callable[[], Check | list[Check]], ...] = (
@@ -21,6 +21,11 @@ CHECKS: tuple[Callable[[], Check | list[Check]], ...] = (
     distance_checks.sampled_self,
     transfer_checks.monotone_cost,
     transfer_checks.shuffled_labels,
+    transfer_checks.units_null,
+    gate_checks.gate_at_its_margin,
+    gate_checks.rare_failure,
+    gate_checks.same_within_margin,
+    gate_checks.skewed_pair,
 )
 
 

@@ -64,6 +64,25 @@ def shuffled_labels(draws: int = 150) -> Check:
     return Check("shuffled labels", "uniform p-values", found_text, p > 0.001)
 
 
+def units_null(draws: int = 60) -> Check:
+    """4 functions x 4 algorithms, linked by "same function" alone: units reject 5 % at most."""
+    rng = np.random.default_rng(11)
+    unit = np.repeat(np.arange(4), 4)
+    same = unit[:, None] == unit[None, :]
+    labels = [f"f{u}-{i % 4}" for i, u in enumerate(unit)]
+    units = {label: label[:2] for label in labels}
+    rejected = 0
+    for seed in range(draws):
+        blocks = rng.normal(size=(2, 4, 4))[:, unit][:, :, unit]
+        near, cost = 10 + blocks - 4 * same + 0.3 * rng.normal(size=blocks.shape)
+        frames = [pd.DataFrame(m, labels, labels) for m in (near * ~same + 1, cost)]
+        found = transfer_test(*frames, permutations=99, seed=seed, units=units)
+        rejected += found.p_value <= 0.05
+    share = rejected / draws
+    most = 0.05 + 3 * (0.05 * 0.95 / draws) ** 0.5
+    return Check("units under the null", "at most 5% at p <= 0.05", f"{share:.0%}", share <= most)
+
+
 def _steps(weights: Float64Array, target: Float64Array, inputs: Float64Array) -> int:
     """Steps of gradient descent until the mean squared error is below 1e-3."""
     rate, steps = 0.004, 0

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
+from scipy import stats
 from typer.testing import CliRunner
 
 from behaviordist.cli.app import app
+from behaviordist.distance import intervals, matrix, regimes
 from behaviordist.distance import pairwise as distances_module
-from behaviordist.distance import regimes
 from behaviordist.distance.fingerprints import collector, samples
 from behaviordist.innerproduct import blocks, pairs
 from behaviordist.innerproduct.geometries import GEOMETRIES
 from behaviordist.probes import ProbeSet
-from behaviordist.selftest import Check, distance_checks, run_selftest, transfer_checks
+from behaviordist.selftest import (
+    Check,
+    distance_checks,
+    gate_checks,
+    run_selftest,
+    transfer_checks,
+)
 from behaviordist.store import digest_of
 
 
@@ -176,6 +184,40 @@ def halved_p_values(patch):
     patch.setattr(transfer_checks, "transfer_test", wrong)
 
 
+def units_forgotten(patch):
+    original = transfer_checks.transfer_test
+
+    def wrong(*tables, units, **options):
+        return original(*tables, **options)
+
+    patch.setattr(transfer_checks, "transfer_test", wrong)
+
+
+def students_gate(patch):
+    """The mean of skewed differences taken for normal: misses on the dangerous side."""
+
+    def wrong(comparison, margin):
+        values = comparison.measure("squared")
+        error = values.std(ddof=1) / np.sqrt(len(values))
+        high = values.mean() + stats.t.ppf(0.95, len(values) - 1) * error
+        return types.SimpleNamespace(equivalent=bool(high < margin**2))
+
+    patch.setattr(gate_checks, "gate", wrong)
+
+
+def one_odd_probe_passed_over(patch):
+    original = matrix.decide
+
+    def wrong(labels, squared, evidence, differs, *rest, **options):
+        return original(labels, squared, evidence, np.zeros_like(differs), *rest, **options)
+
+    patch.setattr(matrix, "decide", wrong)
+
+
+def skewness_not_told(patch):
+    patch.setattr(intervals, "SKEWED", 1e9)
+
+
 MUTATIONS = [
     (distance_checks.identical_models, sketch_hash_of_each_behavior_its_own),
     (distance_checks.known_rotation, cross_products_counted_once),
@@ -195,6 +237,11 @@ MUTATIONS = [
     (distance_checks.sampled_self, plug_in_samples),
     (transfer_checks.monotone_cost, costs_transposed_and_shuffled),
     (transfer_checks.shuffled_labels, halved_p_values),
+    (transfer_checks.units_null, units_forgotten),
+    (gate_checks.gate_at_its_margin, students_gate),
+    (gate_checks.rare_failure, students_gate),
+    (gate_checks.same_within_margin, one_odd_probe_passed_over),
+    (gate_checks.skewed_pair, skewness_not_told),
 ]
 
 
