@@ -73,13 +73,13 @@ def _opened(
     wanted: list[Behavior | AnswerSet] = []
     known = dict(zip(models, sources, strict=True))
     for spec in targets:
-        kept = _answers(spec, probes)
+        kept = kept_answers(spec, probes)
         wanted.append(known.get(spec, load(spec)) if kept is None else kept)
     named = ProbeSet.load(probes or ("lab" if speaks_lab(sources[0]) else "general"))
     return sources, wanted, named if limit is None else named.subset(limit)
 
 
-def _answers(spec: str, probes: str | None) -> AnswerSet | None:
+def kept_answers(spec: str, probes: str | None) -> AnswerSet | None:
     """Return what a target said: a file of answers, or those kept beside a checkpoint."""
     from behaviordist.distance.directed import AnswerSet
     from behaviordist.distance.directed.answers import ANSWERS

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from behaviordist.cli.plan_by_law import by_law, has_law
 from behaviordist.cli.tables import CostColumn, Invalid, named_paths
 from behaviordist.errors import InputError
 
@@ -44,7 +45,17 @@ def plan(
     ] = False,
     like: Annotated[
         str | None,
-        typer.Option(help="Instead of --target: a model that behaves as wanted; needs --study."),
+        typer.Option(
+            help="Instead of --target: a model that behaves as wanted, or a file of its answers"
+            " (.jsonl); needs --study."
+        ),
+    ] = None,
+    algorithm: Annotated[
+        str | None, typer.Option(help="By the law of study transfer: how to tune, such as rlvr.")
+    ] = None,
+    pilot: Annotated[
+        list[str] | None,
+        typer.Option(help="By the law: START=STEPS of a run already made. Repeatable."),
     ] = None,
     probes: Annotated[
         str | None, typer.Option(help="Probe set for --like; default the study's.")
@@ -68,6 +79,11 @@ def plan(
 
     if (target is not None) + (like is not None) + backtest != 1:
         raise InputError("give one of --target B, --like MODEL, --backtest")
+    if study is not None and target is None and has_law(study):
+        by_law(study, like, have, base, algorithm, pilot or (), probes, out)
+        return
+    if algorithm is not None or pilot:
+        raise InputError("--algorithm and --pilot need the folder of study transfer (--study)")
     if like is not None:
         near, target = _distances_like(like, study, probes, out), WANTED
     else:

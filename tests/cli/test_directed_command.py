@@ -83,3 +83,64 @@ REFUSED = {
 def test_bad_input_is_one_line(run, line):
     code, _, error = run(line)
     assert code == 2 and REFUSED[line] in error and error.count("\n") == 1
+
+
+@pytest.fixture
+def past(tmp_path, run):
+    """A folder as study `transfer` leaves it, with the planted law 3 steps a nat."""
+    rng = np.random.default_rng(0)
+    sources = ["A", "B", *(f"A-m{i}" for i in range(6)), *(f"B-m{i}" for i in range(3))]
+    targets = [f"sft-f{k}" for k in range(6)]
+    nats = pd.DataFrame(rng.gamma(3.0, 1.0, (len(sources), 6)), sources, targets)
+    folder = tmp_path / "past"
+    (folder / "predictors").mkdir(parents=True)
+    nats.to_csv(folder / "divergences.csv")
+    (2 + 3 * nats + rng.normal(0, 0.2, nats.shape)).to_csv(folder / "costs.csv")
+    (nats * 0).to_csv(folder / "censored.csv")
+    (1 / nats).to_csv(folder / "predictors" / "weights.csv")
+    kinds = ["base", "base", *(f"mixture of {s[0]}" for s in sources[2:])]
+    pd.DataFrame({"kind": kinds}, index=sources).to_csv(folder / "sources.csv")
+    (folder / "checkpoints").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / name).rename(folder / "checkpoints" / {"a": "A", "b": "B"}[name])
+    return folder
+
+
+def test_a_plan_is_in_steps(run, past, tmp_path):
+    row = {"prompt": "? a b c d e =", "answer": " a b"}
+    (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row) + "\n")
+    line = "plan --study past --like said.jsonl --have B --out out"
+    code, said, error = run(line)
+    assert code == 0, error
+    plan = json.loads((tmp_path / "out" / "plan.json").read_text())
+    assert {start["source"] for start in plan["starts"]} == {"A", "B"}  # the base is a row
+    assert plan["slope"] == pytest.approx(3, abs=0.1) and "Start from" in said
+    code, _, _ = run(f"{line} --pilot A=30")
+    again = json.loads((tmp_path / "out" / "plan.json").read_text())
+    assert code == 0 and again["pilot"] == 1
+    assert next(s for s in again["starts"] if s["source"] == "A")["steps"] == pytest.approx(30)
+
+
+def test_the_backtest_holds_out_functions_and_a_base(run, past, tmp_path):
+    code, said, error = run("plan --study past --backtest --out out")
+    assert code == 0, error
+    rows = json.loads((tmp_path / "out" / "backtest.json").read_text())["rows"]
+    assert [row["held_out"] for row in rows] == ["a function", "a function, and base B"]
+    steps = {name: row[0] for name, row in rows[0]["strategies"].items()}
+    assert steps["oracle"] <= steps["plan"] < steps["nearest in weights"]
+    assert "90 % intervals held" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("--backtest --algorithm rlvr", "has none; known: sft"),
+        ("--like said.jsonl --have A --pilot A", "give START=STEPS"),
+        ("--like none.jsonl --have A", "no such file of answers"),
+    ],
+)
+def test_a_bad_plan_is_one_line(run, past, tmp_path, line, says):
+    row = {"prompt": "? a b c d e =", "answer": " a b"}
+    (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n")
+    code, _, error = run(f"plan --study past {line} --out out")
+    assert code == 2 and says in error and error.count("\n") == 1

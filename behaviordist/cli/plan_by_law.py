@@ -1,0 +1,217 @@
+"""`behaviordist plan` by the law of a past run of study `transfer`: nats, steps, a back-test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from behaviordist.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from behaviordist.behaviors import Behavior
+    from behaviordist.planning import LawBacktest, LawPlan
+
+NEEDED = ("divergences.csv", "costs.csv", "censored.csv", "sources.csv")
+WEIGHTS = Path("predictors") / "weights.csv"
+BASE = "A"
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run of study `transfer` left: nats, costs, censoring, kinds of its sources."""
+
+    folder: Path
+    nats: pd.DataFrame
+    costs: pd.DataFrame
+    late: pd.DataFrame
+    kind: pd.Series[str]
+
+    @property
+    def algorithms(self) -> list[str]:
+        """How its targets were reached."""
+        return list(dict.fromkeys(str(t).split("-")[0] for t in self.costs))
+
+    def of(self, algorithm: str) -> list[str]:
+        """Return the targets of one algorithm."""
+        return [str(t) for t in self.costs if str(t).split("-")[0] == algorithm]
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Targets of one function are one unit."""
+        return {str(t): str(t).partition("-")[2] for t in self.costs}
+
+    @property
+    def coherent(self) -> list[str]:
+        """Sources that the line is fitted on: neither hard ones nor snapshots."""
+        return [str(s) for s, k in self.kind.items() if k not in ("hard", "snapshot")]
+
+
+def has_law(study: Path) -> bool:
+    """Whether a folder holds what the law is fitted on."""
+    return all((study / name).is_file() for name in NEEDED)
+
+
+def by_law(
+    study: Path,
+    like: str | None,
+    have: str | None,
+    base: str | None,
+    algorithm: str | None,
+    pilot: Sequence[str],
+    probes: str | None,
+    out: Path,
+) -> None:
+    """Plan in steps for a behavior, or back-test the plan on the study's own targets."""
+    from behaviordist.store import write_json
+
+    past = _read(study)
+    if algorithm is not None and algorithm not in past.algorithms:
+        raise InputError(
+            f"--algorithm {algorithm}: {study} has none; {did_you_mean(algorithm, past.algorithms)}"
+        )
+    console = Console()
+    if like is None:
+        wanted = past.algorithms if algorithm is None else [algorithm]
+        found = [row for name in wanted for row in _backtests(past, name, base or BASE)]
+        write_json(out / "backtest.json", {"schema": 1, "rows": [
+            {"algorithm": a, "held_out": held, **asdict(result)} for a, held, result in found
+        ]})  # fmt: skip
+        for name, held, result in found:
+            _show_backtest(name, held, result, console)
+        typer.echo(f"written: {out / 'backtest.json'}")
+        return
+    chosen = algorithm or past.algorithms[0]
+    plan = _plan(past, like, have, base or BASE, chosen, pilot, probes, out)
+    write_json(out / "plan.json", plan.to_json())
+    _show(plan, console)
+    typer.echo(f"written: {out / 'plan.json'}")
+
+
+def _read(study: Path) -> Past:
+    import pandas as pd
+
+    from behaviordist.store.tables import read_matrix
+
+    nats, costs, late = (read_matrix(study / name) for name in NEEDED[:3])
+    try:
+        kind = pd.read_csv(study / "sources.csv", index_col=0)["kind"]
+    except (OSError, ValueError, KeyError):
+        raise InputError(f"{study / 'sources.csv'}: no column 'kind'; run it again") from None
+    return Past(study, nats.loc[costs.index, costs.columns], costs, late, kind)
+
+
+def _plan(
+    past: Past,
+    like: str,
+    have: str | None,
+    base: str,
+    algorithm: str,
+    pilot: Sequence[str],
+    probes: str | None,
+    out: Path,
+) -> LawPlan:
+    from behaviordist.behaviors import load
+    from behaviordist.cli.directed import kept_answers
+    from behaviordist.distance.directed import divergences
+    from behaviordist.planning import plan_by_law
+    from behaviordist.probes import ProbeSet
+
+    asked = list(past.costs.index) if have is None else [x.strip() for x in have.split(",")]
+    names = [*asked, *([base] if base not in asked else [])]
+    starts = [_start(past, name) for name in names]
+    answers = kept_answers(like, probes)
+    wanted = load(like, "wanted") if answers is None else answers
+    matrix = divergences(
+        starts,
+        [wanted],
+        ProbeSet.load(probes or "lab"),
+        folder=out / "answers",
+    )
+    nats = dict(zip(names, map(float, matrix.values[:, 0]), strict=True))
+    targets = past.of(algorithm)
+    return plan_by_law(
+        nats,
+        past.nats.loc[past.coherent, targets],
+        past.costs.loc[past.coherent, targets],
+        target=like,
+        algorithm=algorithm,
+        censored=past.late.loc[past.coherent, targets],
+        units=past.units | {s: s for s in past.coherent},
+        pilot=dict(_tried(text) for text in pilot),
+    )
+
+
+def _start(past: Past, name: str) -> Behavior:
+    """Open a start: a checkpoint of the study by its name, or any model."""
+    from behaviordist.behaviors import load
+
+    place = past.folder / "checkpoints" / name
+    return load(str(place) if place.is_dir() else name, name)
+
+
+def _tried(text: str) -> tuple[str, float]:
+    start, _, steps = text.rpartition("=")
+    try:
+        if not start or not 0 <= float(steps) < float("inf"):
+            raise ValueError
+    except ValueError:
+        raise InputError(f"--pilot {text}: give START=STEPS, steps a number") from None
+    return start, float(steps)
+
+
+def _backtests(past: Past, algorithm: str, base: str) -> list[tuple[str, str, LawBacktest]]:
+    """Hold out every function in turn; then the second base with all that was made of it."""
+    from behaviordist.planning import backtest_law
+    from behaviordist.store.tables import read_matrix
+
+    targets = past.of(algorithm)
+    others = {}
+    if (past.folder / WEIGHTS).is_file():
+        others["weights"] = read_matrix(past.folder / WEIGHTS)[targets]
+    common = {"censored": past.late[targets], "units": past.units, "others": others}
+    tables = past.nats[targets], past.costs[targets]
+    found = [("a function", backtest_law(*tables, base=base, **common))]  # type: ignore[arg-type]
+    second = [s for s in past.coherent if s == "B" or s.startswith("B-")]
+    first = [s for s in past.coherent if s not in second]
+    if len(second) > 2 and "B" in second:
+        apart = backtest_law(
+            *tables,
+            base="B",
+            learnt_from=first,
+            starts=second,
+            **common,  # type: ignore[arg-type]
+        )
+        found.append(("a function, and base B", apart))
+    return [(algorithm, held, result) for held, result in found]
+
+
+def _show(plan: LawPlan, console: Console) -> None:
+    table = Table(title=escape(f"starts for {plan.target}, by {plan.algorithm}"))
+    for heading in ("start", "nats", "steps", "90 % limits"):
+        table.add_column(heading, justify="left" if heading == "start" else "right")
+    for start in plan.starts[:SHOWN]:
+        limits = f"{start.low:.0f} to {start.high:.0f}"
+        table.add_row(escape(start.source), f"{start.nats:.2f}", f"{start.steps:.0f}", limits)
+    console.print(table)
+    console.print(plan.sentence(), highlight=False, markup=False, soft_wrap=True)
+
+
+def _show_backtest(name: str, held: str, result: LawBacktest, console: Console) -> None:
+    table = Table(title=f"{name}: mean steps, {held} held out ({result.n_units} functions)")
+    for heading in ("strategy", "steps", "95 % interval"):
+        table.add_column(heading, justify="left" if heading == "strategy" else "right")
+    for strategy, (mean, low, high) in result.strategies.items():
+        table.add_row(escape(strategy), f"{mean:.1f}", f"{low:.1f} to {high:.1f}")
+    console.print(table)
+    said = f"90 % intervals held {result.coverage:.0%} of {result.n_cells} costs"
+    console.print(said, highlight=False, markup=False)
