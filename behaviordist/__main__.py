@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+from behaviordist.errors import INTERRUPTED
 
 
 def main() -> None:

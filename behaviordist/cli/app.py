@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from behaviordist import __version__
-from behaviordist.__main__ import INTERRUPTED
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
@@ -29,7 +28,7 @@ from behaviordist.cli.selftest import selftest
 from behaviordist.cli.test import test
 from behaviordist.cli.transfer import WithLists, transfer
 from behaviordist.cli.writing import alone, redrawing
-from behaviordist.errors import BehaviordistError
+from behaviordist.errors import INTERRUPTED, BehaviordistError
 
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What a system says that cannot take what is written."""
