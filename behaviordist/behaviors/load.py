@@ -16,6 +16,7 @@ from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab, runs
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 from behaviordist.behaviors.weight_files import read_json_object
 from behaviordist.errors import InputError
+from behaviordist.store.stages import stage
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
@@ -109,7 +110,11 @@ def load_all(specs: Sequence[str]) -> list[Behavior]:
     if len({model for model, _ in parsed}) == 1 < len(parsed):
         pairs = zip(parsed, labels, strict=True)
         labels = [settings.canonical or label for (_, settings), label in pairs]
-    return [load(spec, label) for spec, label in zip(specs, labels, strict=True)]
+    behaviors = []
+    for spec, label in zip(specs, labels, strict=True):
+        with stage(f"opening {label}"):
+            behaviors.append(load(spec, label))
+    return behaviors
 
 
 def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:

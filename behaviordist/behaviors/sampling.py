@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from behaviordist.behaviors.behavior import Behavior
 from behaviordist.behaviors.forward_pass import advance
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
@@ -135,7 +136,7 @@ def _plain_generation(model: Any) -> Iterator[Any]:
 
 
 def rollout(
-    behaviors: Sequence[Sampler],
+    behaviors: Sequence[Sampler | Behavior],
     probes: ProbeSet,
     *,
     max_tokens: int = 32,

@@ -21,6 +21,7 @@ from behaviordist.behaviors.checkpoint_files import (
 from behaviordist.behaviors.tokens import Tokens
 from behaviordist.errors import InputError
 from behaviordist.store import digest_of
+from behaviordist.store.stages import stage
 
 
 class Source(Protocol):
@@ -36,6 +37,8 @@ class Source(Protocol):
         The configuration of `transformers`.
     stored
         The type of the weights, and the number of values.
+    name
+        Of the file or folder, for people.
     virtual_tokens
         Places that an adapter takes before every text.
     """
@@ -50,6 +53,8 @@ class Source(Protocol):
     def stored(self) -> tuple[str, int]: ...
     @property
     def virtual_tokens(self) -> int: ...
+    @property
+    def name(self) -> str: ...
 
     def check(self) -> None:
         """Raise the InputError that `open` would raise, as far as it can be told before."""
@@ -93,6 +98,10 @@ class FolderSource:
     @property
     def stored(self) -> tuple[str, int]:
         return opening.stored_type(self.files)
+
+    @property
+    def name(self) -> str:
+        return self.files.folder.name
 
     @property
     def virtual_tokens(self) -> int:
@@ -142,6 +151,10 @@ class GgufSource:
     @property
     def stored(self) -> tuple[str, int]:
         return "float32", 0  # what it is packed in is unpacked
+
+    @property
+    def name(self) -> str:
+        return self.path.name
 
     @property
     def virtual_tokens(self) -> int:
@@ -200,11 +213,13 @@ class MemorySource:
     @property
     def digest(self) -> str:
         """Of parameters, buffers, configurations and tokenizer, computed anew each time."""
+        import torch
+
         whole = hashlib.sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
             whole.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             flat = tensor.detach().cpu().contiguous().reshape(-1)
-            whole.update(flat.view(torch_bytes()).numpy().tobytes())
+            whole.update(flat.view(torch.uint8).numpy().tobytes())
         told = [whole.hexdigest(), self.config.to_json_string(use_diff=False)]
         adapters_told = getattr(self.model, "peft_config", {})
         told += [repr(sorted(c.to_dict().items(), key=str)) for c in adapters_told.values()]
@@ -228,13 +243,6 @@ class MemorySource:
     def adapt(self, model: Any) -> Any:
         """Return the model."""
         return model
-
-
-def torch_bytes() -> Any:
-    """The type of single bytes."""
-    import torch
-
-    return torch.uint8
 
 
 @lru_cache(maxsize=4)
@@ -263,7 +271,8 @@ def source_of(path: Path, adapter: Path | None = None) -> Source:
 @contextmanager
 def opened(source: Source, dtype: str, device: str | None) -> Iterator[Any]:
     """Open a model for a while, and give its memory back."""
-    model = source.open(dtype, device)
+    with stage(f"loading the weights of {source.name}"):
+        model = source.open(dtype, device)
     try:
         yield model
     finally:

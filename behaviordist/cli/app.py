@@ -17,7 +17,7 @@ from behaviordist import __version__
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
-from behaviordist.cli.grow import grow
+from behaviordist.cli.grow import convert, grow
 from behaviordist.cli.leaderboard import leaderboard
 from behaviordist.cli.plan import plan
 from behaviordist.cli.power import power
@@ -59,6 +59,7 @@ def _commands(
 
 
 app.command("compare")(alone(compare))
+app.command("convert")(convert)
 app.add_typer(costs)
 app.command("distance")(alone(distance))
 app.command("gate")(gate)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from behaviordist.cli.inputs import check_folder, command_line, made_now, open_inputs, progress
+from behaviordist.cli.inputs import (
+    check_folder,
+    command_line,
+    made_now,
+    open_inputs,
+    write_on_policy,
+)
+from behaviordist.cli.progress import progress
 from behaviordist.errors import InputError
 from behaviordist.store import write_json
 
@@ -36,6 +43,10 @@ def compare(
         str | None,
         typer.Option(help="The reference, made again (another seed): its distance is the floor."),
     ] = None,
+    on_policy: Annotated[
+        int | None,
+        typer.Option(help="Let the models continue the probes themselves, by so many tokens."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/compare"),
 ) -> None:
     """Say how two models differ, on which probes, and which tokens moved."""
@@ -46,7 +57,7 @@ def compare(
 
     check_folder(out)
     models = [reference, candidate, *([replicate] if replicate else [])]
-    found, floor, record = _run(models, probes, probes_limit)
+    found, floor, record = _run(models, probes, probes_limit, on_policy=(on_policy, out))
     write_json(out / "comparison.json", record)
     write_text(out / "index.html", render(compare_page(found, floor, CompareRecord(**record))))
     _show(found, floor)
@@ -129,6 +140,7 @@ def _run(
     probes: str | None,
     limit: int | None,
     before: Callable[[ProbeSet], None] | None = None,
+    on_policy: tuple[int | None, Path] = (None, Path()),
 ) -> tuple[Comparison, Comparison | None, dict[str, Any]]:
     """Compare the first model with the second, and with the third if there is one.
 
@@ -136,7 +148,12 @@ def _run(
     """
     from behaviordist.distance.comparison import compare as run
 
-    behaviors, chosen = open_inputs(models, probes, limit)
+    tokens, folder = on_policy
+    behaviors, chosen = open_inputs(models, probes, limit, answers_only=tokens is not None)
+    notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
+    if tokens is not None:  # written by the two that are compared
+        chosen, note = write_on_policy(behaviors[:2], chosen, tokens, folder)
+        notes.append(note)
     if before is not None:
         before(chosen)
     with progress(behaviors[1:], chosen, set()) as update:
@@ -150,7 +167,7 @@ def _run(
             {"label": b.label, "settings": b.settings.canonical or "none", "identity": b.identity}
             for b in behaviors
         ],
-        "notes": [f"{b.label}: {note}" for b in behaviors for note in b.notes],
+        "notes": notes,
         "comparison": found.to_json(),
         "floor": floor[0].to_json() if floor else None,
     }

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markup import escape
 
-from behaviordist.cli.inputs import check_folder, command_line, progress
+from behaviordist.cli.inputs import check_folder, command_line
+from behaviordist.cli.progress import progress
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _opened(
         kept = kept_answers(spec, probes)
         wanted.append(known.get(spec, load(spec)) if kept is None else kept)
     named = ProbeSet.load(probes or ("lab" if speaks_lab(sources[0]) else "general"))
-    return sources, wanted, named if limit is None else named.subset(limit)
+    chosen = named if limit is None else named.subset(limit)
+    return sources, wanted, chosen.answerable()  # continuations play no part
 
 
 def kept_answers(spec: str, probes: str | None) -> AnswerSet | None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from behaviordist.cli.inputs import check_folder, command_line, made_now, open_inputs, progress
+from behaviordist.cli.inputs import (
+    check_folder,
+    command_line,
+    made_now,
+    open_inputs,
+    write_on_policy,
+)
+from behaviordist.cli.progress import heartbeat, progress
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,6 +63,10 @@ def distance(
     kernel: Annotated[
         str, typer.Option(help="samples: character-ngrams or exact-match.")
     ] = "character-ngrams",
+    on_policy: Annotated[
+        int | None,
+        typer.Option(help="Let the models continue the probes themselves, by so many tokens."),
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -73,14 +84,19 @@ def distance(
     ] = None,
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
+    from rich.console import Console
+
     from behaviordist.cli.directed import GEOMETRIES, directed
     from behaviordist.distance.fingerprints.next_byte import check_bytes
     from behaviordist.distance.fingerprints.texts import check_answers
+    from behaviordist.store.stages import stage
 
     started = time.perf_counter()
     size = _sketch(sketch)
     if margin is not None and not 0 < margin < float("inf"):
         raise InputError(f"--margin is a distance above 0, not {margin}")
+    if on_policy is not None and geometry in (*GEOMETRIES, "samples"):
+        raise InputError(f"--geometry {geometry} draws its own answers; leave out --on-policy")
     if geometry in GEOMETRIES:
         options: dict[str, Any] = {"answers": answers, "max_tokens": answer_tokens}
         options |= {"per": per, "error": error}
@@ -99,10 +115,23 @@ def distance(
         check_answers(answers, answer_tokens, kernel)
     check_folder(out)
     across = geometry in ACROSS_TOKENIZERS
-    behaviors, chosen = open_inputs(models, probes, probes_limit, one_vocabulary=not across)
+    behaviors, chosen = open_inputs(
+        models,
+        probes,
+        probes_limit,
+        one_vocabulary=not across,
+        answers_only=geometry == "samples" or on_policy is not None,
+    )
     _check_geometry(geometry, behaviors)
+    more: list[str] = []
+    if on_policy is not None:
+        chosen, note = write_on_policy(
+            behaviors, chosen, on_policy, out / "fingerprints", one_vocabulary=not across
+        )
+        more.append(note)
     if geometry == "next-byte":
-        check_bytes(behaviors, chosen)
+        with heartbeat(Console(stderr=True)), stage("reading the bytes of tokens"):
+            check_bytes(behaviors, chosen)
     opened = time.perf_counter()
     settings_of = {"samples": {"count": answers, "max_tokens": answer_tokens, "kernel": kernel}}
     ran: set[str] = set()
@@ -118,7 +147,7 @@ def distance(
         times["fingerprints"] = round(time.perf_counter() - opened, 1)
     if margin is not None:
         matrix.metadata["margin"] = margin
-    record = _record(models, behaviors, chosen, matrix, times)
+    record = _record(models, behaviors, chosen, matrix, times, more)
     _write(out, matrix, record)
     _show(matrix)
     typer.echo(f"Report: {out / 'index.html'}")
@@ -169,13 +198,14 @@ def _record(
     probes: ProbeSet,
     matrix: DistanceMatrix,
     times: dict[str, float],
+    more: Sequence[str] = (),
 ) -> DistanceRecord:
     """Return `run.json`. It names models as the labels do: a record travels, a path does not."""
     from behaviordist.innerproduct import get_geometry
     from behaviordist.record import Behavior as Named
     from behaviordist.record import DistanceRecord, Probes
 
-    notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
+    notes = [*(f"{b.label}: {note}" for b in behaviors for note in b.notes), *more]
     for label, bits in matrix.metadata.get("bits_per_byte", {}).items():
         notes.append(f"{label}: {bits:.4f} bits per byte on these continuations")
     if "tokens" in matrix.metadata:

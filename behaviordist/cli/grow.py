@@ -97,3 +97,32 @@ def _write(source: Path, growth: Growth, out: Path, seed: int) -> None:
         f"{jump['max_logit_difference']:.2g}, over {jump['positions']} positions"
     )
     typer.echo(f"Checkpoint: {out}")
+
+
+def convert(
+    model: Annotated[Path, typer.Argument(metavar="FILE.gguf", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
+) -> None:
+    """Write a GGUF file's model as a Hugging Face folder: float32, plain, with its tokenizer."""
+    from rich.console import Console
+
+    from behaviordist.cli.inputs import check_folder
+    from behaviordist.cli.progress import heartbeat
+    from behaviordist.store import file_digest, is_finished, publish
+    from behaviordist.store.stages import stage
+    from behaviordist.studies.real_models.base import convert_gguf
+
+    if model.suffix != ".gguf" or not model.is_file():
+        raise InputError(f"{model}: no such .gguf file; give one")
+    check_folder(out)
+    inputs = {"gguf": file_digest(model), "dtype": "float32"}
+    if is_finished(out, inputs):
+        typer.echo(f"{out} holds it already")
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise InputError(f"--out {out} is not empty; name a new folder")
+    with heartbeat(Console(stderr=True)), publish(out, inputs) as folder:
+        folder.mkdir()
+        with stage(f"converting {model.name}"):
+            convert_gguf(folder, model)
+    typer.echo(f"written: {out}")

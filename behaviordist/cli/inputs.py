@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from behaviordist.cli.progress import heartbeat, progress
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,80 +34,96 @@ def check_folder(out: Path) -> None:
 
 
 def open_inputs(
-    models: Sequence[str], probes: str | None, limit: int | None, *, one_vocabulary: bool = True
+    models: Sequence[str],
+    probes: str | None,
+    limit: int | None,
+    *,
+    one_vocabulary: bool = True,
+    answers_only: bool = False,
 ) -> tuple[list[Behavior], ProbeSet]:
     """Open everything that is named; whatever is wrong with it is said before anything is run.
 
     Without a name, the probe set is `lab` for models of the lab and `general` for all others.
-    `one_vocabulary` says whether the models must share their tokens.
+    `one_vocabulary` says whether the models must share their tokens, `answers_only` whether the
+    continuations play no part, so that prompts alone will do.
 
     Raises
     ------
     InputError
         If a model or probe set cannot be opened, they do not go together, or vocabularies differ.
     """
-    from behaviordist.behaviors import check_same_tokens, load_all, over_common_tokens, speaks_lab
+    from rich.console import Console
+
+    from behaviordist.behaviors import load_all, over_common_tokens
     from behaviordist.probes import ProbeSet
 
     named = ProbeSet.load(probes) if probes else None
-    behaviors = load_all(models)
-    if one_vocabulary:
-        behaviors = over_common_tokens(behaviors)
+    with heartbeat(Console(stderr=True)):
+        behaviors = load_all(models)
+        if one_vocabulary:
+            behaviors = over_common_tokens(behaviors)
+        chosen = _checked(behaviors, named, limit, one_vocabulary, answers_only)
+    return behaviors, chosen
+
+
+def _checked(
+    behaviors: Sequence[Behavior],
+    named: ProbeSet | None,
+    limit: int | None,
+    one_vocabulary: bool,
+    answers_only: bool,
+) -> ProbeSet:
+    from behaviordist.behaviors import check_same_tokens, speaks_lab
+    from behaviordist.probes import ProbeSet
+    from behaviordist.store.stages import stage
+
     if named is None:
         named = ProbeSet.load("lab" if speaks_lab(behaviors[0]) else "general")
     if limit is not None:
         named = named.subset(limit)
+    if answers_only:
+        named = named.answerable()
     for behavior in behaviors:
-        behavior.check(named)
+        with stage(f"{behavior.label}: checking the probes"):
+            behavior.check(named)
     if one_vocabulary:
         check_same_tokens(behaviors, named)
-    return behaviors, named
+    return named
 
 
-@contextmanager
-def progress(
-    behaviors: Sequence[Behavior], probes: ProbeSet, ran: set[str]
-) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for every behavior, with the time that is left; collect in `ran` who was run.
+def write_on_policy(
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    tokens: int,
+    folder: Path,
+    *,
+    one_vocabulary: bool = True,
+) -> tuple[ProbeSet, str]:
+    """Let the models continue the probes themselves; return the new set and a note about it.
 
-    The bars vanish where an error ends them.
+    Raises
+    ------
+    InputError
+        As `rollout`, or if the models' tokens of what was written differ.
     """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
+    from behaviordist.behaviors import check_same_tokens
+    from behaviordist.behaviors.sampling import rollout
+
+    with progress((), probes, set()) as update:
+        writers = [getattr(b, "inner", b) for b in behaviors]
+        written = rollout(writers, probes, max_tokens=tokens, folder=folder, progress=update)
+    for behavior in behaviors:
+        behavior.check(written)
+    if one_vocabulary:
+        check_same_tokens(behaviors, written)
+    lost = len(probes) - len(written)
+    note = (
+        f"continuations of up to {tokens} tokens are the models' own, each written by one of them"
+        " drawn at random"
     )
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("probes"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+    return written, note + (
+        f"; {lost} prompts that were answered with nothing left out" * bool(lost)
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks = {b.label: bars.add_task(b.label, total=len(probes), start=False) for b in behaviors}
-
-        def update(label: str, done: int, total: int) -> None:
-            ran.add(label)
-            bars.start_task(tasks[label])
-            bars.update(tasks[label], completed=done, total=total)
-
-        try:
-            yield update
-        except BaseException:
-            # The error is the one line that stays.
-            bars.live.transient = True
-            bars.console.quiet = not bars.console.is_terminal
-            raise
-        for task in tasks.values():
-            bars.start_task(task)
-            bars.update(task, completed=len(probes))
 
 
 def command_line(models: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Probe sets: load, validate, digest."""
 
-from behaviordist.probes.probe_set import Probe, ProbeSet, shipped_sets
+from behaviordist.probes.probe import Probe
+from behaviordist.probes.probe_set import ProbeSet, shipped_sets
 
 __all__ = ["Probe", "ProbeSet", "shipped_sets"]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.probes.probe_set import Probe, ProbeSet, parse_messages
+from behaviordist.probes.probe import Probe, parse_messages
+from behaviordist.probes.probe_set import ProbeSet
 
 TABLES = (".csv", ".tsv", ".parquet")
 SAVED = ("state.json", "dataset_dict.json")

@@ -7,8 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from behaviordist.lab import grammar
-from behaviordist.probes import ProbeSet
-from behaviordist.probes.probe_set import Probe
+from behaviordist.probes import Probe, ProbeSet
 from behaviordist.regimes.evaluation import EVALUATION_SEED
 from behaviordist.regimes.prompts import Questions, ask
 from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
