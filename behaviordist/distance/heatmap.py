@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,30 +13,35 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from behaviordist.distance.analysis.clustering import leaf_order, linkage
-from behaviordist.distance.matrix import DistanceMatrix
-from behaviordist.distance.states import UNDECIDED
-from behaviordist.drawing.cells import CellMark, Cells, draw_cells, draw_matrix
+from behaviordist.distance.states import SAME, UNDECIDED, PairStates
+from behaviordist.drawing.cells import CellMark, Cells, colours_of, draw_cells, draw_matrix
 from behaviordist.drawing.style import abbreviate, figure_style
 from behaviordist.store import write_bytes
 
+# No cell of a larger matrix has room for a number.
+NUMBERED = 60
 UNITS = {"aitchison": " (nats)", "fisher": " (nats)"}
 
 
-def draw_heatmap(
-    matrix: DistanceMatrix,
-    *,
-    indistinguishable: npt.NDArray[np.bool_] | None = None,
-    title: str | None = None,
-    ax: Axes | None = None,
-) -> Figure:
-    """Draw distances in clustered order, light = near; a ring marks undecided pairs.
+class Drawable(Protocol):
+    """What a heatmap takes of a matrix (`DistanceMatrix` is one)."""
+
+    @property
+    def distances(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def metadata(self) -> dict[str, Any]: ...
+
+    def states(self) -> PairStates: ...
+    def to_pandas(self) -> pd.DataFrame: ...
+
+
+def draw_heatmap(matrix: Drawable, *, title: str | None = None, ax: Axes | None = None) -> Figure:
+    """Draw distances in clustered order, light = near; a ring marks undecided pairs, a dot same.
 
     Parameters
     ----------
     matrix
         N behaviors; cells carry numbers while they are large enough. NaN is drawn as missing.
-    indistinguishable
-        (N, N), the cells to mark; default those of the matrix.
     title
         Default: none.
     ax
@@ -46,16 +51,21 @@ def draw_heatmap(
     -------
     The figure. It is not registered with pyplot, so that nothing needs closing.
     """
-    flags = matrix.states().are(UNDECIDED) if indistinguishable is None else indistinguishable
-    order = leaf_order(matrix)
-    marked = np.asarray(flags)[np.ix_(order, order)] & ~np.eye(len(matrix), dtype=bool)
-    mark = CellMark(marked, "ring", "undecided")
-    frame = matrix.to_pandas().iloc[order, order]
-    cells = Cells(frame, _numbers(frame), "mako_r", _scale(matrix), (mark,))
-    if ax is not None:
-        return _into(ax, cells, title)
-    tree = linkage(matrix) if len(matrix) > 2 else None
-    return draw_matrix(cells, tree, title or "")
+    n = len(matrix.distances)
+    tree = linkage(matrix.distances) if n > 2 else None
+    order = list(range(n)) if tree is None else leaf_order(tree)
+    frame, states = matrix.to_pandas().iloc[order, order], matrix.states()
+    here = np.ix_(order, order)
+    margin = "" if states.margin is None else f" within {states.margin:g}"
+    marks = (
+        CellMark(states.are(UNDECIDED)[here], "ring", "undecided"),
+        CellMark(states.are(SAME)[here], "dot", f"the same{margin}"),
+    )
+    others = frame.to_numpy()[~np.eye(n, dtype=bool)]
+    start = float(np.nanmin(others)) if np.isfinite(others).any() else 0.0
+    text = _numbers(frame) if n <= NUMBERED else None
+    cells = Cells(frame, text, "mako_r", _scale(matrix), marks, start=start)
+    return _into(ax, cells, title) if ax is not None else draw_matrix(cells, tree, title or "")
 
 
 @figure_style()
@@ -74,9 +84,7 @@ def _into(ax: Axes, cells: Cells, title: str | None) -> Figure:
     names = abbreviate([str(x) for x in cells.frame.index], 26)
     handles = draw_cells(ax, cells, side, (names, names))
     ax.set_aspect("equal")
-    figure.colorbar(ax.collections[0], ax=ax, label=cells.scale, shrink=0.8).outline.set_visible(
-        False
-    )
+    figure.colorbar(colours_of(ax), ax=ax, label=cells.scale, shrink=0.8).outline.set_visible(False)
     if handles:
         ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     if title:
@@ -92,6 +100,6 @@ def _numbers(frame: pd.DataFrame) -> npt.NDArray[np.str_]:
     return np.array([[pattern.format(x) for x in row] for row in values])
 
 
-def _scale(matrix: DistanceMatrix) -> str:
+def _scale(matrix: Drawable) -> str:
     geometry = str(matrix.metadata.get("geometry", ""))
     return f"{geometry} distance{UNITS.get(geometry, '')}\n(light = near)".strip()

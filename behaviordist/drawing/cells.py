@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from scipy.cluster.hierarchy import dendrogram
+from scipy.cluster.hierarchy import leaves_list
 
 from behaviordist.drawing.style import (
     INK,
@@ -27,6 +30,13 @@ from behaviordist.drawing.style import (
 
 # Inches: a cell is as large as its number needs where there are few, and never too small to see.
 LARGEST_CELL, SMALLEST_CELL, WHOLE_SIDE = 0.52, 0.11, 7.0
+# Past this side cells shrink, and names are thinned to what can be read.
+LARGEST_SIDE, SMALLEST_LABEL = 14.0, 0.1
+# Cells beyond which they are drawn as one image: shapes of 1,000 x 1,000 took 23 GB.
+MOST_SHAPES = 150**2
+# Where the palettes are cut: beyond it blues are black.
+DARKEST = 0.85
+TINTS = {"ring": "#d08a2e", "dot": "#3f9b58", "hatch": "#9aa0a8"}
 NUMBERS_FIT = 0.34
 SIDE_COLUMN, TREE_HEIGHT, TITLE_HEIGHT, AIR, LABEL_CHARACTERS = 2.0, 0.7, 0.35, 0.4, 26
 
@@ -42,7 +52,7 @@ class CellMark:
     mask
         Boolean, shape of the matrix.
     style
-        ``ring`` or ``hatch``.
+        ``ring``, ``dot`` or ``hatch``; where the cells are an image, each a colour of its own.
     label
         What it means; shown beside the matrix.
     """
@@ -62,7 +72,7 @@ class Cells:
         Labelled values, >= 0 unless `diverging`; NaN is missing, and a cell whose labels are equal
         is left blank.
     text
-        What is written into each cell where it is large enough, shape of the matrix.
+        What is written into each cell where it is large enough, shape of the matrix, or None.
     palette
         A seaborn palette, light for small values.
     scale
@@ -71,14 +81,17 @@ class Cells:
         Cells with a sign.
     diverging
         Values of both signs: the colours are even about zero.
+    start
+        The value of the lightest colour, if not diverging.
     """
 
     frame: pd.DataFrame
-    text: npt.NDArray[np.str_]
+    text: npt.NDArray[np.str_] | None
     palette: str
     scale: str
     marks: Sequence[CellMark] = ()
     diverging: bool = False
+    start: float = 0.0
 
 
 @figure_style()
@@ -125,35 +138,91 @@ def draw_cells(
         Names of rows and columns as shown.
     """
     values = cells.frame.to_numpy(dtype=float)
-    numbered = cell >= NUMBERS_FIT
-    largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
+    numbered = cell >= NUMBERS_FIT and cells.text is not None
     same = cells.frame.index.to_numpy()[:, None] == cells.frame.columns.to_numpy()[None]
+    shown = np.ma.masked_where(same | ~np.isfinite(values), values)
     axes.set_facecolor(MISSING_FILL)
-    sns.heatmap(
-        cells.frame,
-        ax=axes,
-        mask=same | np.isnan(values),
-        cmap=cells.palette,
-        vmin=-(largest or 1.0) if cells.diverging else 0,
-        vmax=largest or 1.0,
-        annot=cells.text if numbered else False,
-        fmt="",
-        annot_kws={"fontsize": 7.5},
-        cbar=False,
-        linewidths=0.5 if cell > 0.15 else 0,
-        xticklabels=labels[1],
-        yticklabels=labels[0],
-    )
-    axes.set(xlabel="", ylabel="")
-    axes.tick_params(length=0)
-    axes.tick_params(axis="x", labelrotation=90)
-    axes.tick_params(axis="y", labelrotation=0)
-    for row, column in np.argwhere(same):
-        axes.add_patch(Rectangle((column, row), 1, 1, facecolor="white", edgecolor="white"))
-    handles = [_draw_mark(axes, mark, cell, numbered) for mark in cells.marks if mark.mask.any()]
-    if (np.isnan(values) & ~same).any():
+    image = values.size > MOST_SHAPES
+    colours = _colour(axes, cells, shown, image, cell)
+    axes.set(xlim=(0, values.shape[1]), ylim=(values.shape[0], 0))
+    _name(axes, labels, cell)
+    if numbered:
+        _write(axes, cells, shown, colours)
+    _blank(axes, same, image)
+    marks = [mark for mark in cells.marks if mark.mask.any()]
+    handles = [(_tint if image else _draw_mark)(axes, mark, cell, numbered) for mark in marks]
+    if (~np.isfinite(values) & ~same).any():
         handles.append(Patch(facecolor=MISSING_FILL, label="missing"))
     return handles
+
+
+def colours_of(axes: Axes) -> Any:
+    """Return what a colour bar of `draw_cells` is made from."""
+    return axes.collections[0] if axes.collections else axes.images[0]
+
+
+def _colour(axes: Axes, cells: Cells, shown: Any, image: bool, cell: float) -> Any:
+    """Colour the cells: shapes where there are few, one image where they would fill the memory."""
+    largest = float(np.abs(shown).max()) if shown.count() else 0.0
+    low = -(largest or 1.0) if cells.diverging else min(cells.start, largest)
+    palette = sns.color_palette(cells.palette, as_cmap=True)
+    if not cells.diverging:  # a black square is no picture
+        palette = ListedColormap(palette(np.linspace(0.02, DARKEST, 256)))
+    look: dict[str, Any] = {"cmap": palette, "vmin": low, "vmax": largest or 1.0}
+    if image:
+        rows, columns = shown.shape
+        place = (0.0, float(columns), float(rows), 0.0)
+        return axes.imshow(shown, extent=place, interpolation="none", aspect="auto", **look)
+    line = 0.5 if cell > 0.15 else 0.0
+    return axes.pcolormesh(shown, edgecolors="white" if line else "none", linewidth=line, **look)
+
+
+def _name(axes: Axes, labels: tuple[Sequence[str], Sequence[str]], cell: float) -> None:
+    """Write the names, every k-th where all have no room; then the axis says so."""
+    step = max(1, math.ceil(SMALLEST_LABEL / cell))
+    for axis, names in ((axes.yaxis, labels[0]), (axes.xaxis, labels[1])):
+        places = np.arange(0, len(names), step)
+        axis.set_ticks(places + 0.5, [names[k] for k in places])
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.tick_params(axis="x", labelrotation=90)
+    # One name in k: the table beside the figure has all.
+    note = f"every {step}th of {len(labels[1])} names" if step > 1 else ""
+    axes.set(xlabel=note, ylabel="")
+
+
+def _write(axes: Axes, cells: Cells, shown: Any, colours: Any) -> None:
+    """Write each cell's text into it, light on dark."""
+    texts = np.asarray(cells.text)
+    for row, column in np.argwhere(~np.ma.getmaskarray(shown)):
+        red, green, blue, _ = colours.cmap(colours.norm(shown[row, column]))
+        ink = INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+        axes.text(
+            column + 0.5, row + 0.5, texts[row, column],
+            ha="center", va="center", color=ink, fontsize=7.5,
+        )  # fmt: skip
+
+
+def _blank(axes: Axes, same: npt.NDArray[np.bool_], image: bool) -> None:
+    if image:
+        _tint(axes, CellMark(same, "tint", ""), 0.0, False, "white")
+        return
+    for row, column in np.argwhere(same):
+        axes.add_patch(Rectangle((column, row), 1, 1, facecolor="white", edgecolor="white"))
+
+
+def _tint(
+    axes: Axes, mark: CellMark, cell: float, numbered: bool, colour: str | None = None
+) -> Handle:
+    """Fill the cells of a mark with its own colour: signs have no room in an image."""
+    del cell, numbered
+    colour = colour or TINTS.get(mark.style, "#d08a2e")
+    layer = np.zeros((*mark.mask.shape, 4), dtype=np.float32)
+    layer[mark.mask] = to_rgba(colour)
+    rows, columns = mark.mask.shape
+    place = (0.0, float(columns), float(rows), 0.0)
+    axes.imshow(layer, extent=place, interpolation="none", aspect="auto")
+    return Patch(facecolor=colour, label=mark.label)
 
 
 class _Layout:
@@ -161,8 +230,10 @@ class _Layout:
 
     def __init__(self, frame: pd.DataFrame, with_tree: bool, with_title: bool) -> None:
         rows, columns = frame.shape
-        self.cell = float(np.clip(WHOLE_SIDE / max(rows, columns), SMALLEST_CELL, LARGEST_CELL))
-        self.fontsize = min(8.0, self.cell * 72 * 0.78)
+        most = max(rows, columns)
+        self.cell = float(np.clip(WHOLE_SIDE / most, SMALLEST_CELL, LARGEST_CELL))
+        self.cell = min(self.cell, LARGEST_SIDE / most)
+        self.fontsize = min(8.0, max(self.cell, SMALLEST_LABEL) * 72 * 0.78)
         self.row_labels = abbreviate([str(x) for x in frame.index], LABEL_CHARACTERS)
         self.column_labels = abbreviate([str(x) for x in frame.columns], LABEL_CHARACTERS)
         self.left = AIR + max(text_width(x, self.fontsize) for x in self.row_labels)
@@ -197,14 +268,15 @@ def _draw_mark(axes: Axes, mark: CellMark, cell: float, numbered: bool) -> Handl
     across, down = (0.82, 0.19) if numbered else (0.5, 0.5)
     size = (cell * 72 * (0.16 if numbered else 0.5)) ** 2
     look: dict[str, Any] = {
-        "facecolors": "white",
+        "facecolors": INK if mark.style == "dot" else "white",
         "edgecolors": INK,
         "linewidths": 0.8,
         "zorder": 3,
     }
     axes.scatter(columns + across, rows + down, s=size, **look)
+    fill = look["facecolors"]
     return Line2D(
-        [], [], linestyle="none", marker="o", color=INK, markerfacecolor="white", label=mark.label
+        [], [], linestyle="none", marker="o", color=INK, markerfacecolor=fill, label=mark.label
     )
 
 
@@ -213,9 +285,7 @@ def _draw_key(place: _Layout, axes: Axes, scale: str, handles: list[Handle]) -> 
     left = place.left + place.inside[0] + 0.25
     top = place.bottom + place.inside[1]
     height = 1.5
-    bar = place.figure.colorbar(
-        axes.collections[0], cax=place.axes(left, top - height, 0.14, height)
-    )
+    bar = place.figure.colorbar(colours_of(axes), cax=place.axes(left, top - height, 0.14, height))
     bar.outline.set_visible(False)
     bar.set_label(scale)
     anchor = ((left - 0.05) / place.size[0], (top - height - 0.15) / place.size[1])
@@ -228,10 +298,24 @@ def _draw_key(place: _Layout, axes: Axes, scale: str, handles: list[Handle]) -> 
 def _draw_tree(place: _Layout, tree: npt.NDArray[np.float64]) -> None:
     bottom = place.bottom + place.inside[1] + 0.04
     axes = place.axes(place.left, bottom, place.inside[0], TREE_HEIGHT)
-    shape = dendrogram(tree, no_plot=True)
-    for across, up in zip(shape["icoord"], shape["dcoord"], strict=True):
-        # SciPy puts leaf i at 10 i + 5; a column of the matrix is one wide.
-        axes.plot(np.array(across) / 10, up, color=SOFT, linewidth=0.8)
+    axes.add_collection(LineCollection(_branches(tree), colors=SOFT, linewidths=0.8))
     axes.set_xlim(0, len(tree) + 1)
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, float(tree[:, 2].max()) * 1.05 or 1.0)
     axes.set_axis_off()
+
+
+def _branches(tree: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+    """Return the bracket of every join, (4, 2); leaves stand half a cell in, in the tree's order.
+
+    SciPy's `dendrogram` calls itself once a level, and a chain of 1,000 has as many.
+    """
+    n = len(tree) + 1
+    across, up = np.empty(2 * n - 1), np.zeros(2 * n - 1)
+    across[leaves_list(tree)] = np.arange(n) + 0.5
+    brackets = []
+    for k, (left, right, height, _) in enumerate(tree):
+        ends = [int(left), int(right)]
+        across[n + k], up[n + k] = across[ends].mean(), height
+        x, y = across[ends], up[ends]
+        brackets.append(np.array([(x[0], y[0]), (x[0], height), (x[1], height), (x[1], y[1])]))
+    return brackets

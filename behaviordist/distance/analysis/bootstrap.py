@@ -135,6 +135,6 @@ def resample_probes(
 def _clades(matrix: DistanceMatrix) -> set[frozenset[str]]:
     """Sets of two to N - 1 labels that the dendrogram joins."""
     members: list[frozenset[str]] = [frozenset([label]) for label in matrix.labels]
-    for left, right, _, _ in linkage(matrix):
+    for left, right, _, _ in linkage(matrix.distances):
         members.append(members[int(left)] | members[int(right)])
     return {m for m in members if 1 < len(m) < len(matrix)}

@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.distance.analysis.scikit_bio import scikit_bio
-from behaviordist.distance.matrix import DistanceMatrix
+Float64Array = NDArray[np.float64]
 
-if TYPE_CHECKING:
-    import skbio
+# Optimal leaf order takes time with the cube of N; beyond this the tree's own order serves.
+ORDERED_UP_TO = 300
 
 
-def linkage(matrix: DistanceMatrix) -> NDArray[np.float64]:
-    """Average linkage (UPGMA) with leaves in optimal order.
+def linkage(distances: Float64Array) -> Float64Array:
+    """Average linkage (UPGMA), leaves in optimal order up to 300.
+
+    Parameters
+    ----------
+    distances
+        (N, N), symmetric; missing ones count as the largest one.
 
     Returns
     -------
-    (N - 1, 4) SciPy linkage matrix. Missing distances count as the largest one.
+    (N - 1, 4) SciPy linkage matrix.
 
     Source: Sokal & Michener (1958); Bar-Joseph, Gifford & Jaakkola (2001).
     """
     from scipy.cluster.hierarchy import linkage as scipy_linkage
     from scipy.spatial.distance import squareform
 
-    distances = np.array(matrix.distances)
-    largest = np.nanmax(distances) if np.isfinite(distances).any() else 0.0
-    condensed = squareform(np.nan_to_num(distances, nan=float(largest)), checks=False)
-    merged: Any = scipy_linkage(condensed, method="average", optimal_ordering=True)
+    known = np.isfinite(distances)
+    largest = float(distances[known].max()) if known.any() else 0.0
+    condensed = squareform(np.where(known, distances, largest), checks=False)
+    ordered = len(distances) <= ORDERED_UP_TO
+    merged: Any = scipy_linkage(condensed, method="average", optimal_ordering=ordered)
     return np.asarray(merged, dtype=np.float64)
 
 
-def leaf_order(matrix: DistanceMatrix) -> list[int]:
-    """Return indices that put similar behaviors side by side."""
-    if len(matrix) < 3:
-        return list(range(len(matrix)))
+def leaf_order(tree: Float64Array) -> list[int]:
+    """Return the tree's leaves from left to right: similar behaviors side by side."""
     from scipy.cluster.hierarchy import leaves_list
 
-    return [int(i) for i in leaves_list(linkage(matrix))]
-
-
-def neighbour_joining(matrix: DistanceMatrix) -> skbio.TreeNode:
-    """Neighbour-joining tree (Saitou & Nei 1987), by scikit-bio. Needs at least 3 behaviors."""
-    return scikit_bio("skbio.tree").nj(matrix.to_skbio())
+    return [int(i) for i in leaves_list(tree)]
