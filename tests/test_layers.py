@@ -52,7 +52,7 @@ LONGER = {
 """Files that are longer today: a name leaves this list and none comes to it."""
 FLATTER = {"behaviors", "regimes"}
 """Folders that hold more files: a name leaves this list and none comes to it."""
-CIRCLES = {("distance.analysis.clustering", "distance.heatmap", "distance.matrix")}
+CIRCLES: set[tuple[str, ...]] = set()
 """Circles of imports that are there today: one leaves this list and none comes to it."""
 
 

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from behaviordist.distance.analysis.clustering import leaf_order, linkage
 from behaviordist.distance.states import SAME, UNDECIDED, PairStates
-from behaviordist.drawing.cells import CellMark, Cells, colours_of, draw_cells, draw_matrix
+from behaviordist.drawing.cells import CellMark, Cells, colours_of, draw_cells
+from behaviordist.drawing.matrix import draw_matrix
 from behaviordist.drawing.style import abbreviate, figure_style
 from behaviordist.store import write_bytes
 
@@ -53,7 +54,7 @@ def draw_heatmap(matrix: Drawable, *, title: str | None = None, ax: Axes | None 
     """
     n = len(matrix.distances)
     tree = linkage(matrix.distances) if n > 2 else None
-    order = list(range(n)) if tree is None else leaf_order(tree)
+    order = leaf_order(matrix.distances, tree)
     frame, states = matrix.to_pandas().iloc[order, order], matrix.states()
     here = np.ix_(order, order)
     margin = "" if states.margin is None else f" within {states.margin:g}"

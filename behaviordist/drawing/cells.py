@@ -12,26 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, to_rgba
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from scipy.cluster.hierarchy import leaves_list
 
 from behaviordist.drawing.style import (
     INK,
     MISSING_FILL,
-    SOFT,
-    abbreviate,
-    figure_style,
-    text_width,
 )
 
-# Inches: a cell is as large as its number needs where there are few, and never too small to see.
-LARGEST_CELL, SMALLEST_CELL, WHOLE_SIDE = 0.52, 0.11, 7.0
-# Past this side cells shrink, and names are thinned to what can be read.
-LARGEST_SIDE, SMALLEST_LABEL = 14.0, 0.1
+# Inches: from which side on a cell holds a number, and the least that a name needs.
+NUMBERS_FIT, SMALLEST_LABEL = 0.34, 0.1
 # Cells beyond which they are drawn as one image: shapes of 1,000 x 1,000 took 23 GB.
 MOST_SHAPES = 150**2
 # Where the palettes are cut: beyond it blues are black.
@@ -92,33 +83,6 @@ class Cells:
     marks: Sequence[CellMark] = ()
     diverging: bool = False
     start: float = 0.0
-
-
-@figure_style()
-def draw_matrix(
-    cells: Cells, tree: npt.NDArray[np.float64] | None = None, title: str = ""
-) -> Figure:
-    """Return a figure of the matrix with its key and, on top, the tree of its columns.
-
-    Parameters
-    ----------
-    cells
-        The matrix, in the order to draw.
-    tree
-        SciPy linkage whose leaves, in its order, are the columns.
-    title
-        Above the figure; none where empty.
-    """
-    place = _Layout(cells.frame, tree is not None, bool(title))
-    axes = place.axes(place.left, place.bottom, *place.inside)
-    handles = draw_cells(axes, cells, place.cell, (place.row_labels, place.column_labels))
-    axes.tick_params(labelsize=place.fontsize)
-    _draw_key(place, axes, cells.scale, handles)
-    if tree is not None:
-        _draw_tree(place, tree)
-    if title:
-        place.figure.text(0.15 / place.size[0], 1 - 0.22 / place.size[1], title, fontsize=10)
-    return place.figure
 
 
 def draw_cells(
@@ -187,7 +151,7 @@ def _name(axes: Axes, labels: tuple[Sequence[str], Sequence[str]], cell: float) 
     axes.tick_params(length=0)
     axes.tick_params(axis="x", labelrotation=90)
     # One name in k: the table beside the figure has all.
-    note = f"every {step}th of {len(labels[1])} names" if step > 1 else ""
+    note = f"one name in {step} of {len(labels[1])}" if step > 1 else ""
     axes.set(xlabel=note, ylabel="")
 
 
@@ -225,33 +189,6 @@ def _tint(
     return Patch(facecolor=colour, label=mark.label)
 
 
-class _Layout:
-    """Places the parts in inches, so that cells are square and the tree stands on its columns."""
-
-    def __init__(self, frame: pd.DataFrame, with_tree: bool, with_title: bool) -> None:
-        rows, columns = frame.shape
-        most = max(rows, columns)
-        self.cell = float(np.clip(WHOLE_SIDE / most, SMALLEST_CELL, LARGEST_CELL))
-        self.cell = min(self.cell, LARGEST_SIDE / most)
-        self.fontsize = min(8.0, max(self.cell, SMALLEST_LABEL) * 72 * 0.78)
-        self.row_labels = abbreviate([str(x) for x in frame.index], LABEL_CHARACTERS)
-        self.column_labels = abbreviate([str(x) for x in frame.columns], LABEL_CHARACTERS)
-        self.left = AIR + max(text_width(x, self.fontsize) for x in self.row_labels)
-        below = AIR + max(text_width(x, self.fontsize) for x in self.column_labels)
-        above = 0.12 + TREE_HEIGHT * with_tree + TITLE_HEIGHT * with_title
-        self.inside = (columns * self.cell, rows * self.cell)
-        # The key needs its height even beside a small matrix.
-        height = max(below + self.inside[1], 2.9) + above
-        self.bottom = height - above - self.inside[1]
-        self.size = (self.left + self.inside[0] + SIDE_COLUMN, height)
-        self.figure = Figure(figsize=self.size)
-
-    def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
-        """Return new axes at a place given in inches."""
-        across, up = self.size
-        return self.figure.add_axes((left / across, bottom / up, width / across, height / up))
-
-
 def _draw_mark(axes: Axes, mark: CellMark, cell: float, numbered: bool) -> Handle:
     rows, columns = np.nonzero(mark.mask)
     if mark.style == "hatch":
@@ -278,44 +215,3 @@ def _draw_mark(axes: Axes, mark: CellMark, cell: float, numbered: bool) -> Handl
     return Line2D(
         [], [], linestyle="none", marker="o", color=INK, markerfacecolor=fill, label=mark.label
     )
-
-
-def _draw_key(place: _Layout, axes: Axes, scale: str, handles: list[Handle]) -> None:
-    """Put the colour bar and, below it, the meaning of the marks to the right of the cells."""
-    left = place.left + place.inside[0] + 0.25
-    top = place.bottom + place.inside[1]
-    height = 1.5
-    bar = place.figure.colorbar(colours_of(axes), cax=place.axes(left, top - height, 0.14, height))
-    bar.outline.set_visible(False)
-    bar.set_label(scale)
-    anchor = ((left - 0.05) / place.size[0], (top - height - 0.15) / place.size[1])
-    if handles:
-        place.figure.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=anchor, borderaxespad=0, borderpad=0
-        )
-
-
-def _draw_tree(place: _Layout, tree: npt.NDArray[np.float64]) -> None:
-    bottom = place.bottom + place.inside[1] + 0.04
-    axes = place.axes(place.left, bottom, place.inside[0], TREE_HEIGHT)
-    axes.add_collection(LineCollection(_branches(tree), colors=SOFT, linewidths=0.8))
-    axes.set_xlim(0, len(tree) + 1)
-    axes.set_ylim(0, float(tree[:, 2].max()) * 1.05 or 1.0)
-    axes.set_axis_off()
-
-
-def _branches(tree: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
-    """Return the bracket of every join, (4, 2); leaves stand half a cell in, in the tree's order.
-
-    SciPy's `dendrogram` calls itself once a level, and a chain of 1,000 has as many.
-    """
-    n = len(tree) + 1
-    across, up = np.empty(2 * n - 1), np.zeros(2 * n - 1)
-    across[leaves_list(tree)] = np.arange(n) + 0.5
-    brackets = []
-    for k, (left, right, height, _) in enumerate(tree):
-        ends = [int(left), int(right)]
-        across[n + k], up[n + k] = across[ends].mean(), height
-        x, y = across[ends], up[ends]
-        brackets.append(np.array([(x[0], y[0]), (x[0], height), (x[1], height), (x[1], y[1])]))
-    return brackets

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
+from behaviordist.drawing.cells import CellMark, Cells
+from behaviordist.drawing.matrix import draw_matrix
 from behaviordist.drawing.panels import WARNING
 from behaviordist.drawing.style import figure_style
 from behaviordist.record import (

@@ -150,7 +150,7 @@ def test_clusters_are_side_by_side():
     points = np.array([0, 10, 0.1, 10.1, 0.2, 10.2])
     squared = (points[:, None] - points[None]) ** 2
     made = DistanceMatrix(tuple("abcdef"), squared, np.zeros((6, 6)))
-    order = [made.labels[i] for i in leaf_order(linkage(made.distances))]
+    order = [made.labels[i] for i in leaf_order(made.distances)]
     assert {frozenset(order[:3]), frozenset(order[3:])} == {frozenset("ace"), frozenset("bdf")}
     assert linkage(made.distances).shape == (5, 4)
 
@@ -169,6 +169,32 @@ def test_heatmap_shows_every_behavior_and_marks_cells(n, tmp_path):
     made.heatmap(path=tmp_path / "h.png")
     assert (tmp_path / "h.png").read_bytes()[:4] == b"\x89PNG"
     assert [p.name for p in tmp_path.iterdir()] == ["h.png"]
+
+
+def test_many_behaviors_are_one_image_with_thinned_names_and_tinted_marks():
+    n = 300
+    made = matrix(n=n, metadata={"geometry": "hellinger", "margin": 0.5})
+    figure = draw_heatmap(made)
+    axes = figure.axes[0]
+    assert not axes.collections and not axes.patches
+    values = axes.images[0].get_array()
+    assert values.shape == (n, n) and values.mask.sum() == n
+    shown = [text.get_text() for text in axes.get_yticklabels()]
+    assert 80 < len(shown) < n / 2 and set(shown) <= set(made.labels)
+    assert axes.get_xlabel() == "one name in 3 of 300"
+    assert max(figure.get_size_inches()) < 20
+    tinted = axes.images[-1].get_array()[..., 3] > 0
+    assert tinted.sum() == made.states().are("same").sum() > 0
+
+
+def test_letters_that_no_font_has_are_told_apart_by_a_number():
+    from behaviordist.drawing.style import abbreviate
+
+    lacking = "\U000f0001"
+    assert abbreviate(["plain", lacking, lacking * 2], 20) == [
+        "plain", f"2: {lacking}", f"3: {lacking * 2}"
+    ]  # fmt: skip
+    assert abbreviate(["модель"], 20) == ["модель"]
 
 
 def test_scikit_bio_does_not_change_the_precision_of_jax():

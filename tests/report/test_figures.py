@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from behaviordist.distance.heatmap import draw_heatmap
 from behaviordist.distance.matrix import DistanceMatrix
-from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
+from behaviordist.drawing.cells import CellMark, Cells
 from behaviordist.drawing.labels import place_labels
+from behaviordist.drawing.matrix import draw_matrix
 from behaviordist.drawing.style import abbreviate
 from behaviordist.record import Estimate, Intervals
 from behaviordist.report.figures.cost_curves import mean_curves

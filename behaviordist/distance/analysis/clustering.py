@@ -38,8 +38,10 @@ def linkage(distances: Float64Array) -> Float64Array:
     return np.asarray(merged, dtype=np.float64)
 
 
-def leaf_order(tree: Float64Array) -> list[int]:
-    """Return the tree's leaves from left to right: similar behaviors side by side."""
+def leaf_order(distances: Float64Array, tree: Float64Array | None = None) -> list[int]:
+    """Return indices that put similar behaviors side by side; `tree` if it is known already."""
+    if len(distances) < 3:
+        return list(range(len(distances)))
     from scipy.cluster.hierarchy import leaves_list
 
-    return [int(i) for i in leaves_list(tree)]
+    return [int(i) for i in leaves_list(linkage(distances) if tree is None else tree)]

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from behaviordist.distance.states import APART
-from behaviordist.drawing.cells import CellMark, Cells, draw_matrix
+from behaviordist.drawing.cells import CellMark, Cells
+from behaviordist.drawing.matrix import draw_matrix
 
 
 class Directed(Protocol):

@@ -99,7 +99,7 @@ class Costs:
         """Return the heatmap, in the order of that of distances, references first."""
         order = []
         if self.distances is not None and len(self.distances) > 1:
-            order = [self.distances.labels[i] for i in leaf_order(self.distances)]
+            order = [self.distances.labels[i] for i in leaf_order(self.distances.distances)]
         labels = list(dict.fromkeys([*order, *map(str, self.frame.index)]))
         rows = [x for x in self.references if x in self.frame.index]
         rows += [x for x in labels if x in self.frame.index and x not in rows]
