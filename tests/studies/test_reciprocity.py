@@ -54,7 +54,10 @@ NEAR, RLVR = "near to the base", "trained by rlvr rather than sft"
 def test_costs_that_are_the_same_both_ways():
     found = claims(*costs())
     assert verdict_of(found, RECIPROCAL) == "supported"
-    assert verdict_of(found, SYMMETRIC) == "supported"
+    symmetric = claim_of(found, SYMMETRIC)
+    # Functions are the units: four can be put in 24 orders, which is not enough among six claims.
+    assert symmetric.estimate.value > 0.99 and symmetric.estimate.p_value == pytest.approx(1 / 24)
+    assert symmetric.verdict == "inconclusive" and "4 functions" in symmetric.answer
 
 
 def test_a_ranking_of_the_behaviors_is_seen_and_explained():
@@ -63,7 +66,8 @@ def test_a_ranking_of_the_behaviors_is_seen_and_explained():
     assert verdict_of(found, RECIPROCAL) == "not supported"
     assert verdict_of(found, RANKING) == "supported"
     assert claim_of(found, RANKING).estimate.value > 0.99
-    assert verdict_of(found, SYMMETRIC) == "supported", "a ranking is no part of it"
+    symmetric = claim_of(found, SYMMETRIC).estimate
+    assert symmetric.value > 0.8 and symmetric.low > 0, "a ranking is no part of it, but for ranks"
     assert verdict_of(found, BASE) == "supported"
     assert claim_of(found, BASE).estimate.value == pytest.approx(1.0)
     assert claim_of(found, RLVR).estimate.value > 0.8

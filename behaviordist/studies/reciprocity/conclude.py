@@ -33,8 +33,8 @@ def conclude(study: Study, parts: Parts) -> tuple[Claim, ...]:
         Claim.of(
             "Distance predicts the part of cost that is the same both ways.",
             symmetric,
-            f"correlation {words(symmetric)}, p = {symmetric.p_value:.4f} by relabelling, source"
-            " and target effects removed.",
+            f"correlation {words(symmetric)}, p = {symmetric.p_value:.4f} by relabelling"
+            f" {parts.functions} functions, source and target effects removed.",
             unit="correlation of symmetric parts",
             rule=RULE,
         ),

@@ -50,7 +50,9 @@ class Parts:
     split
         Shares that are the same both ways, that differ, and that a ranking explains.
     symmetric
-        Correlation of distance with the part that is the same both ways.
+        Correlation of distance with the part that is the same both ways, functions as units.
+    functions
+        How many there are.
     links
         What goes with the ranking.
     """
@@ -60,6 +62,7 @@ class Parts:
     split: Reciprocity
     symmetric: Estimate
     links: tuple[Estimate, ...]
+    functions: int
 
 
 def split_costs(
@@ -70,7 +73,8 @@ def split_costs(
     Parameters
     ----------
     study
-        Its regimes name the behaviors' algorithms and functions.
+        Its regimes name the behaviors' algorithms and functions; functions are the units of the
+        symmetric part's test.
     costs
         From `log_costs`.
     distances
@@ -84,10 +88,15 @@ def split_costs(
     labels = list(behaviors)
     mean = pd.DataFrame(square.mean(axis=0), index=labels, columns=labels)
     split = reciprocity(square)
-    both = symmetry_parts(
-        distances.loc[labels, labels], mean, permutations=study.test.permutations, seed=seed
-    )
     regimes = {regime.label: regime for regime in study.regimes()}
+    # Behaviors of one function are one unit, whatever trained them.
+    both = symmetry_parts(
+        distances.loc[labels, labels],
+        mean,
+        permutations=study.test.permutations,
+        seed=seed,
+        units={label: str(regimes[label].task) for label in labels},
+    )
     candidates = {
         "cheap to reach from the base": -from_base,
         "near to the base": -distances.loc[BASE, labels].to_numpy(np.float64),
@@ -100,7 +109,8 @@ def split_costs(
         for name, values in candidates.items()
         if np.ptp(values) > 0
     )
-    return Parts(tuple(labels), mean, split, Estimate.of(both.symmetric), links)
+    functions = len({regimes[label].task for label in labels})
+    return Parts(tuple(labels), mean, split, Estimate.of(both.symmetric), links, functions)
 
 
 def rank_link(name: str, x: FloatArray, y: FloatArray, permutations: int, seed: int) -> Estimate:
