@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from behaviordist.lab import llama
 from behaviordist.lab.llama import LlamaConfig
+from behaviordist.regimes.base import require_lab
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import Batch, Frozen, Hyper
 from behaviordist.regimes.registry import objective
@@ -111,7 +112,13 @@ def train(
     -------
     list of Trained
         In the order of `starts`; the same runs whether vectorized or not.
+
+    Raises
+    ------
+    InputError
+        The regime has a section that this engine does not read.
     """
+    require_lab(regime)
     stop = stop or Stop(regime.convergence.at_least, regime.convergence.consecutive)
     if vectorize is None:
         vectorize = jax.default_backend() != "cpu"

@@ -124,6 +124,20 @@ class Regime(Declared):
         return f"{self.algorithm}-{first}{percent}-{digest_of(self.task)[:6]}"
 
 
+def require_lab(regime: Regime) -> None:
+    """Refuse what only engine `trl` reads, where the lab's engine is to execute a regime.
+
+    Raises
+    ------
+    InputError
+        A section about files, adapters, scores or verifiers says something.
+    """
+    for key in ("data", "adapter", "evaluation", "verifier"):
+        field = type(regime).model_fields.get(key)
+        if field is not None and getattr(regime, key) != field.default:
+            raise InputError(f"{regime.label}: engine jax does not read '{key}' (engine trl does)")
+
+
 def model_of(settings: Mapping[str, Any]) -> type[Regime]:
     """Return the model of the algorithm that settings name.
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.regimes.base import require_lab
 from behaviordist.store.declared import held, one_line, parse_yaml, read_yaml
 from behaviordist.studies.catalogue import STUDIES, method_of
 from behaviordist.studies.study_file import StudyFile, merged
@@ -43,12 +44,15 @@ def load_study(name_or_path: str, quick: bool = False, seeds: int | None = None)
         values["seeds"] = seeds
     study = held(method_of(str(values.get("kind", "algorithms")), where).Study, values, where)
     try:
-        study.regimes()
+        for regime in study.regimes():
+            if getattr(study, "engine", "jax") == "jax":
+                require_lab(regime)
         study.check(where)
     except ValidationError as error:
         raise one_line(error, where, error.title.lower()) from None
-    except TypeError as error:
-        raise InputError(f"{where}: {error}") from None
+    except (TypeError, InputError) as error:
+        text = str(error)
+        raise InputError(text if text.startswith(where) else f"{where}: {text}") from None
     return study
 
 
