@@ -93,15 +93,20 @@ class CheckpointFiles:
         small = tuple((name, path) for name, path in self.files if path not in self.weights)
         return CheckpointFiles(self.folder, small, self.notes)
 
+    def linked(self) -> tempfile.TemporaryDirectory[str]:
+        """Return a folder that holds these files, by their names, and no others."""
+        self.check()
+        folder = tempfile.TemporaryDirectory(prefix="behaviordist-")
+        for place, path in self.files:
+            link = Path(folder.name) / place
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(path.resolve())
+        return folder
+
     @contextmanager
     def view(self) -> Iterator[Path]:
-        """Yield a folder that holds these files, by their names, and no others."""
-        self.check()
-        with tempfile.TemporaryDirectory(prefix="behaviordist-") as name:
-            for place, path in self.files:
-                link = Path(name) / place
-                link.parent.mkdir(exist_ok=True)
-                link.symlink_to(path.resolve())
+        """Yield a folder that holds these files and no others, for a while."""
+        with self.linked() as name:
             yield Path(name)
 
 

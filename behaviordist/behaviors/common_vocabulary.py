@@ -126,6 +126,10 @@ class CommonTokens:
 
     def _cut(self, blocks: Iterator[LogProbBlock], probes: ProbeSet) -> Iterator[LogProbBlock]:
         for block in blocks:
+            if len(self.common) == block.log_p.shape[1]:  # nothing is cut off
+                self.lost.update(dict.fromkeys(block.probe.tolist(), 0.0))
+                yield block
+                continue
             log_p = block.log_p[:, self.common]
             kept = np.exp(log_p).sum(axis=1, dtype=np.float64)
             for index in dict.fromkeys(block.probe.tolist()):

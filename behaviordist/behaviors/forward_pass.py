@@ -35,6 +35,16 @@ def failures(label: str) -> Iterator[None]:
         ) from error
 
 
+def input_device(model: Any) -> Any:
+    """Return where a model takes its inputs: where it runs, if its weights lie on disk."""
+    import torch
+
+    if model.device.type != "meta":
+        return model.device
+    places = getattr(model, "hf_device_map", {}).values()
+    return torch.device(next((p for p in places if p not in ("cpu", "disk")), "cpu"))
+
+
 def scored_logits(model: Any, batch: Batch) -> Any:
     """Return logits (m, V) float32 at the scored positions of a batch.
 
@@ -43,8 +53,8 @@ def scored_logits(model: Any, batch: Batch) -> Any:
     """
     import torch
 
-    rows = torch.from_numpy(batch.rows).to(model.device)
-    columns = torch.from_numpy(batch.columns).to(model.device)
+    rows = torch.from_numpy(batch.rows).to(input_device(model))
+    columns = torch.from_numpy(batch.columns).to(input_device(model))
     mask = torch.arange(batch.tokens.shape[1])[None, :] < torch.from_numpy(batch.lengths)[:, None]
 
     def select(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -57,8 +67,8 @@ def scored_logits(model: Any, batch: Batch) -> Any:
         with torch.inference_mode():
             return (
                 model(
-                    input_ids=torch.from_numpy(batch.tokens).to(model.device),
-                    attention_mask=mask.long().to(model.device),
+                    input_ids=torch.from_numpy(batch.tokens).to(input_device(model)),
+                    attention_mask=mask.long().to(input_device(model)),
                     use_cache=False,
                 )
                 .logits[0]
@@ -75,7 +85,7 @@ def cached_logits(model: Any, batch: Batch) -> Any:
     """
     import torch
 
-    tokens = torch.from_numpy(batch.tokens).to(model.device)
+    tokens = torch.from_numpy(batch.tokens).to(input_device(model))
     first = int(batch.columns[0])
     with torch.inference_mode():
         step = advance(model, tokens[:, : first + 1])

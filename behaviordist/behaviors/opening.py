@@ -22,6 +22,8 @@ from behaviordist.errors import InputError
 TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16", "F64": "float32"}
 # Where weights in the wider type take more of the free memory than this, they stay as stored.
 SHARE_OF_MEMORY = 0.7
+# What device=auto may take of each device, as accelerate has it; None: what it finds free.
+MEMORY: dict[Any, Any] | None = None
 
 
 @contextmanager
@@ -96,12 +98,13 @@ def open_model(files: CheckpointFiles, dtype: str, device: str | None = None) ->
     from transformers import AutoModelForCausalLM
 
     options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
-    with files.view() as view, quiet(), tempfile.TemporaryDirectory() as spill:
-        if device == "auto":
-            options |= {"device_map": "auto", "offload_folder": spill}
+    view, spill = files.linked(), tempfile.TemporaryDirectory(prefix="behaviordist-")
+    if device == "auto":
+        options |= {"device_map": "auto", "offload_folder": spill.name, "max_memory": MEMORY}
+    with quiet():
         try:
             model, info = AutoModelForCausalLM.from_pretrained(
-                str(view),
+                view.name,
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
@@ -109,7 +112,9 @@ def open_model(files: CheckpointFiles, dtype: str, device: str | None = None) ->
                 **options,
             )
         except Exception as error:
-            raise refused(files, view, "its weights", error) from None
+            raise refused(files, Path(view.name), "its weights", error) from None
+    # What is left on disk is read from there while it runs: the folders go when the model goes.
+    model.behaviordist_folders = (view, spill)
     check_loaded(info, files.folder)
     check_head(model, files.folder)
     return model
@@ -208,7 +213,8 @@ def place(model: Any, device: str | None) -> Any:
     """Put a model on its device: the first GPU, or the processor, where none is named."""
     import torch
 
-    if getattr(model, "hf_device_map", None) or getattr(model, "is_quantized", False):
+    spread = device == "auto" or getattr(model, "hf_device_map", None)
+    if spread or getattr(model, "is_quantized", False):
         return model  # accelerate, or a quantiser, has placed it
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:

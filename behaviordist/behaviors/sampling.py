@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from behaviordist.behaviors.behavior import Behavior
-from behaviordist.behaviors.forward_pass import advance
+from behaviordist.behaviors.forward_pass import advance, input_device
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -55,7 +55,7 @@ def generate(
     import torch
     from transformers import GenerationConfig
 
-    ids = torch.tensor([list(context)], device=model.device)
+    ids = torch.tensor([list(context)], device=input_device(model))
     chosen: dict[str, Any] = {"do_sample": False}
     if settings.temperature > 0:
         chosen = {
