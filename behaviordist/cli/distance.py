@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from behaviordist.record import DistanceRecord
 
 MOST_SHOWN = 10
-ACROSS_TOKENIZERS = ("next-byte", "loglik", "samples")
-OF_TEXTS = ("loglik", "samples")
 
 
 def distance(
@@ -87,8 +85,10 @@ def distance(
     from rich.console import Console
 
     from behaviordist.cli.directed import GEOMETRIES, directed
+    from behaviordist.distance import distances
     from behaviordist.distance.fingerprints.next_byte import check_bytes
     from behaviordist.distance.fingerprints.texts import check_answers
+    from behaviordist.innerproduct import get_geometry
     from behaviordist.store.stages import stage
 
     started = time.perf_counter()
@@ -110,17 +110,16 @@ def distance(
             "a distance is between two: name at least two models, or one twice with other settings"
             " (MODEL MODEL@temperature=0.7)"
         )
-    _check_geometry(geometry, ())
-    if geometry == "samples":
+    if get_geometry(geometry).unit == "answers":
         check_answers(answers, answer_tokens, kernel)
     check_folder(out)
-    across = geometry in ACROSS_TOKENIZERS
+    across, unit = get_geometry(geometry).across_tokenizers, get_geometry(geometry).unit
     behaviors, chosen = open_inputs(
         models,
         probes,
         probes_limit,
         one_vocabulary=not across,
-        answers_only=geometry == "samples" or on_policy is not None,
+        answers_only=unit == "answers" or on_policy is not None,
     )
     _check_geometry(geometry, behaviors)
     more: list[str] = []
@@ -129,46 +128,33 @@ def distance(
             behaviors, chosen, on_policy, out / "fingerprints", one_vocabulary=not across
         )
         more.append(note)
-    if geometry == "next-byte":
+    if unit == "byte":
         with heartbeat(Console(stderr=True)), stage("reading the bytes of tokens"):
             check_bytes(behaviors, chosen)
     opened = time.perf_counter()
-    settings_of = {"samples": {"count": answers, "max_tokens": answer_tokens, "kernel": kernel}}
     ran: set[str] = set()
     resumed = any((out / "fingerprints").glob("*.part*"))
     with progress(behaviors, chosen, ran) as update:
-        settings = {"folder": out / "fingerprints", "progress": update}
-        matrix = _measure(
-            geometry, behaviors, chosen, size, {**settings, **settings_of.get(geometry, {})}
+        matrix = distances(
+            behaviors,
+            chosen,
+            geometry,
+            folder=out / "fingerprints",
+            sketch=size,
+            margin=margin,
+            answers=answers,
+            answer_tokens=answer_tokens,
+            kernel=kernel,
+            progress=update,
         )
     times = {"opening": round(opened - started, 1)}
     # Where part of the work was found finished, its time is not known.
     if len(ran) == len(behaviors) and not resumed:
         times["fingerprints"] = round(time.perf_counter() - opened, 1)
-    if margin is not None:
-        matrix.metadata["margin"] = margin
     record = _record(models, behaviors, chosen, matrix, times, more)
     _write(out, matrix, record)
     _show(matrix)
     typer.echo(f"Report: {out / 'index.html'}")
-
-
-def _measure(
-    geometry: str,
-    behaviors: Sequence[Behavior],
-    probes: ProbeSet,
-    size: int | str | None,
-    options: dict[str, Any],
-) -> DistanceMatrix:
-    """Compute the matrix in the way that the geometry needs."""
-    from behaviordist.distance import distances
-    from behaviordist.distance.fingerprints.texts import answer_distances, text_distances
-
-    if geometry == "samples":
-        return answer_distances(behaviors, probes, **options)
-    if geometry == "loglik":
-        return text_distances(behaviors, probes, **options)
-    return distances(behaviors, probes, geometry, sketch=size, **options)
 
 
 def _check_geometry(geometry: str, behaviors: Sequence[Behavior]) -> None:

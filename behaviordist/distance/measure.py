@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors import Behavior
+from behaviordist.behaviors import Behavior, load_all
 from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 from behaviordist.distance.fingerprints.next_byte import aligned, check_bytes
 from behaviordist.distance.fingerprints.references import Reference
+from behaviordist.distance.fingerprints.texts import answer_distances, text_distances
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.pairwise import matrix_of
 from behaviordist.innerproduct import get_geometry
@@ -17,8 +18,8 @@ from behaviordist.probes import ProbeSet
 
 
 def distances(
-    behaviors: Sequence[Behavior],
-    probes: ProbeSet,
+    behaviors: Sequence[Behavior | str],
+    probes: ProbeSet | str,
     geometry: str = "hellinger",
     *,
     origin: Behavior | None = None,
@@ -26,6 +27,9 @@ def distances(
     sketch: float | str | None = "auto",
     reference: Reference = None,
     margin: float | None = None,
+    answers: int = 8,
+    answer_tokens: int = 32,
+    kernel: str = "character-ngrams",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> DistanceMatrix:
     """Distances between behaviors on a probe set.
@@ -33,10 +37,10 @@ def distances(
     Parameters
     ----------
     behaviors
-        N behaviors over one vocabulary (any, for ``loglik`` and ``next-byte``), with different
-        labels.
+        N behaviors over one vocabulary (any, for ``next-byte``, and for ``loglik`` and ``samples``
+        also models behind servers), with different labels; or what `load` opens.
     probes
-        Probe set.
+        Probe set, or the name or file of one.
     geometry
         Name of the inner product (`innerproduct.geometries`).
     origin
@@ -49,6 +53,9 @@ def distances(
         Reference distribution of `fisher`: a behavior, ``"uniform"`` or ``"mixture"``.
     margin
         A distance that does not matter: pairs shown to lie within it are the same (`states`).
+    answers, answer_tokens, kernel
+        For ``samples``: answers a prompt, longest answer, how answers are compared; see
+        `answer_distances`.
     progress
         See `fingerprint`.
 
@@ -61,21 +68,48 @@ def distances(
     InputError
         See `fingerprint`.
     """
-    if get_geometry(geometry).unit == "byte":
+    named = ProbeSet.load(probes) if isinstance(probes, str) else probes
+    opened = _opened(behaviors)
+    unit = get_geometry(geometry).unit
+    if unit == "answers":
+        matrix = answer_distances(
+            opened,
+            named,
+            count=answers,
+            max_tokens=answer_tokens,
+            kernel=kernel,
+            folder=folder,
+            progress=progress,
+        )
+    elif unit == "text":
+        matrix = text_distances(opened, named, folder=folder, progress=progress)
+    else:
+        reference = origin if reference is None else reference
+        options: dict[str, Any] = {"folder": folder, "sketch": sketch, "reference": reference}
+        matrix = _of_positions(opened, named, geometry, {**options, "progress": progress})
+    if margin is not None:
+        matrix.metadata["margin"] = margin
+    return matrix
+
+
+def _of_positions(
+    behaviors: Sequence[Behavior], probes: ProbeSet, geometry: str, options: dict[str, Any]
+) -> DistanceMatrix:
+    """Distances from next-token distributions, at all positions or at those that all share."""
+    across = get_geometry(geometry).across_tokenizers
+    if across:
         check_bytes(behaviors, probes)
-    made = fingerprint(
-        behaviors,
-        probes,
-        (geometry,),
-        folder=folder,
-        sketch=sketch,
-        reference=origin if reference is None else reference,
-        progress=progress,
-    )[geometry]
-    counts: dict[str, Any] = {} if margin is None else {"margin": margin}
-    if get_geometry(geometry).unit == "byte":
-        made, more = aligned(behaviors, made, probes)
-        counts |= more
-    matrix = matrix_of(made)
+    prints = fingerprint(behaviors, probes, (geometry,), **options)[geometry]
+    if not across:
+        return matrix_of(prints)
+    prints, counts = aligned(behaviors, prints, probes)
+    matrix = matrix_of(prints)
     matrix.metadata.update(counts)
     return matrix
+
+
+def _opened(behaviors: Sequence[Behavior | str]) -> list[Behavior]:
+    """Open what is named; labels are then those of `load_all`."""
+    specs = [b for b in behaviors if isinstance(b, str)]
+    loaded = iter(load_all(specs) if specs else [])
+    return [next(loaded) if isinstance(b, str) else b for b in behaviors]

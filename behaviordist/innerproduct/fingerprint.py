@@ -130,6 +130,7 @@ class Fingerprint:
         try:
             with publish(path, self.identity.inputs if inputs is None else inputs) as temporary:
                 save_file(tensors, temporary, metadata=metadata)
+                _sort_header(Path(temporary))
         except (OSError, SafetensorError) as error:
             raise InputError(
                 f"{path}: cannot be written ({error}); make room or choose another folder"
@@ -172,6 +173,17 @@ class Fingerprint:
             raise InputError(f"{what}: every probe needs at least one row, numbered from 0")
         if np.any(np.diff(self.probe) < 0):
             raise InputError(f"{what}: rows must be in the order of the probes")
+
+
+def _sort_header(path: Path) -> None:
+    """Put a safetensors header into sorted order: equal content, equal bytes."""
+    with open(path, "r+b") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        header = json.loads(stream.read(length))
+        text = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        if len(text.encode()) <= length:
+            stream.seek(8)
+            stream.write(text.encode().ljust(length))
 
 
 def _mapped(path: Path, name: str) -> FloatArray:

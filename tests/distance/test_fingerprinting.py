@@ -189,3 +189,34 @@ def test_half_precision_moves_distances_little(tmp_path):
     assert 0 < np.abs(a - b).max() < 1e-3
     with pytest.raises(InputError, match="float32 or float16, not 'int8'"):
         fingerprint(behaviors, PROBES, dtype="int8")
+
+
+def test_the_function_takes_names_and_every_geometry_as_the_command_does(tmp_path):
+    from behaviordist.distance import sample_distances
+
+    class Talker:
+        """A behavior that only answers: three letters by chance."""
+
+        notes, identity = (), "t"
+
+        def __init__(self, label):
+            self.label = label
+
+        def samples(self, probes, *, count, max_tokens, seed):
+            rng = np.random.default_rng(seed)
+            return [tuple(rng.choice(list("abc"), count)) for _ in probes]
+
+    pair, probes = [Talker("a"), Talker("b")], probe_set(30)
+    made = distances(pair, probes, "samples", kernel="exact-match", answers=5, folder=tmp_path)
+    assert made.metadata["geometry"] == "samples" and made.metadata["n_probes"] == 30
+    answers = {p.label: p.samples(probes, count=5, max_tokens=1, seed=1) for p in pair}
+    assert sample_distances(answers, "exact-match").labels == made.labels
+
+    rng = np.random.default_rng(0)
+    for name in ("x", "y"):
+        log_p = normalise(rng.normal(size=(30, 4))).astype(np.float32)
+        np.savez(tmp_path / f"{name}.npz", log_p=log_p, probe=np.arange(30))
+    probes.save(tmp_path / "p.jsonl")
+    files = [str(tmp_path / "x.npz"), str(tmp_path / "y.npz")]
+    named = distances(files, str(tmp_path / "p.jsonl"), margin=0.2)
+    assert named.labels == ("x", "y") and named.states().margin == 0.2

@@ -76,3 +76,13 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
+
+
+def test_equal_content_is_equal_in_bytes(tmp_path):
+    made = fingerprint_of("模型 a", np.arange(6.0).reshape(3, 2))
+    for k in range(5):
+        made.save(tmp_path / f"{k}.safetensors")
+    assert len({(tmp_path / f"{k}.safetensors").read_bytes() for k in range(5)}) == 1
+    again = Fingerprint.load(tmp_path / "0.safetensors")
+    assert again.identity == made.identity
+    np.testing.assert_array_equal(again.features, made.features)
