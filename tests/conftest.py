@@ -13,3 +13,9 @@ from behaviordist.engines.threads import one_thread_per_process  # noqa: E402
 
 one_thread_per_process()
 keep_compiled()
+
+from hypothesis import settings  # noqa: E402
+
+# Other work on the machine makes an example slow, not wrong.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")

@@ -104,6 +104,12 @@ def spread(values: Iterable[Any], digits: int = 0) -> str:
     return f"{decimal(median, digits)} ({decimal(finite[0], digits)}–{decimal(finite[-1], digits)})"
 
 
+def percent(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """Return ``45% [40%, 50%]``; the bare share without an interval."""
+    known = math.isfinite(low) and math.isfinite(high)
+    return share(value) + (f" [{share(low)}, {share(high)}]" if known else "")
+
+
 def seconds(value: Any) -> str:
     """Return a duration in seconds or minutes."""
     number = as_float(value)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from behaviordist.record import Fact, Findings, Lines, Section, Series, Table
+from behaviordist.record.formatting import spread
 from behaviordist.studies.bootstrapping.conclude import conclude, correlation
 from behaviordist.studies.bootstrapping.measure import within_target_links
 from behaviordist.studies.bootstrapping.runs import BudgetRuns
@@ -132,13 +133,19 @@ def _headline(runs: BudgetRuns, table: pd.DataFrame, links: pd.DataFrame) -> str
         part = table[table["algorithm"] == algorithm]
         start, end = (part[part["budget"] == b] for b in (0, max(runs.study.budgets)))
         arrived = 1 - start["censored"].mean()
+        long, none = (spread(part.groupby("seed")["steps"].mean()) for part in (end, start))
         parts.append(
-            f"{algorithm} takes {end['steps'].mean():.0f} steps from the longest pre-training and"
-            f" {'at least ' if arrived < 1 else ''}{start['steps'].mean():.0f} from random weights"
-            f" ({arrived:.0%} of runs arrive)"
+            f"{algorithm} takes {long} steps from the longest pre-training and"
+            f" {'at least ' if arrived < 1 else ''}{none} from random weights ({arrived:.0%} of"
+            " runs arrive)"
         )
     nearer = words(correlation(links).median())
-    return "; ".join(parts) + f". Distance and the cost left correlate {nearer} inside a target."
+    over = f"Medians over {runs.study.seeds} seeds (lowest–highest): "
+    return (
+        over
+        + "; ".join(parts)
+        + f". Distance and the cost left correlate {nearer} inside a target."
+    )
 
 
 def findings(runs: BudgetRuns, table: pd.DataFrame) -> Findings:

@@ -18,6 +18,7 @@ from behaviordist.record import (
     Series,
     Table,
 )
+from behaviordist.record.formatting import percent
 from behaviordist.studies.estimates import words
 from behaviordist.studies.exact import median_over
 from behaviordist.studies.growing.conclude import conclude, times
@@ -32,11 +33,13 @@ GRID = 9
 
 
 def _headline(measured: Measured) -> str:
-    saved, left = measured.saving(measured.exact), measured.saving(measured.exact, "left")
+    saved = measured.saving(measured.exact)
+    left = measured.saving(measured.exact, "left").median()
     text = (
         "Function-preserving growth lands at distance"
-        f" {measured.largest_jump(measured.exact):.1g} and leaves {left.median().value:.0%} of the"
-        f" FLOPs from scratch to pay; savings {times(saved.median())}"
+        f" {measured.largest_jump(measured.exact):.1g} and leaves"
+        f" {percent(left.value, left.low, left.high)} of the FLOPs from scratch to pay;"
+        f" savings {times(saved.median())}"
     )
     if measured.jumping:
         text += f", and {times(measured.saving(measured.jumping).median())} for operators that jump"

@@ -17,8 +17,9 @@ from behaviordist.record import (
     Section,
     Table,
 )
+from behaviordist.record.formatting import spread
 from behaviordist.studies.inference.answers import Answers, predicted, temperature
-from behaviordist.studies.inference.conclude import conclude, signed
+from behaviordist.studies.inference.conclude import conclude
 from behaviordist.studies.inference.contexts import (
     KINDS,
     STEPS,
@@ -222,16 +223,19 @@ def _headline(answers: Answers, claims: tuple[Claim, ...]) -> str:
     """Return the study's answer in a sentence of numbers."""
     about, bits = answers.runs.study.claims, answers.quantisation["bits"][0]
     few = int(np.argmin(bits))
-    rounded, aware = answers.quantisation["scores"][:, :, few].mean(axis=0)
+    scores = answers.quantisation["scores"][:, :, few].T
+    rounded, aware = (spread(seeds.tolist(), 2) for seeds in scores)
     two, one = (
-        answers.change(BASE, about.thoughts, "prompt:named", f"steps:{n}").mean()
+        spread(answers.change(BASE, about.thoughts, "prompt:named", f"steps:{n}").tolist(), 2)
         for n in ("two", "one")
     )
-    long, cut = (answers.chance(BASE, s, "prompt:shots4").mean() for s in (PLAIN, about.shorter))
+    long, cut = (
+        spread(answers.chance(BASE, s, "prompt:shots4").tolist(), 2) for s in (PLAIN, about.shorter)
+    )
     return (
-        f"The cache moves nothing (at most {claims[0].estimate.value:.0e}); at {bits[few]} bits"
-        f" rounding leaves a score of {rounded:.2f}, training for the grid {aware:.2f}; a"
-        f" scratchpad changes right answers of named two-step functions by {signed(two, 2)} and of"
-        f" one-step ones by {signed(one, 2)}; cutting contexts longer than any training document"
-        f" takes right answers from {long:.2f} to {cut:.2f}."
+        f"The cache moves a behavior by {claims[0].estimate.value:.0e} at most; at {bits[few]} bits"
+        f" rounding leaves a score of {rounded}, training for the grid {aware}; a scratchpad"
+        f" changes right answers of named two-step functions by {two} and of one-step ones by"
+        f" {one}; cutting contexts longer than any training document takes right answers from"
+        f" {long} to {cut}: medians over seeds (lowest–highest)."
     )

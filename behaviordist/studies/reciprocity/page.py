@@ -17,6 +17,7 @@ from behaviordist.record import (
     Section,
     Table,
 )
+from behaviordist.record.formatting import percent
 from behaviordist.studies.estimates import words
 from behaviordist.studies.reciprocity.conclude import conclude
 from behaviordist.studies.reciprocity.measure import Parts
@@ -85,10 +86,10 @@ def findings(study: Study, parts: Parts, table: pd.DataFrame) -> Findings:
     share, potential, n = parts.split.antisymmetric, parts.split.potential, len(parts.behaviors)
     behaviors = list(parts.behaviors)
     return Findings(
-        headline=f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of the repeatable variance"
-        f" of log cost differs between A to B and B to A; distance correlates"
-        f" {parts.symmetric.value:.2f} with the part that is the same both ways, and a ranking of"
-        f" the behaviors explains {potential.value:.0%} of the part that is not.",
+        headline=f"{percent(share.value, share.low, share.high)} of the repeatable variance of log"
+        f" cost differs between A to B and B to A; distance correlates {words(parts.symmetric)}"
+        " with the part that is the same both ways, and a ranking of the behaviors explains"
+        f" {percent(potential.value, potential.low, potential.high)} of the part that is not.",
         claims=conclude(study, parts),
         facts=(
             Fact.of("behaviors", str(n), f"{n * (n - 1)} pairs"),

@@ -16,6 +16,7 @@ from behaviordist.record import (
     Series,
     Table,
 )
+from behaviordist.record.formatting import spread
 from behaviordist.studies.estimates import words
 from behaviordist.studies.exact import median_over, seeds_and_prompts
 from behaviordist.studies.sycophancy.conclude import conclude, seed_cosines
@@ -186,14 +187,15 @@ def findings(
     agreeable, honest = rater_name(1.0), rater_name(0.0)
     ends = {name: seeds_and_prompts(rates[name][CLAIMED]).median() for name in (honest, agreeable)}
     base = rates[BASE][CLAIMED].mean()
-    cost = costs.groupby("source")["steps"].mean()
+    cost = {str(source): spread(part["steps"]) for source, part in costs.groupby("source")}
     censored = costs.groupby("source")["censored"].sum()
     headline = (
         f"On wrong claims the base gives the claimed answer with probability {base:.2f}, the policy"
         f" of a rater of agreeableness 0 with {words(ends[honest])}, that of 1 with"
-        f" {words(ends[agreeable])}; to tune them to right answers took {cost[honest]:.0f} and"
-        f" {'at least ' if censored[agreeable] else ''}{cost[agreeable]:.0f} steps, the base"
-        f" {'at least ' if censored[BASE] else ''}{cost[BASE]:.0f}."
+        f" {words(ends[agreeable])}; to tune them to right answers took {cost[honest]} and"
+        f" {'at least ' if censored[agreeable] else ''}{cost[agreeable]} steps, the base"
+        f" {'at least ' if censored[BASE] else ''}{cost[BASE]}: medians over seeds"
+        " (lowest–highest)."
     )
     return Findings(
         headline=headline,
