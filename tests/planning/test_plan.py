@@ -203,10 +203,10 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     distances.to_csv(tmp_path / "distances.csv")
     costs.to_csv(tmp_path / "costs.csv")
 
-    def run(*arguments):
+    def run(*arguments, out="out"):
         monkeypatch.setattr(
             sys, "argv",
-            ["behaviordist", "plan", "--study", str(tmp_path), "--out", str(tmp_path / "out"),
+            ["behaviordist", "plan", "--study", str(tmp_path), "--out", str(tmp_path / out),
              *arguments],
         )  # fmt: skip
         with pytest.raises(SystemExit) as code:
@@ -219,8 +219,8 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     assert (
         record["starts"][0]["source"] == plan("b03", distances, costs, base="base").starts[0].source
     )
-    code, printed = run("--backtest", "--base", "base")
-    assert code == 0 and "oracle" in printed.out and (tmp_path / "out/backtest.json").exists()
+    code, printed = run("--backtest", "--base", "base", out="back")
+    assert code == 0 and "oracle" in printed.out and (tmp_path / "back/backtest.json").exists()
     code, printed = run()
     assert code == 2 and "--target" in printed.err
 
@@ -271,14 +271,16 @@ def test_unrelated_reads_the_tasks_of_a_study(tmp_path, monkeypatch, capsys):
     dear.to_csv(tmp_path / "costs.csv")
     rows = [Behavior(label="base"), *(Behavior(label=x, task=x[:3]) for x in near.index[1:])]
     write_study(tmp_path, rows)
-    command = ["plan", "--study", tmp_path, "--backtest", "--base", "base", "--out", tmp_path]
+    command = ["plan", "--study", tmp_path, "--backtest", "--base", "base"]
     cheapest = {}
     for extra in ([], ["--unrelated"]):
-        monkeypatch.setattr(sys, "argv", ["behaviordist", *map(str, command), *extra])
+        out = tmp_path / f"out{len(extra)}"
+        whole = ["behaviordist", *map(str, command), *extra, "--out", str(out)]
+        monkeypatch.setattr(sys, "argv", whole)
         with pytest.raises(SystemExit) as code:
             command_line.main()
         assert not code.value.code, capsys.readouterr().err
-        record = json.loads((tmp_path / "backtest.json").read_text())
+        record = json.loads((out / "backtest.json").read_text())
         cheapest[bool(extra)] = {row["strategy"]: row["cost"] for row in record["rows"]}
     assert cheapest[False]["oracle"] == 0 < cheapest[True]["oracle"]
 
