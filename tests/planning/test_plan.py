@@ -221,7 +221,7 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     )
     code, printed = run("--backtest", "--base", "base", out="back")
     assert code == 0 and "oracle" in printed.out and (tmp_path / "back/backtest.json").exists()
-    code, printed = run()
+    code, printed = run(out="nothing")
     assert code == 2 and "--target" in printed.err
 
 
