@@ -58,6 +58,16 @@ def refuse_foreign(folder: Path, raw: dict[str, Any]) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     refuse_remote_code(folder, raw, raw.get("model_type") in CONFIG_MAPPING_NAMES)
+    packed = raw.get("quantization_config")
+    if packed is not None:
+        from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
+
+        method = packed.get("quant_method") if isinstance(packed, dict) else packed
+        if method != "bitsandbytes" and str(method) not in AUTO_QUANTIZER_MAPPING:
+            raise InputError(
+                f"{folder}: its weights are packed by '{str(method)[:40]}', which transformers does"
+                " not know; use the unpacked model"
+            )
     names = raw.get("architectures")
     heads = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     if isinstance(names, list) and names and not heads & set(map(str, names)):

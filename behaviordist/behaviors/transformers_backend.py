@@ -280,6 +280,12 @@ def describe(source: Source, label: str, settings: InferenceSettings) -> Transfo
             f"'{label}': sliding_window works for lab checkpoints run in float32; other models have"
             " the attention of their config.json: drop sliding_window"
         )
+    packed = getattr(source.config, "quantization_config", None)
+    if packed and settings.quant:
+        method = dict(packed).get("quant_method") if isinstance(packed, dict) else packed
+        raise InputError(
+            f"'{label}': its weights are quantised already ({method}); drop quant={settings.quant}"
+        )
     text_config, tokens = source.config.get_text_config(), source.tokens()
     dtype, why = opening.choose_type(settings.dtype, *source.stored, settings.device)
     notes = (*source.notes, *([why] if why else []))

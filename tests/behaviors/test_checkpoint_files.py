@@ -196,3 +196,27 @@ def test_what_lies_beside_a_gguf_is_not_read(tmp_path):
     checkpoint_files._digest.cache_clear()
     assert load(tmp_path / "m.gguf").identity == identity
     np.testing.assert_array_equal(rows(tmp_path / "m.gguf"), plain)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"quant_method": "gptq", "bits": 4, "group_size": 32},
+        {"quant_method": "awq", "bits": 4, "group_size": 32, "zero_point": True},
+        {"quant_method": "bitsandbytes", "load_in_8bit": True},
+        {"quant_method": "no-such-method"},
+    ],
+)
+def test_packed_weights_that_this_machine_cannot_run_are_one_line(llama, tmp_path, told):
+    """The weights are plain, so that even with its package no method finds what it packed."""
+    shutil.copytree(llama, tmp_path / "m")
+    change_config(tmp_path / "m", quantization_config=told)
+    message = refusal(tmp_path / "m")
+    assert str(tmp_path / "m") in message
+
+
+def test_rounding_what_is_packed_already_is_refused(llama, tmp_path):
+    shutil.copytree(llama, tmp_path / "m")
+    change_config(tmp_path / "m", quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(InputError, match="quantised already \\(gptq\\); drop quant=int4"):
+        load(f"{tmp_path / 'm'}@quant=int4")
