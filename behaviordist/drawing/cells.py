@@ -145,8 +145,8 @@ def _name(axes: Axes, labels: tuple[Sequence[str], Sequence[str]], cell: float) 
     """Write the names, every k-th where all have no room; then the axis says so."""
     step = max(1, math.ceil(SMALLEST_LABEL / cell))
     for axis, names in ((axes.yaxis, labels[0]), (axes.xaxis, labels[1])):
-        places = np.arange(0, len(names), step)
-        axis.set_ticks(places + 0.5, [names[k] for k in places])
+        places = range(0, len(names), step)
+        axis.set_ticks([k + 0.5 for k in places], [names[k] for k in places])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.tick_params(axis="x", labelrotation=90)

@@ -26,6 +26,10 @@ ROUNDING = 1e-6
 """Share of the largest distance that counts as rounding (float32): below 0, or on the diagonal."""
 
 
+FORMULA = ("=", "+", "-", "@")
+"""Beginnings of what a spreadsheet runs."""
+
+
 def read_square(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
     """Read a labelled square CSV as float64, columns in the order of the rows.
 
@@ -64,10 +68,23 @@ def read_costs(path: str | Path, square: bool = True) -> tuple[pd.DataFrame, pd.
 
 
 def write_square(path: str | Path, frame: pd.DataFrame) -> None:
-    """Write a labelled table atomically, every digit kept, NaN as an empty cell."""
+    """Write a labelled table atomically, every digit kept, NaN as an empty cell.
+
+    A label that a spreadsheet would run as a formula (it begins with = + - or @) stands behind an
+    apostrophe, which is taken off when it is read.
+    """
     stream = StringIO()
-    frame.to_csv(stream, lineterminator="\n")
+    safe = frame.rename(index=_quoted, columns=_quoted)
+    safe.to_csv(stream, lineterminator="\n")
     write_text(Path(path), stream.getvalue())
+
+
+def _quoted(label: object) -> object:
+    return f"'{label}" if isinstance(label, str) and label.startswith(FORMULA) else label
+
+
+def _unquoted(label: str) -> str:
+    return label[1:] if label[:1] == "'" and label[1:].startswith(FORMULA) else label
 
 
 def require_same_labels(
@@ -89,8 +106,8 @@ def require_same_labels(
 
 def _read(path: Path, kind: TableKind, square: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = _rows(path)
-    columns = [cell.strip() for cell in rows[0][1:]]
-    labels = [row[0].strip() for row in rows[1:]]
+    columns = [_unquoted(cell.strip()) for cell in rows[0][1:]]
+    labels = [_unquoted(row[0].strip()) for row in rows[1:]]
     _check_labels(path, rows, labels, columns)
     if square:
         _check_square(path, labels, columns)

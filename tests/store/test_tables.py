@@ -86,3 +86,11 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 def test_a_bound_that_is_no_number_is_named(tmp_path, cell):
     with pytest.raises(InputError, match="row 'a', column 'b'"):
         read_costs(written(tmp_path, f",a,b\na,,{cell}\nb,1,\n"))
+
+
+def test_labels_like_formulas_are_written_behind_an_apostrophe_and_read_without(tmp_path):
+    labels = ["=1+1", "@cmd", "-x", "plain", "'quoted"]
+    frame = pd.DataFrame(np.eye(5), index=labels, columns=labels)
+    write_square(tmp_path / "t.csv", frame)
+    assert not any(cell[:1] in "=+@" for cell in (tmp_path / "t.csv").read_text().split("\n"))
+    pd.testing.assert_frame_equal(read_square(tmp_path / "t.csv"), frame)
