@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from behaviordist.distance import matrix_of
-from behaviordist.distance.analysis.bootstrap import resample_probes
 from behaviordist.distance.analysis.budget import probes_needed
 from behaviordist.distance.analysis.witnesses import (
     discriminating_probes,
@@ -26,48 +25,6 @@ def clustered(seed=0, n=80, gap=2.0):
         fingerprint_of(k, base + shift + 0.3 * rng.normal(size=base.shape))
         for k, shift in centres.items()
     ]
-
-
-def test_bootstrap_mean_and_spread_agree_with_the_standard_errors():
-    prints = clustered()
-    matrix = matrix_of(prints)
-    found = resample_probes(prints, matrix, replicates=800, seed=1)
-    pairs = np.triu_indices(4, 1)
-    np.testing.assert_allclose(found.squared.mean(axis=0)[pairs], matrix.squared[pairs], rtol=0.02)
-    spread = found.squared.std(axis=0)[pairs]
-    np.testing.assert_allclose(spread, matrix.squared_standard_errors[pairs], rtol=0.15)
-    again = resample_probes(prints, matrix, replicates=800, seed=1)
-    np.testing.assert_array_equal(found.squared, again.squared)
-
-
-def test_support_is_full_for_clear_pairs_and_low_for_arbitrary_ones():
-    prints = clustered()
-    support = resample_probes(prints, matrix_of(prints), replicates=100, seed=0).clade_support()
-    assert support[frozenset("ab")] == 1 and support[frozenset("cd")] == 1
-    rng = np.random.default_rng(0)
-    star = [fingerprint_of(k, rng.normal(size=(60, 4))) for k in "abcd"]
-    weak = resample_probes(star, matrix_of(star), replicates=100, seed=0).clade_support()
-    assert min(weak.values()) < 0.9
-
-
-def test_coordinates_lie_in_their_intervals():
-    prints = clustered()
-    found = resample_probes(prints, matrix_of(prints), replicates=200, seed=0)
-    estimate, low, high = found.coordinate_intervals(1)
-    assert np.all(low <= estimate.coordinates) and np.all(estimate.coordinates <= high)
-    # The two clusters do not overlap on the first axis.
-    assert max(high[0, 0], high[1, 0]) < min(low[2, 0], low[3, 0]) or max(
-        high[2, 0], high[3, 0]
-    ) < min(low[0, 0], low[1, 0])
-
-
-def test_bad_bootstraps():
-    prints = clustered()
-    matrix = matrix_of(prints)
-    with pytest.raises(InputError, match="labels"):
-        resample_probes(prints[:3], matrix, seed=0)
-    with pytest.raises(InputError, match="replicates"):
-        resample_probes(prints, matrix, replicates=0, seed=0)
 
 
 def test_witnesses_find_the_planted_position_and_shares_sum_to_one():
