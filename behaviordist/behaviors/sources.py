@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +19,6 @@ from behaviordist.behaviors.checkpoint_files import (
 from behaviordist.behaviors.tokens import Tokens
 from behaviordist.errors import InputError
 from behaviordist.store import digest_of
-from behaviordist.store.stages import stage
 
 
 class Source(Protocol):
@@ -266,18 +263,6 @@ def source_of(path: Path, adapter: Path | None = None) -> Source:
     raw = read_config(path)  # what is no checkpoint, or runs code, is told before its weights
     opening.refuse_foreign(path, raw)
     return FolderSource(checkpoint_files(path, tokenizer_of=adapter), adapter)
-
-
-@contextmanager
-def opened(source: Source, dtype: str, device: str | None) -> Iterator[Any]:
-    """Open a model for a while, and give its memory back."""
-    with stage(f"loading the weights of {source.name}"):
-        model = source.open(dtype, device)
-    try:
-        yield model
-    finally:
-        del model
-        opening.collect()
 
 
 @lru_cache(maxsize=4)

@@ -21,8 +21,9 @@ from behaviordist.behaviors import opening, rounding, sampling, thinking, token_
 from behaviordist.behaviors.behavior import IntArray, LogProbBlock, with_settings
 from behaviordist.behaviors.encoding import EncodedProbe, Encoder, Turns, batches
 from behaviordist.behaviors.forward_pass import cached_logits, failures, penalize, scored_logits
+from behaviordist.behaviors.kept import opened
 from behaviordist.behaviors.settings import InferenceSettings
-from behaviordist.behaviors.sources import Source, opened, source_of
+from behaviordist.behaviors.sources import Source, source_of
 from behaviordist.behaviors.tokens import Tokens
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -246,7 +247,8 @@ class TransformersBehavior:
     @contextmanager
     def model(self) -> Iterator[Any]:
         """Load the model as the settings say; free it at the end."""
-        with opened(self.source, self.dtype, self.settings.device) as model:
+        changed = self.settings.quant is not None
+        with opened(self.source, self.dtype, self.settings.device, changed) as model:
             if self.settings.quant:
                 with opening.quiet():
                     rounding.quantise(model, self.settings.quant, self.label)

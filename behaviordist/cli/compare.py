@@ -14,9 +14,9 @@ from behaviordist.cli.inputs import (
     command_line,
     made_now,
     open_inputs,
+    progress,
     write_on_policy,
 )
-from behaviordist.cli.progress import progress
 from behaviordist.errors import InputError
 from behaviordist.store import write_json
 

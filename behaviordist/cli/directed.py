@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markup import escape
 
-from behaviordist.cli.inputs import check_folder, command_line
-from behaviordist.cli.progress import progress
+from behaviordist.cli.inputs import check_folder, command_line, progress
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:

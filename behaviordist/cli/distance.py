@@ -13,11 +13,12 @@ from rich.markup import escape
 from behaviordist.cli.inputs import (
     check_folder,
     command_line,
+    heartbeat,
     made_now,
     open_inputs,
+    progress,
     write_on_policy,
 )
-from behaviordist.cli.progress import heartbeat, progress
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:

@@ -106,8 +106,7 @@ def convert(
     """Write a GGUF file's model as a Hugging Face folder: float32, plain, with its tokenizer."""
     from rich.console import Console
 
-    from behaviordist.cli.inputs import check_folder
-    from behaviordist.cli.progress import heartbeat
+    from behaviordist.cli.inputs import check_folder, heartbeat
     from behaviordist.store import file_digest, is_finished, publish
     from behaviordist.store.stages import stage
     from behaviordist.studies.real_models.base import convert_gguf

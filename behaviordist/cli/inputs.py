@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from behaviordist.cli.progress import heartbeat, progress
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from behaviordist.behaviors import Behavior
     from behaviordist.probes import ProbeSet
     from behaviordist.record import Provenance
+    from behaviordist.store.stages import Heartbeat
 
 
 def check_folder(out: Path) -> None:
@@ -124,6 +127,74 @@ def write_on_policy(
     return written, note + (
         f"; {lost} prompts that were answered with nothing left out" * bool(lost)
     )
+
+
+@contextmanager
+def heartbeat(console: Console) -> Iterator[Heartbeat]:
+    """Let the stages of the library be heard on a console while they last."""
+    from behaviordist.store.stages import Heartbeat, listening
+
+    def write(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    heart = Heartbeat(write)
+    with listening(heart.tell), heart.beating():
+        yield heart
+
+
+@contextmanager
+def progress(
+    behaviors: Sequence[Behavior], probes: ProbeSet, ran: set[str]
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for every behavior, with the time that is left; collect in `ran` who was run.
+
+    Outside a terminal a line is written every half minute instead. The bars vanish where an error
+    ends them.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("probes"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    from behaviordist.behaviors.kept import kept_open
+
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as bars, heartbeat(console) as heart, kept_open():
+        tasks = {b.label: bars.add_task(b.label, total=len(probes), start=False) for b in behaviors}
+        known = set(tasks)
+
+        def update(label: str, done: int, total: int) -> None:
+            if label not in tasks:
+                tasks[label] = bars.add_task(label, total=total)
+            ran.update({label} & known)
+            bars.start_task(tasks[label])
+            bars.update(tasks[label], completed=done, total=total)
+            if not console.is_terminal:
+                heart.tell(f"{label}: {done} of {total} probes", same=True)
+
+        try:
+            yield update
+        except BaseException:
+            # The error is the one line that stays.
+            bars.live.transient = True
+            bars.console.quiet = not bars.console.is_terminal
+            raise
+        for label in known:
+            bars.start_task(tasks[label])
+            bars.update(tasks[label], completed=len(probes))
 
 
 def command_line(models: Sequence[str]) -> str:

@@ -126,8 +126,7 @@ def _barred(invalid: Path | None, study: Path | None, unrelated: bool) -> dict[s
 
 def _distances_like(like: str, study: Path | None, probes: str | None, out: Path) -> pd.DataFrame:
     """Measure a model among a study's checkpoints (the first replicate of each), on its probes."""
-    from behaviordist.cli.inputs import open_inputs
-    from behaviordist.cli.progress import progress
+    from behaviordist.cli.inputs import open_inputs, progress
     from behaviordist.distance import distances
 
     if study is None:

@@ -10,9 +10,8 @@ import pytest
 
 from behaviordist.behaviors import load
 from behaviordist.cli import app as command_line
-from behaviordist.cli.progress import EVERY, FIRST, Heartbeat
 from behaviordist.probes import ProbeSet
-from behaviordist.store.stages import listening, stage
+from behaviordist.store.stages import EVERY, FIRST, Heartbeat, listening, stage
 from tests.behaviors.conftest import write_llama
 
 TEMPLATES = {
