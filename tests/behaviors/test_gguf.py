@@ -49,7 +49,8 @@ def interleaved(weight, heads):
     )
 
 
-def write_gguf(path, model, pre="smollm", bos=False):
+def write_gguf(path, model, pre="smollm", bos=False, split=None, sentencepiece=None):
+    """Write a GGUF; `bos` None leaves its flag out, `sentencepiece` is add_space_prefix."""
     config = model.config
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(config.num_hidden_layers)
@@ -63,13 +64,24 @@ def write_gguf(path, model, pre="smollm", bos=False):
     writer.add_rope_freq_base(10_000.0)
     writer.add_vocab_size(config.vocab_size)
     tokens = byte_tokenizer(EXTRA).convert_ids_to_tokens(range(config.vocab_size))
-    writer.add_tokenizer_model("gpt2")
+    if sentencepiece is None:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_token_merges(MERGES)
+    else:
+        writer.add_tokenizer_model("llama")
+        tokens = [*tokens[:2], "\u2581", "\u2581The", *tokens[4:]]
+        writer.add_token_scores([0.0, 0.0, *(-float(i) for i in range(len(tokens) - 2))])
+        if sentencepiece != "absent":
+            writer.add_add_space_prefix(sentencepiece)
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
     writer.add_token_types([3, 3] + [1] * (len(tokens) - 2))
-    writer.add_token_merges(MERGES)
     writer.add_bos_token_id(0)
-    writer.add_add_bos_token(bos)
+    if bos is not None:
+        writer.add_add_bos_token(bos)
+    if split is not None:
+        writer.add_uint16("split.no", split[0])
+        writer.add_uint16("split.count", split[1])
     writer.add_eos_token_id(1)
     for name, tensor in model.state_dict().items():
         array = tensor.numpy()
@@ -139,6 +151,48 @@ def test_without_its_package_the_extra_is_named(pair, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "gguf", None)
     with pytest.raises(InputError, match=r"pip install 'behaviordist\[gguf\]'"):
         load(pair[1])
+
+
+# What llama.cpp does where the flag is absent (src/llama-vocab.cpp).
+@pytest.mark.parametrize(
+    ("pre", "bos", "before"),
+    [
+        ("llama-bpe", None, (0,)),
+        ("llama-bpe", True, (0,)),
+        ("llama-bpe", False, ()),
+        ("tekken", None, (0,)),
+        ("gpt-2", None, ()),
+        ("gpt-2", True, (0,)),
+        ("qwen2", None, ()),
+        ("smollm", False, ()),
+    ],
+)
+def test_the_header_or_llama_cpps_default_says_whether_a_start_token_goes_first(
+    pair, tmp_path, pre, bos, before
+):
+    with load(pair[1]).model() as model:
+        write_gguf(tmp_path / "m.gguf", model, pre=pre, bos=bos)
+    assert load(tmp_path / "m.gguf").encoder().bos == before
+
+
+@pytest.mark.parametrize(("flag", "blanks"), [(True, 1), (False, 0), ("absent", 1)])
+def test_sentencepiece_puts_a_blank_and_a_start_token_unless_the_header_says_no(
+    pair, tmp_path, flag, blanks
+):
+    with load(pair[1]).model() as model:
+        write_gguf(tmp_path / "m.gguf", model, pre="default", bos=None, sentencepiece=flag)
+    behavior = load(tmp_path / "m.gguf")
+    assert behavior.encoder().bos == (0,)
+    normalizer = behavior.source.tokens().tokenizer.backend_tokenizer.normalizer
+    assert normalizer.normalize_str("The cat") == "\u2581" * blanks + "The\u2581cat"
+
+
+def test_a_part_of_a_split_file_says_how_to_merge(pair, tmp_path):
+    with load(pair[1]).model() as model:
+        write_gguf(tmp_path / "big-00001-of-00002.gguf", model, split=(0, 2))
+    with pytest.raises(InputError, match="is part 1 of 2 .* llama-gguf-split --merge") as caught:
+        load(tmp_path / "big-00001-of-00002.gguf")
+    assert "copy it again" not in str(caught.value)
 
 
 def test_an_unknown_pre_tokenizer_is_noted_not_guessed(tmp_path):
