@@ -153,7 +153,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _letters(name: str) -> str:
-    """Return a token's letters; bytes that are written out (`bytes:\\xc3`) are halves."""
+    r"""Return a token's letters; bytes that are written out (`bytes:\xc3`) are halves."""
     written = BYTES.fullmatch(name)
     return HALF * (len(written[1]) // 4) if written else name
 

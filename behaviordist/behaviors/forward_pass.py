@@ -57,7 +57,7 @@ def scored_logits(model: Any, batch: Batch) -> Any:
     columns = torch.from_numpy(batch.columns).to(input_device(model))
     mask = torch.arange(batch.tokens.shape[1])[None, :] < torch.from_numpy(batch.lengths)[:, None]
 
-    def select(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    def select(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: ARG001
         # Virtual tokens of an adapter (prompt tuning) stand before the text, and have states too.
         virtual = arguments[0].shape[1] - batch.tokens.shape[1]
         return (arguments[0][rows, columns + virtual][None], *arguments[1:])

@@ -35,8 +35,18 @@ SPLITS = {
 # What llama.cpp does where a header does not say (src/llama-vocab.cpp): SentencePiece puts a start
 # token and a blank before a text; of the byte-level kinds these put a start token.
 STARTS = frozenset(
-    ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2")
-    + ("tekken", "chameleon")
+    (
+        "llama3",
+        "llama-v3",
+        "llama-bpe",
+        "falcon3",
+        "falcon-h1",
+        "pixtral",
+        "midm-2.0",
+        "lfm2",
+        "tekken",
+        "chameleon",
+    )
 )
 # Of these, a word that is a token is taken whole, whatever its merges.
 WHOLE_WORDS = STARTS - {"chameleon"}

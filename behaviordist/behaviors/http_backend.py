@@ -66,11 +66,11 @@ class HttpBehavior:
         """Return the token's number."""
         return f"#{token}"
 
-    def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
+    def forward(self, probes: ProbeSet) -> Iterator[LogProbBlock]:  # noqa: ARG002
         """Refuse: no server gives whole distributions."""
         self._no_distributions()
 
-    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
+    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:  # noqa: ARG002
         """Refuse: no server gives whole distributions."""
         self._no_distributions()
 

@@ -231,7 +231,7 @@ class MemorySource:
         """Return what the tokenizer makes of a text."""
         return _memory_tokens(self)
 
-    def open(self, dtype: str, device: str | None) -> Any:
+    def open(self, dtype: str, device: str | None) -> Any:  # noqa: ARG002
         """Return the model itself."""
         if device is not None:
             raise InputError(f"'{self.name}' is in memory and stays where it is; drop device")

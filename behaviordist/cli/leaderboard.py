@@ -48,7 +48,7 @@ def leaderboard(
     permutations: Permutations = 10_000,
     seed: Seed = 0,
     cost_column: CostColumns = None,
-    rectangular: Rectangular = False,
+    rectangular: Rectangular = False,  # noqa: ARG001
     invalid: Invalid = None,
     strata: Strata = None,
     units: Units = None,

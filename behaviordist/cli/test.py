@@ -49,7 +49,7 @@ def test(
     interval: Interval = "jackknife",
     seed: Seed = 0,
     cost_column: CostColumns = None,
-    rectangular: Rectangular = False,
+    rectangular: Rectangular = False,  # noqa: ARG001
     invalid: Invalid = None,
     strata: Strata = None,
     units: Units = None,

@@ -151,7 +151,7 @@ def limits(
     values = comparison.measure(METRICS[metric])
     values = 1 - values if metric == "agreement" else values
     if metric == "agreement" and comparison.one_token_each:
-        return _binomial(int(round(float(values.sum()))), len(values), alpha)
+        return _binomial(round(float(values.sum())), len(values), alpha)
     over = bool(np.any(values > bound * (1 + 1e-9)))
     units, largest = unit_values(np.clip(values, 0, bound), comparison.group)
     high = math.inf if over else predictable_limit(units, bound * largest, alpha)

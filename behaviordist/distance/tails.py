@@ -5,7 +5,7 @@ others. All quantities are of single positions, `KL(p || q)` in nats, p the refe
 distribution and q the candidate's.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
 
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from behaviordist.behaviors import LogProbBlock
 from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.probes import ProbeSet
+import itertools
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
@@ -118,7 +119,7 @@ class PositionLog:
         n = len(probes)
         count = np.bincount(probe, minlength=n)
         inside = np.clip(np.searchsorted(CONFIDENCE, sure, side="right") - 1, 0, 3)
-        names = [f"{a:g} to {b:g}" for a, b in zip(CONFIDENCE, CONFIDENCE[1:], strict=False)]
+        names = [f"{a:g} to {b:g}" for a, b in itertools.pairwise(CONFIDENCE)]
         edges = np.array(RANKS)
         shares = np.bincount(np.searchsorted(edges, rank, side="right") - 1, minlength=len(edges))
         where = np.searchsorted(PLACES, place, side="right") - 1
@@ -171,5 +172,5 @@ def _parts(
 
 def _spans(lower: tuple[int, ...]) -> list[str]:
     """Return names such as 1, 2, 3-4 of the spans that begin at some whole numbers."""
-    ends = zip(lower, lower[1:], strict=False)
+    ends = itertools.pairwise(lower)
     return [*(str(a) if b == a + 1 else f"{a}-{b - 1}" for a, b in ends), f"{lower[-1]}+"]

@@ -151,7 +151,7 @@ def curve_callback(
     last_saved = time.monotonic()
 
     class CostCurve(TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:  # noqa: ARG002
             nonlocal last_saved
             if state.global_step % every:
                 return
@@ -172,7 +172,7 @@ def curve_callback(
                 control.should_save = True
                 last_saved = time.monotonic()
 
-        def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:  # noqa: ARG002
             ranks.wait()  # every process saves a state of its own
             if ranks.is_first():
                 mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")

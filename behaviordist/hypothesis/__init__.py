@@ -11,8 +11,8 @@ from behaviordist.hypothesis.models.mrqap import partial_test
 from behaviordist.hypothesis.transfer_test import transfer_test
 
 __all__ = [
-    "PredictorTest",
     "Leaderboard",
+    "PredictorTest",
     "SymmetryParts",
     "TargetResult",
     "TransferTest",

@@ -1,6 +1,4 @@
-"""Sections of a regime: rater, reward model, growth, stopping rule, and what models beyond the lab
-need: data, verifier, adapter, score.
-"""
+"""Sections of a regime: rater, growth, stopping rule; data, verifier, adapter and score."""
 
 from __future__ import annotations
 

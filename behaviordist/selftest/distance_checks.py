@@ -49,7 +49,7 @@ def known_rotation() -> Check:
 
 
 def two_token_families() -> list[Check]:
-    """p = (s, 1 - s) against (t, 1 - t) in closed form, one check a geometry."""
+    """P = (s, 1 - s) against (t, 1 - t) in closed form, one check a geometry."""
     s, t, n = 0.3, 0.8, 12
     first, second = (np.tile(np.log([p, 1 - p]), (n, 1)) for p in (s, t))
     pair = [softmax_behavior("s", first), softmax_behavior("t", second)]

@@ -13,7 +13,7 @@ Float64Array = NDArray[np.float64]
 
 
 def probes_of(n: int, name: str = "selftest") -> ProbeSet:
-    """n probes of one position each."""
+    """N probes of one position each."""
     return ProbeSet(name, tuple(Probe(f"{name}-{i}", f"prompt {i}", "x") for i in range(n)))
 
 

@@ -5,7 +5,7 @@ continued from a checkpoint), everything from that step on is replaced by what f
 begins again at its first step holds two trainings, and is refused.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
 
 import json
 import math
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.store.delimited import read_table
 from behaviordist.transfer.event_files import Session, read_session
+import itertools
 
 FloatArray = npt.NDArray[np.float64]
 STEP_NAMES = ("step", "steps", "global_step", "train/global_step")
@@ -94,7 +95,7 @@ def _curve(path: Path, rows: Rows, metric: str) -> Curve:
 def _without_undone(path: Path, pairs: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return (step, score) in order, without what a later line went back behind."""
     steps = [step for step, _ in pairs]
-    if len(pairs) > 1 and all(b < a for a, b in zip(steps, steps[1:], strict=False)):
+    if len(pairs) > 1 and all(b < a for a, b in itertools.pairwise(steps)):
         return pairs[::-1]  # a table with the newest line first
     kept: list[tuple[float, float]] = []
     for step, score in pairs:

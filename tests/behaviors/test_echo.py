@@ -1,6 +1,6 @@
 """What a server echoes: placed by what the tokens spell, checked against how they were cut."""
 
-import json
+import json  # noqa: I001
 import math
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from behaviordist.behaviors.echo import read_echo
 from behaviordist.errors import InputError
+import itertools
 
 
 def echoed(pieces, values, **more):
@@ -27,7 +28,7 @@ def cut_texts(draw):
         raw = part.encode()
         inner = draw(st.sets(st.integers(1, len(raw)), max_size=len(raw)))
         cuts = [0, *sorted(inner - {len(raw)}), len(raw)]
-        pieces.append([raw[a:b] for a, b in zip(cuts, cuts[1:], strict=False)])
+        pieces.append([raw[a:b] for a, b in itertools.pairwise(cuts)])
     return parts, pieces
 
 

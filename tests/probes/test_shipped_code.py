@@ -49,7 +49,7 @@ def test_python_programs_compile_and_their_assertion_holds() -> None:
 def test_python_prompts_alone_do_not_satisfy_their_assertion() -> None:
     for probe in programs("python"):
         namespace = {"__name__": "probe"}
-        with pytest.raises(Exception):  # noqa: B017 - incomplete, or without the behaviour asked for
+        with pytest.raises(Exception):  # noqa: B017, PT011
             exec(compile(probe.prompt, probe.id, "exec", dont_inherit=True), namespace)
             assert eval(str(tagged(probe, "assert")), namespace)
 

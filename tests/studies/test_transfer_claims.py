@@ -75,7 +75,7 @@ def planted(rng, by="functions", snapshot=3.0):
         strata={
             s: kind[copies.get(s, s)] if "mixture" in kind[copies.get(s, s)] else "other"
             for s in names
-        },  # fmt: skip
+        },  # fmt: skip  # noqa: RUF028
         algorithm={t: t.split("-")[0] for t in targets},
         again=(cost + rng.normal(0, 1.5, cost.shape)).round().iloc[::4],
         square=ways,

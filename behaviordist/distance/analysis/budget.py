@@ -63,4 +63,4 @@ def probes_needed(
     effect = (distance + delta) ** 2 - distance**2
     growth = (distance + delta) ** 2 / distance**2 if distance > 0 else 1.0
     reach = float(norm.ppf(1 - alpha / 2) + norm.ppf(power) * growth) * spread
-    return max(2, int(math.ceil((reach / effect) ** 2)))
+    return max(2, int(math.ceil((reach / effect) ** 2)))  # noqa: RUF046

@@ -103,7 +103,7 @@ def reference_table(
 
 
 def _mixture_table(behaviors: Sequence[Behavior], probes: ProbeSet) -> ReferenceTable:
-    """log of the mean of all behaviors' probabilities; some may be zero, not all."""
+    """Log of the mean of all behaviors' probabilities; some may be zero, not all."""
     by_probe: dict[int, Float32Array] = {}
     held = 0
     for member in behaviors:

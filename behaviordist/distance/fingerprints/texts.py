@@ -197,7 +197,8 @@ def _one_by_one(
     behavior: Any, method: str, probes: ProbeSet, **options: Any
 ) -> Callable[..., Iterable[tuple[int, Any]]]:
     """Return what yields (index, value) of the probes not in `done`, or of all where a behavior has
-    no `METHOD_rest`."""
+    no `METHOD_rest`.
+    """  # noqa: D205
     if hasattr(behavior, f"{method}_rest"):
         return partial(getattr(behavior, f"{method}_rest"), probes, **options)
 

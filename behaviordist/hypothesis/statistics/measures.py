@@ -88,7 +88,7 @@ class Saving:
 
     k: int = 1
 
-    def __call__(self, order: NearestFirst, sample: Sample) -> FloatArray:
+    def __call__(self, order: NearestFirst, sample: Sample) -> FloatArray:  # noqa: ARG002
         """Return (B, T) shares."""
         cost, valid = sample.cost, sample.valid
         count = np.maximum(valid.sum(axis=-1), 1)
@@ -105,7 +105,7 @@ class Percentile:
 
     k: int = 1
 
-    def __call__(self, order: NearestFirst, sample: Sample) -> FloatArray:
+    def __call__(self, order: NearestFirst, sample: Sample) -> FloatArray:  # noqa: ARG002
         """Return (B, T) shares: 1 the cheapest, 1/2 a source drawn at random."""
         count = sample.valid.sum(axis=-1, keepdims=True)
         above = 0.5 - sample.ranks() / np.maximum(count - 1, 1)

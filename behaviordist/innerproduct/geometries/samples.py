@@ -97,7 +97,7 @@ def prompt_distances(answers: Sequence[Sequence[str]], gram_of: GramOf) -> Float
     -------
     (N, N); diagonal 0.
     """
-    different = {answer: k for k, answer in enumerate(dict.fromkeys(sum(map(list, answers), [])))}
+    different = {answer: k for k, answer in enumerate(dict.fromkeys(sum(map(list, answers), [])))}  # noqa: RUF017
     counts = np.zeros((len(answers), len(different)))
     for row, several in enumerate(answers):
         np.add.at(counts[row], [different[answer] for answer in several], 1)
@@ -111,7 +111,7 @@ def prompt_distances(answers: Sequence[Sequence[str]], gram_of: GramOf) -> Float
     return squared
 
 
-def features(log_p: FloatArray, reference: FloatArray | None = None) -> FloatArray:
+def features(log_p: FloatArray, reference: FloatArray | None = None) -> FloatArray:  # noqa: ARG001
     """Refuse: this geometry is computed from answers, not from log-probabilities."""
     raise InputError(
         "the samples geometry takes sampled answers, not log-probabilities;"

@@ -112,7 +112,7 @@ def _curve_figures(measured: Measured) -> list[Lines]:
                 x="total FLOPs, the small model's included",
                 y="score",
                 series=tuple(_series(measured, n) for n in (*scratch, SMALL, *control, *names)),
-            )  # fmt: skip
+            )  # fmt: skip  # noqa: RUF028
         )
     return figures
 
