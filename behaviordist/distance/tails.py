@@ -5,8 +5,9 @@ others. All quantities are of single positions, `KL(p || q)` in nats, p the refe
 distribution and q the candidate's.
 """
 
-from __future__ import annotations  # noqa: I001
+from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from behaviordist.behaviors import LogProbBlock
 from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.probes import ProbeSet
-import itertools
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]

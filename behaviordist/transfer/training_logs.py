@@ -5,8 +5,9 @@ continued from a checkpoint), everything from that step on is replaced by what f
 begins again at its first step holds two trainings, and is refused.
 """
 
-from __future__ import annotations  # noqa: I001
+from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -20,7 +21,6 @@ import numpy.typing as npt
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.store.delimited import read_table
 from behaviordist.transfer.event_files import Session, read_session
-import itertools
 
 FloatArray = npt.NDArray[np.float64]
 STEP_NAMES = ("step", "steps", "global_step", "train/global_step")

@@ -1,6 +1,7 @@
 """What a server echoes: placed by what the tokens spell, checked against how they were cut."""
 
-import json  # noqa: I001
+import itertools
+import json
 import math
 
 import pytest
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 
 from behaviordist.behaviors.echo import read_echo
 from behaviordist.errors import InputError
-import itertools
 
 
 def echoed(pieces, values, **more):
