@@ -109,8 +109,6 @@ CASES = {
     "different labels": (
         lambda folder: write_square(folder / "c.csv", table(1, list("abcdz"))), TEST, "'z'|z"),
     "not square": (edited("d.csv", lambda f: f.drop(columns="a")), TEST, "square"),
-    "negative distance": (edited("d.csv", set_cell("a", "b", -1.0)), TEST, "negative"),
-    "diagonal not zero": (edited("d.csv", set_cell("a", "a", 3.0)), TEST, "diagonal"),
     "infinite distance": (edited("d.csv", set_cell("a", "b", np.inf)), TEST, "d.csv"),
     "too few behaviors": (
         lambda folder: [write_square(folder / f"{n}.csv", table(0, list("abc"))) for n in "dc"],
@@ -196,6 +194,20 @@ def test_a_mistake_is_one_line_exit_two_and_nothing_written(case, here, monkeypa
     assert len(errors.splitlines()) == 1 and errors.startswith("error: "), errors
     assert any(part in errors for part in says.split("|")), errors
     assert sorted(here.rglob("*")) == before, "something was written"
+
+
+@pytest.mark.parametrize(("cell", "remark"), [
+    (("a", "b", -1.0), "negative; only their order is used"),
+    (("a", "a", 3.0), "measured against itself is ignored"),
+])  # fmt: skip
+def test_where_only_ranks_are_used_scores_of_any_sign_are_noted(cell, remark, here, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["behaviordist", *TEST.split(), "--permutations", "99"])
+    main_result(main)
+    before = json.loads((here / "out" / "test.json").read_text())
+    edited("d.csv", set_cell(*cell))(here)
+    main_result(main)
+    after = json.loads((here / "out" / "test.json").read_text())
+    assert remark in " ".join(after["notes"]) and remark not in " ".join(before["notes"])
 
 
 def test_an_empty_diagonal_of_distances_is_a_zero_diagonal(here, monkeypatch):
