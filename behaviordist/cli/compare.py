@@ -180,6 +180,7 @@ def _show(found: Comparison, floor: Comparison | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from behaviordist.report.compare_page import exact_words
     from behaviordist.report.compare_tails import tail_lines
 
     console = Console()
@@ -199,7 +200,10 @@ def _show(found: Comparison, floor: Comparison | None) -> None:
     for name, count, cells in rows:
         table.add_row(escape(name), str(count), *(cell.replace(" ", "") for cell in cells))
     console.print(table)
-    for line in (f"{rare} tags of few probes are not shown",)[: bool(rare)] + tail_lines(found):
+    names = {"distance": "distance", "agreement": "same first token"}
+    limits = tuple(f"{name}: {exact_words(found, metric)}" for metric, name in names.items())
+    few = (f"{rare} tags of few probes are not shown",) if rare else ()
+    for line in (*few, *limits, *tail_lines(found)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for difference in found.differences:
         moved = ", ".join(

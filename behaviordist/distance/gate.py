@@ -160,6 +160,15 @@ def limits(
     return root(max(0.0, low)), root(high)
 
 
+def exact_limits(comparison: Comparison, metric: str) -> tuple[float, float]:
+    """Return the 95 % limits of a metric that assume no shape; of `agreement` as the share alike.
+
+    They stand where a standard error cannot: probes that all agree have none.
+    """
+    low, high = limits(comparison, metric, 0.025)
+    return (1 - high, 1 - low) if metric == "agreement" else (low, high)
+
+
 def smallest_margin(
     group: IntArray, metric: str = "distance", alpha: float = 0.05, bound: float | None = None
 ) -> float:

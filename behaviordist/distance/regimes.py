@@ -21,7 +21,7 @@ estimated over batches and taken off, because the first term has it already (two
 factors). Intervals use Student's t with
 Satterthwaite's degrees of freedom: with two seeds a side they are wide, and they have to be. Where
 the regimes coincide, the seeds' part is up to twice too large (D^2 is a degenerate U-statistic
-there), which errs on the side of "indistinguishable".
+there), which errs on the side of "undecided".
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from behaviordist.distance.comparison import RARE, Comparison, Difference
+from behaviordist.distance.gate import exact_limits
 from behaviordist.record import CompareRecord, Fact, Paragraph, Table
 from behaviordist.record.formatting import plural
 from behaviordist.report.compare_tails import tail_tables
@@ -28,16 +29,23 @@ def compare_page(comparison: Comparison, floor: Comparison | None, record: Compa
 def _summary(comparison: Comparison, floor: Comparison | None) -> Summary:
     distance, forward, _, agreement = comparison.cells(comparison.overall)
     reference, candidate = comparison.reference, comparison.candidate
-    sentences = [f"{candidate} lies {distance} from {reference} (Hellinger)."]
+    within = exact_words(comparison, "distance")
+    sentences = [f"{candidate} lies {distance} from {reference} (Hellinger; {within})."]
     if floor is not None:
         sentences.append(floor_sentence(comparison, floor))
     facts = (
         Fact.of("probes", comparison.n_probes, comparison.probes),
         Fact.of("positions", comparison.n_positions),
         Fact.of("KL, nats a token", forward, "of the candidate from the reference"),
-        Fact.of("same first token", agreement),
+        Fact.of("same first token", agreement, exact_words(comparison, "agreement")),
     )
     return Summary(tuple(sentences), facts)
+
+
+def exact_words(comparison: Comparison, metric: str) -> str:
+    """Return the limits that hold where equal probes give no standard error."""
+    low, high = exact_limits(comparison, metric)
+    return f"95% limits {low:.4f} to {high:.4f}, assuming no shape"
 
 
 def floor_sentence(comparison: Comparison, floor: Comparison) -> str:

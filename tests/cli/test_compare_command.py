@@ -1,6 +1,7 @@
 """`behaviordist compare` and `behaviordist gate`, from the command line."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -53,6 +54,9 @@ def test_compare_writes_a_page_in_which_probes_are_text(model, probes, tmp_path,
     )  # fmt: skip
     assert code == 0
     assert "noise floor" in stdout
+    assert re.search(
+        r"same first token: 95% limits 0\.\d{4} to [01]\.\d{4}, assuming no shape", stdout
+    )
     page = (tmp_path / "out" / "index.html").read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;9" in page

@@ -8,7 +8,13 @@ from scipy.stats import binomtest
 
 from behaviordist.distance import Comparison, compare, gate
 from behaviordist.distance.comparison import MEASURES, estimate
-from behaviordist.distance.gate import check_probes, limits, probes_that_show, smallest_margin
+from behaviordist.distance.gate import (
+    check_probes,
+    exact_limits,
+    limits,
+    probes_that_show,
+    smallest_margin,
+)
 from behaviordist.errors import InputError
 from tests.distance.worlds import behavior, probe_set
 
@@ -76,6 +82,14 @@ def test_a_share_of_one_token_probes_has_its_exact_limit():
     assert (low, high) == (pytest.approx(exact.low), pytest.approx(exact.high))
     none = limits(comparison(np.zeros(2), positions=1, agreement=np.ones(2)), "agreement", 0.05)
     assert none[1] == pytest.approx(1 - 0.05**0.5)  # two agreeing probes prove next to nothing
+
+
+def test_probes_that_all_agree_have_limits_though_no_standard_error():
+    alike = comparison(np.zeros(50), positions=1, agreement=np.ones(50))
+    assert alike.overall["agreement"].standard_error == 0
+    low, high = exact_limits(alike, "agreement")
+    assert (low, high) == (pytest.approx(0.025 ** (1 / 50)), 1.0)
+    assert alike.cells(alike.overall)[3] == "1.0000", "not 1 ± 0"
 
 
 def test_kl_needs_a_bound_and_a_probe_above_it_opens_nothing():

@@ -174,6 +174,11 @@ def test_rule_follows_its_own_text():
     assert rule.decide(-0.2, 0.45, 0.2, 0.4) == "inconclusive"
     assert rule.decide(0.2, 0.7, 0.01, None) == "supported"
     assert VerdictRule(beyond_source_effects=False).decide(0.2, 0.7, 0.01, 0.6) == "supported"
+    for value, beyond in ((-0.1, 0.01), (-0.1, 0.4), (-0.1, None), (0.2, 0.01)):
+        verdict = rule.decide(value, 0.25, 0.2, beyond)
+        words = rule.counts_yet_small(verdict, beyond)
+        assert ("counts beyond source effects, yet" in words) == (beyond == 0.01)
+    assert rule.counts_yet_small("inconclusive", 0.01) == ""
     assert "source effects" in rule.text()
     assert "source effects" not in VerdictRule(beyond_source_effects=False).text()
 

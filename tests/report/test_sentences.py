@@ -203,13 +203,16 @@ def test_the_headline_of_a_transfer_study_follows_its_rule(value, half, p, beyon
     low, high = value - half, value + half
     verdict = rule.decide(low, high, p, beyond)
     statistic = Estimate(label="rho", value=value, low=low, high=high, p_value=p)
-    outcome = planted_outcome(verdict=verdict, statistic=statistic)
+    small = rule.counts_yet_small(verdict, beyond)
+    outcome = planted_outcome(verdict=verdict, statistic=statistic, counts_yet_small=small)
     headline = transfer_findings(TransferNumbers(outcome=outcome), None).headline
     supported = p <= rule.alpha and beyond <= rule.alpha and low > 0
     assert headline.startswith(HEADLINES["supported"]) == supported
     refuted = not supported and high < rule.relevant_effect
     assert headline.startswith(HEADLINES["not supported"]) == refuted
     assert headline.startswith(HEADLINES["inconclusive"]) == (not supported and not refuted)
+    there = "counts beyond source effects, yet by less" in headline
+    assert there == (refuted and beyond <= rule.alpha)
     assert "[" in headline, "a number stands with its interval"
 
 

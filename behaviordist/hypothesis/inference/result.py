@@ -145,7 +145,7 @@ class TransferTest:
         interval = f"95 % interval {self.ci_low:+.2f} to {self.ci_high:+.2f}"
         return (
             f"{claim} ({self.statistic} {self.value:+.2f}, {interval if known else 'no interval'},"
-            f" p = {self.p_value:.2g}{self._beyond()}{beside}; {self._sees()}{self._edges()})."
+            f" p = {self.p_value:.2g}{self._beyond()}{beside}; {self._sees()}{self._small()}{self._edges()})."
         )
 
     def _beyond(self) -> str:
@@ -154,6 +154,12 @@ class TransferTest:
             return ""
         rest = self.beyond_sources
         return f"; {rest.value:+.2f} with source effects removed, p = {rest.p_value:.2g}"
+
+    def _small(self) -> str:
+        """Say that an effect is there, but smaller than what matters, where it is so."""
+        beyond = None if self.beyond_sources is None else self.beyond_sources.p_value
+        words = self.rule.counts_yet_small(self.verdict, beyond)
+        return f"; {words}" if words else ""
 
     def _sees(self) -> str:
         """Say which effects the design sees: those of p alone and those of the whole rule."""

@@ -52,6 +52,15 @@ class VerdictRule:
         # An effect that is there, but may be the sources', is not the absence of an effect.
         return "not supported" if ci_high < self.relevant_effect else "inconclusive"
 
+    def counts_yet_small(self, verdict: Verdict, beyond_p: float | None) -> str:
+        """Say that a distance counts beyond source effects although it is "not supported"."""
+        if verdict != "not supported" or beyond_p is None or not beyond_p <= self.alpha:
+            return ""
+        return (
+            "the distance counts beyond source effects, yet by less than the relevant effect"
+            f" ({self.relevant_effect:g})"
+        )
+
     def edges(
         self, ci_low: float, ci_high: float, p_value: float, beyond_p: float | None
     ) -> tuple[str, ...]:

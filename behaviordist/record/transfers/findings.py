@@ -65,6 +65,8 @@ def evidence(outcome: Outcome) -> str:
         rest = outcome.beyond_sources
         p = p_value(rest.p_value, draws)
         words += f"; with source effects removed {interval(rest)}, p{NBSP}{p}"
+    if outcome.counts_yet_small:
+        words += f"; {outcome.counts_yet_small}"
     return words
 
 

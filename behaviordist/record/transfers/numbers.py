@@ -36,6 +36,8 @@ class Outcome(Part):
         Relabellings behind the p-value.
     verdict, rule, edges
         The verdict, the rule it follows, and numbers too near a bound of it for two decimals.
+    counts_yet_small
+        That the distance counts beyond source effects although it is "not supported"; else empty.
     baselines, predictors
         The same statistic of simpler explanations (they open no function) and of further
         predictors (they do).
@@ -56,6 +58,7 @@ class Outcome(Part):
     verdict: Verdict
     rule: str = ""
     edges: tuple[str, ...] = ()
+    counts_yet_small: str = ""
     baselines: tuple[Estimate, ...] = ()
     predictors: tuple[Estimate, ...] = ()
     beyond_sources: Estimate | None = None
@@ -84,15 +87,15 @@ class Outcome(Part):
             smallest_effect=test.minimum_detectable,
         )
         beyond = test.beyond_sources
-        edges = test.rule.edges(
-            test.ci_low, test.ci_high, test.p_value, beyond.p_value if beyond else None
-        )
+        beyond_p = beyond.p_value if beyond else None
+        edges = test.rule.edges(test.ci_low, test.ci_high, test.p_value, beyond_p)
         return cls(
             statistic=statistic,
             permutations=test.permutations,
             verdict=test.verdict,
             rule=test.rule.text(),
             edges=edges,
+            counts_yet_small=test.rule.counts_yet_small(test.verdict, beyond_p),
             baselines=tuple(Estimate.of(row) for row in test.baselines),
             predictors=tuple(Estimate.of(row) for row in test.predictors),
             beyond_sources=Estimate.of(beyond) if beyond else None,
