@@ -145,7 +145,8 @@ class TransferTest:
         interval = f"95 % interval {self.ci_low:+.2f} to {self.ci_high:+.2f}"
         return (
             f"{claim} ({self.statistic} {self.value:+.2f}, {interval if known else 'no interval'},"
-            f" p = {self.p_value:.2g}{self._beyond()}{beside}; {self._sees()}{self._small()}{self._edges()})."
+            f" p = {self.p_value:.2g}{self._beyond()}{beside};"
+            f" {self._sees()}{self._small()}{self._edges()})."
         )
 
     def _beyond(self) -> str:
