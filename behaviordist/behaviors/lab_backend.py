@@ -194,9 +194,10 @@ def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavi
 
 
 def runs_in_lab(settings: InferenceSettings) -> bool:
-    """Whether the JAX model can compute this: all but other kernels, types and penalties."""
+    """Whether the JAX model can compute this: all but other kernels, types, devices, penalties."""
     simulated = settings.quant is None or settings.quant in rounding.LEVELS
-    return simulated and settings.dtype in ("auto", "float32") and settings.repetition_penalty == 1
+    plain = settings.dtype in ("auto", "float32") and settings.device in (None, "cpu")
+    return simulated and plain and settings.repetition_penalty == 1
 
 
 def speaks_lab(behavior: Behavior) -> bool:

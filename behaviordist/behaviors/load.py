@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 
 
-def load(spec: Any, label: str | None = None, *, tokenizer: Any = None) -> Behavior:
+def load(
+    spec: Any, label: str | None = None, *, tokenizer: Any = None, device: str | None = None
+) -> Behavior:
     """Open a model as a behavior.
 
     Parameters
@@ -37,6 +40,9 @@ def load(spec: Any, label: str | None = None, *, tokenizer: Any = None) -> Behav
         What matrices call it. Default: the last part of the path, with its settings.
     tokenizer
         Of a model in memory; the others bring their own.
+    device
+        Where it is run, as `MODEL@device=` says it, which goes first. Not for what is run
+        elsewhere or not at all: a server, log-probabilities in a file.
 
     Returns
     -------
@@ -49,6 +55,8 @@ def load(spec: Any, label: str | None = None, *, tokenizer: Any = None) -> Behav
         If there is no such model, or it cannot be opened safely and whole.
     """
     if not isinstance(spec, str | Path):
+        if device is not None:
+            raise InputError("a model in memory stays where it is; leave out device=")
         return _in_memory(spec, label, tokenizer)
     if tokenizer is not None:
         raise InputError("tokenizer= goes with a model in memory; files bring their own")
@@ -59,6 +67,7 @@ def load(spec: Any, label: str | None = None, *, tokenizer: Any = None) -> Behav
     name = label or _name(model, settings)
     if path.suffix in READERS:
         return load_arrays(path, name, settings)
+    settings = replace(settings, device=settings.device or device)
     if path.is_dir() and runs_in_lab(settings) and is_lab_checkpoint(path):
         return load_lab(path, name, settings)
     from behaviordist.behaviors.transformers_backend import load_transformers
@@ -88,11 +97,11 @@ def _in_memory(model: Any, label: str | None, tokenizer: Any) -> Behavior:
     return describe(source, name, InferenceSettings(dtype=source.stored[0]))
 
 
-def load_all(specs: Sequence[str]) -> list[Behavior]:
+def load_all(specs: Sequence[str], device: str | None = None) -> list[Behavior]:
     """Open several models under short labels that are unique among them.
 
     A label is the last part of the path, or as many parts as make it unique, and the settings; the
-    settings alone where all are settings of one model.
+    settings alone where all are settings of one model. `device` as in `load`; no label has it.
 
     Raises
     ------
@@ -113,7 +122,7 @@ def load_all(specs: Sequence[str]) -> list[Behavior]:
     behaviors = []
     for spec, label in zip(specs, labels, strict=True):
         with stage(f"opening {label}"):
-            behaviors.append(load(spec, label))
+            behaviors.append(load(spec, label, device=device))
     return behaviors
 
 

@@ -38,7 +38,7 @@ from behaviordist.store.folders import answering, exclusive
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What a system says that cannot take what is written."""
 
-HOW = frozenset({"out", "jobs", "seeds"})
+HOW = frozenset({"out", "jobs", "seeds", "device"})
 """Options that say how, where or how often, not what is asked."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from behaviordist.cli.inputs import (
+    Device,
     check_folder,
     command_line,
     made_now,
@@ -47,6 +48,7 @@ def compare(
         int | None,
         typer.Option(help="Let the models continue the probes themselves, by so many tokens."),
     ] = None,
+    device: Device = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/compare"),
 ) -> None:
     """Say how two models differ, on which probes, and which tokens moved."""
@@ -57,7 +59,7 @@ def compare(
 
     check_folder(out)
     models = [reference, candidate, *([replicate] if replicate else [])]
-    found, floor, record = _run(models, probes, probes_limit, on_policy=(on_policy, out))
+    found, floor, record = _run(models, probes, probes_limit, device, on_policy=(on_policy, out))
     write_json(out / "comparison.json", record)
     write_text(out / "index.html", render(compare_page(found, floor, CompareRecord(**record))))
     _show(found, floor)
@@ -83,6 +85,7 @@ def gate(
     alpha: Annotated[float, typer.Option(help="Risk of passing a model at the margin.")] = 0.05,
     probes: Probes = None,
     probes_limit: Limit = None,
+    device: Device = None,
     json_to: Annotated[
         str | None,
         typer.Option("--json", "--out", help="File for the JSON; - for stdout.", metavar="FILE"),
@@ -100,7 +103,7 @@ def gate(
         can = check_probes(groups_of(chosen), margin, metric, alpha, bound)
         typer.echo(can, err=json_to == "-")
 
-    found, _, record = _run([reference, candidate], probes, probes_limit, before)
+    found, _, record = _run([reference, candidate], probes, probes_limit, device, before)
     result = decide(found, margin, metric, alpha, bound=bound)
     lines = [*_metrics(found, alpha, bound), result.sentence()]
     record = {**record, "kind": "gate", "gate": result.to_json()}
@@ -139,6 +142,7 @@ def _run(
     models: list[str],
     probes: str | None,
     limit: int | None,
+    device: str | None,
     before: Callable[[ProbeSet], None] | None = None,
     on_policy: tuple[int | None, Path] = (None, Path()),
 ) -> tuple[Comparison, Comparison | None, dict[str, Any]]:
@@ -149,7 +153,9 @@ def _run(
     from behaviordist.distance.comparison import compare as run
 
     tokens, folder = on_policy
-    behaviors, chosen = open_inputs(models, probes, limit, answers_only=tokens is not None)
+    behaviors, chosen = open_inputs(
+        models, probes, limit, answers_only=tokens is not None, device=device
+    )
     notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
     if tokens is not None:  # written by the two that are compared
         chosen, note = write_on_policy(behaviors[:2], chosen, tokens, folder)

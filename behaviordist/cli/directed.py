@@ -25,20 +25,23 @@ MOST_SHOWN = 10
 def directed(
     models: Sequence[str],
     targets: Sequence[str],
-    probes: str | None,
-    limit: int | None,
+    named: tuple[str | None, int | None, str | None],
     geometry: str,
     out: Path,
     margin: float | None,
     options: dict[str, Any],
 ) -> None:
-    """Measure, write and show directed distances; `options` as `bd.divergences` takes them."""
+    """Measure, write and show directed distances.
+
+    `named` are the probes, how many of them, and the device; `options` as `bd.divergences` has
+    them.
+    """
     from behaviordist.distance.directed import divergences
 
     check_folder(out)
     if len(models) < 2 and not targets:
         raise InputError("a directed distance is between two: name two models, or --targets")
-    sources, wanted, chosen = _opened(models, targets, probes, limit)
+    sources, wanted, chosen = _opened(models, targets, *named)
     shown = [b for b in (*sources, *wanted) if hasattr(b, "forward")]
     bars = list({b.label: b for b in shown}.values())  # type: ignore[union-attr]
     with progress(bars, chosen, set()) as update:  # type: ignore[arg-type]
@@ -63,18 +66,24 @@ def directed(
 
 
 def _opened(
-    models: Sequence[str], targets: Sequence[str], probes: str | None, limit: int | None
+    models: Sequence[str],
+    targets: Sequence[str],
+    probes: str | None,
+    limit: int | None,
+    device: str | None,
 ) -> tuple[list[Behavior], list[Behavior | AnswerSet], ProbeSet]:
     """Open sources, targets (models, or files of answers) and the probe set."""
     from behaviordist.behaviors import load, load_all, speaks_lab
     from behaviordist.probes import ProbeSet
 
-    sources = load_all(models)
+    sources = load_all(models, device)
     wanted: list[Behavior | AnswerSet] = []
     known = dict(zip(models, sources, strict=True))
     for spec in targets:
         kept = kept_answers(spec, probes)
-        wanted.append(known.get(spec, load(spec)) if kept is None else kept)
+        if kept is None and spec not in known:
+            known[spec] = load(spec, device=device)
+        wanted.append(known[spec] if kept is None else kept)
     named = ProbeSet.load(probes or ("lab" if speaks_lab(sources[0]) else "general"))
     chosen = named if limit is None else named.subset(limit)
     return sources, wanted, chosen.answerable()  # continuations play no part

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from behaviordist.cli.inputs import (
+    Device,
     check_folder,
     command_line,
     heartbeat,
@@ -51,6 +52,7 @@ def distance(
         ),
     ] = "hellinger",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/distance"),
+    device: Device = None,
     probes_limit: Annotated[
         int | None, typer.Option(help="Draw so many of the probes.", show_default="all")
     ] = None,
@@ -101,8 +103,8 @@ def distance(
     if geometry in GEOMETRIES:
         options: dict[str, Any] = {"answers": answers, "max_tokens": answer_tokens}
         options |= {"per": per, "error": error}
-        chosen_targets = targets or ()
-        directed(models, chosen_targets, probes, probes_limit, geometry, out, margin, options)
+        named = (probes, probes_limit, device)
+        directed(models, targets or (), named, geometry, out, margin, options)
         return
     if targets or error is not None or per != "answer":
         raise InputError("--targets, --per and --error go with --geometry kl or overlap")
@@ -121,6 +123,7 @@ def distance(
         probes_limit,
         one_vocabulary=not across,
         answers_only=unit == "answers" or on_policy is not None,
+        device=device,
     )
     _check_geometry(geometry, behaviors)
     more: list[str] = []

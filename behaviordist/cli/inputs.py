@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from behaviordist.errors import InputError
 
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
     from behaviordist.probes import ProbeSet
     from behaviordist.record import Provenance
     from behaviordist.store.stages import Heartbeat
+
+
+Device = Annotated[
+    str | None,
+    typer.Option(
+        help="Where models are run: cpu, cuda, cuda:1, mps; auto: over GPUs, memory and disk."
+        " MODEL@device= goes first.",
+        show_default="the first GPU, else cpu",
+    ),
+]
 
 
 def check_folder(out: Path) -> None:
@@ -43,12 +55,13 @@ def open_inputs(
     *,
     one_vocabulary: bool = True,
     answers_only: bool = False,
+    device: str | None = None,
 ) -> tuple[list[Behavior], ProbeSet]:
     """Open everything that is named; whatever is wrong with it is said before anything is run.
 
     Without a name, the probe set is `lab` for models of the lab and `general` for all others.
     `one_vocabulary` says whether the models must share their tokens, `answers_only` whether the
-    continuations play no part, so that prompts alone will do.
+    continuations play no part, so that prompts alone will do; `device` is as in `load`.
 
     Raises
     ------
@@ -62,7 +75,7 @@ def open_inputs(
 
     named = ProbeSet.load(probes) if probes else None
     with heartbeat(Console(stderr=True)):
-        behaviors = load_all(models)
+        behaviors = load_all(models, device)
         if one_vocabulary:
             behaviors = over_common_tokens(behaviors)
         chosen = _checked(behaviors, named, limit, one_vocabulary, answers_only)

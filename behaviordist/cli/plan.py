@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from behaviordist.cli.inputs import Device
 from behaviordist.cli.plan_by_law import by_law, has_law
 from behaviordist.cli.tables import CostColumn, Invalid, named_paths
 from behaviordist.errors import InputError
@@ -60,6 +61,7 @@ def plan(
     probes: Annotated[
         str | None, typer.Option(help="Probe set for --like; default the study's.")
     ] = None,
+    device: Device = None,
     other: Annotated[
         list[str] | None, typer.Option(help="NAME=FILE, another distance to backtest. Repeatable.")
     ] = None,
@@ -80,12 +82,12 @@ def plan(
     if (target is not None) + (like is not None) + backtest != 1:
         raise InputError("give one of --target B, --like MODEL, --backtest")
     if study is not None and target is None and has_law(study):
-        by_law(study, like, have, base, algorithm, pilot or (), probes, out)
+        by_law(study, like, have, base, algorithm, pilot or (), (probes, device), out)
         return
     if algorithm is not None or pilot:
         raise InputError("--algorithm and --pilot need the folder of study transfer (--study)")
     if like is not None:
-        near, target = _distances_like(like, study, probes, out), WANTED
+        near, target = _distances_like(like, study, probes, device, out), WANTED
     else:
         near = read_predictor(_file(study, distances, "distances"))
     barred = _barred(invalid, study if unrelated else None, unrelated)
@@ -124,7 +126,9 @@ def _barred(invalid: Path | None, study: Path | None, unrelated: bool) -> dict[s
     return barred
 
 
-def _distances_like(like: str, study: Path | None, probes: str | None, out: Path) -> pd.DataFrame:
+def _distances_like(
+    like: str, study: Path | None, probes: str | None, device: str | None, out: Path
+) -> pd.DataFrame:
     """Measure a model among a study's checkpoints (the first replicate of each), on its probes."""
     from behaviordist.cli.inputs import open_inputs, progress
     from behaviordist.distance import distances
@@ -136,7 +140,7 @@ def _distances_like(like: str, study: Path | None, probes: str | None, out: Path
     labels = [row.label for row in made]
     checkpoints = [str(study / row.runs[0].checkpoint) for row in made]
     name = probes if probes is not None or record.probes is None else record.probes.name
-    behaviors, chosen = open_inputs([*checkpoints, like], name, None)
+    behaviors, chosen = open_inputs([*checkpoints, like], name, None, device=device)
     with progress(behaviors, chosen, set()) as update:
         matrix = distances(
             behaviors,

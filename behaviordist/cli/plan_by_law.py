@@ -68,10 +68,13 @@ def by_law(
     base: str | None,
     algorithm: str | None,
     pilot: Sequence[str],
-    probes: str | None,
+    named: tuple[str | None, str | None],
     out: Path,
 ) -> None:
-    """Plan in steps for a behavior, or back-test the plan on the study's own targets."""
+    """Plan in steps for a behavior, or back-test the plan on the study's own targets.
+
+    `named` are the probes and the device.
+    """
     from behaviordist.store import write_json
 
     past = _read(study)
@@ -91,7 +94,7 @@ def by_law(
         typer.echo(f"written: {out / 'backtest.json'}")
         return
     chosen = algorithm or past.algorithms[0]
-    plan = _plan(past, like, have, base or BASE, chosen, pilot, probes, out)
+    plan = _plan(past, like, have, base or BASE, chosen, pilot, named, out)
     write_json(out / "plan.json", plan.to_json())
     _show(plan, console)
     typer.echo(f"written: {out / 'plan.json'}")
@@ -117,7 +120,7 @@ def _plan(
     base: str,
     algorithm: str,
     pilot: Sequence[str],
-    probes: str | None,
+    named: tuple[str | None, str | None],
     out: Path,
 ) -> LawPlan:
     from behaviordist.behaviors import load
@@ -128,9 +131,10 @@ def _plan(
 
     asked = list(past.costs.index) if have is None else [x.strip() for x in have.split(",")]
     names = [*asked, *([base] if base not in asked else [])]
-    starts = [_start(past, name) for name in names]
+    probes, device = named
+    starts = [_start(past, name, device) for name in names]
     answers = kept_answers(like, probes)
-    wanted = load(like, "wanted") if answers is None else answers
+    wanted = load(like, "wanted", device=device) if answers is None else answers
     matrix = divergences(
         starts,
         [wanted],
@@ -151,12 +155,12 @@ def _plan(
     )
 
 
-def _start(past: Past, name: str) -> Behavior:
+def _start(past: Past, name: str, device: str | None) -> Behavior:
     """Open a start: a checkpoint of the study by its name, or any model."""
     from behaviordist.behaviors import load
 
     place = past.folder / "checkpoints" / name
-    return load(str(place) if place.is_dir() else name, name)
+    return load(str(place) if place.is_dir() else name, name, device=device)
 
 
 def _tried(text: str) -> tuple[str, float]:

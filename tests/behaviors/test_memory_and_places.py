@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import behaviordist as bd
-from behaviordist.behaviors import load, opening
+from behaviordist.behaviors import load, load_all, opening
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
@@ -148,6 +148,23 @@ def test_where_it_runs_is_no_part_of_the_identity_and_a_device_that_is_not_there
         with pytest.raises(InputError, match="cannot be put on device 'cuda'") as caught:
             rows(load(f"{llama}@device=cuda"))
         assert "\n" not in str(caught.value)
+
+
+def test_a_device_for_all_is_that_of_models_that_name_none(llama, tmp_path):
+    write_llama(tmp_path / "other", seed=9)
+    specs = [str(llama), f"{tmp_path / 'other'}@device=auto"]
+    first, second = load_all(specs, "cpu")
+    assert (first.settings.device, second.settings.device) == ("cpu", "auto")
+    assert first.identity == load(llama).identity
+    assert "device" not in first.label
+    np.testing.assert_array_equal(rows(first), rows(load(f"{llama}@device=cpu")))
+    scores = tmp_path / "scores.npz"
+    np.savez(scores, log_p=np.log(np.full((2, 2), 0.5)), probe=np.arange(2))
+    assert load(scores, device="cpu").settings.device is None, "it is not run"
+    with pytest.raises(InputError, match="device is auto, cpu"):
+        load(llama, device="tpu")
+    with pytest.raises(InputError, match="stays where it is"):
+        load(object(), device="cpu")
 
 
 def test_spread_over_memory_and_disk_it_gives_the_same_numbers(llama, monkeypatch):

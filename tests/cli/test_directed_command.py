@@ -115,9 +115,10 @@ def test_a_plan_is_in_steps(run, past, tmp_path):
     plan = json.loads((tmp_path / "out" / "plan.json").read_text())
     assert {start["source"] for start in plan["starts"]} == {"A", "B"}  # the base is a row
     assert plan["slope"] == pytest.approx(3, abs=0.1) and "Start from" in said
-    code, _, _ = run(f"{line} --pilot A=30")
-    again = json.loads((tmp_path / "out" / "plan.json").read_text())
-    assert code == 0 and again["pilot"] == 1
+    code, _, error = run(f"{line}_again --pilot A=30")
+    assert code == 0, error
+    again = json.loads((tmp_path / "out_again" / "plan.json").read_text())
+    assert again["pilot"] == 1
     assert next(s for s in again["starts"] if s["source"] == "A")["steps"] == pytest.approx(30)
 
 
@@ -144,3 +145,20 @@ def test_a_bad_plan_is_one_line(run, past, tmp_path, line, says):
     (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n")
     code, _, error = run(f"plan --study past {line} --out out")
     assert code == 2 and says in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "distance A B --out o",
+        "distance A@temperature=0.5 A --geometry kl --out o",
+        "compare A B --out o",
+        "gate A B --margin 1",
+        "plan --study past --like B --have B --out o",
+    ],
+)
+def test_device_reaches_the_models_of_every_command(line, run, past):
+    names = (f"{past}/checkpoints/{part}" if part[0] in "AB" else part for part in line.split())
+    code, _, error = run(f"{' '.join(names)} --device cuda:99")
+    assert code == 2 and "cannot be put on device 'cuda:99'" in error, error
+    assert len(error.strip().splitlines()) == 1, error
