@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.innerproduct.batches import effective_freedom
+
 Float64Array = NDArray[np.float64]
 
 
@@ -17,7 +19,7 @@ class ProbeMean:
 
     value: float
     standard_error: float
-    degrees_of_freedom: int
+    degrees_of_freedom: float
 
     def bound(self, level: float, side: int) -> float:
         """Return the one-sided bound of the given level: side +1 from above, -1 from below."""
@@ -33,7 +35,8 @@ def estimate(values: Float64Array, group: NDArray[np.int64]) -> ProbeMean:
     """Return the mean of values (n,) with a standard error that keeps groups together.
 
     The cluster-robust variance of a mean, `G / (G - 1) sum_g (sum_{i in g} (x_i - mean))^2 / n^2`
-    (Cameron and Miller 2015, section II); the usual one where every group has one member.
+    (Cameron and Miller 2015, section II); the usual one where every group has one member. Its
+    degrees of freedom are G - 1, or fewer where groups are of unequal size (`effective_freedom`).
     """
     names, inverse = np.unique(group, return_inverse=True)
     n, count, mean = len(values), len(names), float(values.mean())
@@ -41,4 +44,4 @@ def estimate(values: Float64Array, group: NDArray[np.int64]) -> ProbeMean:
         return ProbeMean(mean, math.nan, count - 1)
     sums = np.bincount(inverse, weights=values - mean)
     variance = count / (count - 1) * float((sums**2).sum()) / n**2
-    return ProbeMean(mean, math.sqrt(variance), count - 1)
+    return ProbeMean(mean, math.sqrt(variance), effective_freedom(np.bincount(inverse) ** 2))

@@ -36,13 +36,19 @@ def interval_end(
     return np.asarray(squared - np.where(np.abs(skewness) < 1e-6, y, bent) * errors)
 
 
-def cautions(skewness: Float64Array, n_probes: int | None, n_groups: int | None) -> tuple[str, ...]:
-    """Return what a reader of the intervals should know, a sentence each."""
+def cautions(
+    skewness: Float64Array, n_probes: int | None, n_groups: int | None, freedom: float
+) -> tuple[str, ...]:
+    """Return what a reader of the intervals should know, a sentence each.
+
+    `freedom` is the smallest number of degrees of freedom of any interval.
+    """
     words = []
     if n_groups is not None and n_probes is not None and n_groups < n_probes:
         words.append(
             f"{n_probes} probes in {n_groups} groups of paraphrases: {n_groups} independent ones,"
-            f" {n_groups - 1} degrees of freedom at most."
+            f" and {min(freedom, n_groups - 1):.3g} degrees of freedom (a large group counts for"
+            " much of the error)."
         )
     skewed = np.triu(np.abs(skewness) > SKEWED, 1)
     if skewed.any():

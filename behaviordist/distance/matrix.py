@@ -159,7 +159,8 @@ class DistanceMatrix:
     def cautions(self) -> tuple[str, ...]:
         """Return what a reader of the intervals should know, a sentence each."""
         known = (self.metadata.get(name) for name in ("n_probes", "n_groups"))
-        return cautions(np.asarray(self.skewness), *known)
+        freedom = float(np.min(self.degrees_of_freedom, initial=np.inf))
+        return cautions(np.asarray(self.skewness), *known, freedom)
 
     def select(self, labels: Sequence[str]) -> DistanceMatrix:
         """Return the matrix of some of the behaviors, in the given order.

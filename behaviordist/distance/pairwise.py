@@ -62,7 +62,7 @@ def matrix_of(
         labels=tuple(f.label for f in fingerprints),
         squared=moments.squared,
         squared_standard_errors=moments.squared_standard_errors,
-        degrees_of_freedom=float(max(moments.degrees_of_freedom, 1)),
+        degrees_of_freedom=max(moments.degrees_of_freedom, 1.0),
         floor=geometry.rounding**2,
         skewness=moments.skewness,
         limits=np.nan if bound is None else pair_limits(prints, bound, SIDE),

@@ -161,7 +161,8 @@ def _estimate(
     by_seed = np.where(design.size[:, None] > 1, np.maximum(spread, 0) / design.size[:, None], 0)
     bound = np.where(design.size[:, None] > 1, raw / design.size[:, None], 0)
     variance = by_probe + by_seed + by_seed.T
-    pieces = by_probe**2 / max(len(batches) - 1, 1) + bound**2 / degrees + (bound**2 / degrees).T
+    probes = by_probe**2 / max(batches.degrees_of_freedom, 1.0)
+    pieces = probes + bound**2 / degrees + (bound**2 / degrees).T
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = np.where(pieces > 0, (by_probe + bound + bound.T) ** 2 / pieces, np.inf)
     np.fill_diagonal(variance, 0)

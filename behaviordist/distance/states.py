@@ -13,7 +13,6 @@ the two sides of one interval.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.store.step_down import holm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,7 +163,7 @@ def decide(
         raise InputError(f"a margin is a distance above 0, not {margin}")
     pair = np.triu_indices(len(labels), 1)
     if differs is None:
-        apart = holm(evidence[pair], SIDE)
+        apart = holm(evidence[pair]) <= SIDE
         tested = int(np.isfinite(evidence[pair]).sum())
     else:
         apart, tested = differs[pair], 0
@@ -177,17 +177,6 @@ def decide(
     table[pair] = state
     table = np.where(table == "", table.T, table)
     return PairStates(labels, table, margin, tested, equal, n_probes, exact_limits)
-
-
-def holm(p_values: Sequence[float] | Float64Array, alpha: float) -> BoolArray:
-    """Return which hypotheses Holm's step-down rejects at family level alpha; NaN is not tested."""
-    p = np.asarray(p_values, dtype=np.float64)
-    known = np.flatnonzero(np.isfinite(p))
-    rejected = np.zeros(len(p), dtype=bool)
-    order = known[np.argsort(p[known], kind="stable")]
-    passed = p[order] <= alpha / np.arange(len(order), 0, -1)
-    rejected[order[: len(passed) if passed.all() else int(np.argmin(passed))]] = True
-    return rejected
 
 
 def _pairs(count: int) -> str:

@@ -35,15 +35,23 @@ class Batches:
         `rows`: after it, the sum of squares over a batch is the sum of its weighted probe means.
     weight
         (B,) sum of the weights of the batch's probes.
+    spread
+        (B,) sum over the batch's groups of the squared weight of each.
     """
 
     rows: NDArray[np.int64]
     bounds: NDArray[np.int64]
     scale: NDArray[np.float32]
     weight: NDArray[np.float64]
+    spread: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.weight)
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """Those of a variance over the batches; 0 for a single one."""
+        return effective_freedom(self.spread)
 
     def slice_of(self, batch: int) -> slice:
         """Return the places of a batch inside `rows`."""
@@ -91,7 +99,27 @@ def plan_batches(
     positions = np.bincount(probe, minlength=len(group))
     scale = np.sqrt(weights / positions)[probe[rows]].astype(np.float32)
     weight = np.bincount(batch_of_probe[used], weights[used], n_batches).astype(np.float64)
-    return Batches(rows, bounds.astype(np.int64), scale, weight)
+    of_group = np.bincount(rank[member], weights[used])
+    spread = np.bincount(batch_of_group, of_group**2, n_batches)
+    return Batches(rows, bounds.astype(np.int64), scale, weight, spread)
+
+
+def effective_freedom(variances: NDArray[np.floating[Any]]) -> float:
+    """Return the degrees of freedom of a variance that is estimated from unequal parts.
+
+    ``(sum v)^2 / sum v^2 - 1`` (Satterthwaite 1946), B - 1 for B equal parts, at least 1; 0 for one
+    part. A group of w paraphrases has v = w^2: they may be alike, and then one large group is most
+    of the variance. Its intervals err towards the wide side where paraphrases are independent.
+
+    Parameters
+    ----------
+    variances
+        (B,) of the parts' sums, up to a factor, all above 0.
+    """
+    v = np.asarray(variances, dtype=np.float64)
+    if len(v) < 2:
+        return 0.0
+    return max(1.0, float(v.sum() ** 2 / (v**2).sum()) - 1)
 
 
 def _checked_weights(

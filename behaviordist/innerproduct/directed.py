@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.batches import effective_freedom
 
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -43,12 +44,12 @@ class DirectedMoments:
     values, standard_errors
         (S,); infinite where a source gives an answer probability zero, its error then NaN.
     degrees_of_freedom
-        Clusters of inputs less one.
+        Clusters of inputs less one, or fewer where they are of unequal size.
     """
 
     values: Float64Array
     standard_errors: Float64Array
-    degrees_of_freedom: int
+    degrees_of_freedom: float
 
 
 def directed_moments(
@@ -126,7 +127,8 @@ def ratio_moments(
     with np.errstate(invalid="ignore"):
         residuals = sums - values[:, None] * lengths
         errors = np.sqrt(n / (n - 1) * (residuals**2).sum(axis=1)) / lengths.sum()
-    return DirectedMoments(values, np.where(np.isfinite(values), errors, np.nan), n - 1)
+    freedom = effective_freedom(np.bincount(clusters) ** 2)
+    return DirectedMoments(values, np.where(np.isfinite(values), errors, np.nan), freedom)
 
 
 def _check(

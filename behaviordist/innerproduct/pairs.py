@@ -49,7 +49,7 @@ class PairMoments:
     squared_standard_errors
         (N, N) float64, same units; NaN where only one batch exists.
     degrees_of_freedom
-        Number of batches - 1.
+        Number of batches - 1, or fewer where groups of paraphrases are of unequal size.
     skewness
         (N, N) skewness of the estimate: that of the batch sums over the root of their number; 0
         where it cannot be known.
@@ -57,7 +57,7 @@ class PairMoments:
 
     squared: Float64Array
     squared_standard_errors: Float64Array
-    degrees_of_freedom: int
+    degrees_of_freedom: float
     skewness: Float64Array
 
 
@@ -166,7 +166,7 @@ def _moments(sums: Float64Array, batches: Batches) -> PairMoments:
     return PairMoments(
         _symmetric(np.maximum(squared, 0)),
         _symmetric(errors),
-        max(len(batches) - 1, 0),
+        batches.degrees_of_freedom,
         _symmetric(skewness_of_mean(total, square, cube, len(batches))),
     )
 

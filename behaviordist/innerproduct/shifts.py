@@ -44,14 +44,14 @@ class ShiftMoments:
     cosine_standard_errors
         (N, N), diagonal 0; NaN for a single batch.
     degrees_of_freedom
-        Number of batches - 1.
+        Number of batches - 1, or fewer where groups of paraphrases are of unequal size.
     """
 
     labels: tuple[str, ...]
     gram: Float64Array
     cosines: Float64Array
     cosine_standard_errors: Float64Array
-    degrees_of_freedom: int
+    degrees_of_freedom: float
 
 
 def shift_moments(
@@ -94,7 +94,7 @@ def shift_moments(
     errors = standard_error(residual, batches)
     np.fill_diagonal(errors, 0)
     labels = tuple(f.label for f in fingerprints)
-    return ShiftMoments(labels, gram, cosines, errors, max(len(batches) - 1, 0))
+    return ShiftMoments(labels, gram, cosines, errors, batches.degrees_of_freedom)
 
 
 @dataclass

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from behaviordist.record import Claim, Estimate, Verdict
+from behaviordist.store.step_down import holm
 from behaviordist.studies.estimates import estimate
 from behaviordist.studies.exact import (
     ALPHA,
     SeedValues,
-    holm,
     seeds_needed,
     share_limits,
     share_p_value,

@@ -93,17 +93,6 @@ def seeds_needed(claims: int = 1) -> int:
     return math.ceil(1 + math.log2(claims / ALPHA))
 
 
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Return p-values adjusted for all that were asked together (Holm 1979); NaN stays out."""
-    p = np.asarray(p_values, np.float64)
-    adjusted = np.full(len(p), math.nan)
-    asked = np.flatnonzero(np.isfinite(p))
-    order = asked[np.argsort(p[asked], kind="stable")]
-    factors = len(order) - np.arange(len(order))
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * p[order]))
-    return adjusted
-
-
 @dataclass(frozen=True)
 class SeedValues:
     """One number a seed, with what is not known of it; missing ones (NaN) are left out.

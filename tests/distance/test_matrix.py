@@ -74,7 +74,7 @@ def test_a_skewed_mean_has_a_longer_upper_side():
 def test_cautions_name_few_groups_and_skewed_pairs():
     probes = {"n_probes": 60, "n_groups": 12}
     words = of(1.0, 0.2, skewness=0.9, metadata=probes).cautions()
-    assert "12 independent ones, 11 degrees of freedom" in words[0]
+    assert "12 independent ones, and 11 degrees of freedom" in words[0]
     assert "1 of 1 distances" in words[1] and "0.90, 3 a probe" in words[1]
     assert of(1.0, 0.2, metadata={"n_probes": 60, "n_groups": 60}).cautions() == ()
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 from scipy.stats import t as student
 
 from behaviordist.distance import DistanceMatrix, distances, matrix_of
-from behaviordist.distance.states import holm
 from behaviordist.errors import InputError
 from tests.distance.worlds import behavior, fingerprint_of, probe_set
 
@@ -86,18 +83,6 @@ def test_a_seed_floor_takes_the_function_rule_away():
     assert matrix.states().table[0, 1] == "apart" and matrix.differs is not None
     noisy = matrix.with_floor(2 * 4 * 0.01, 0.005)
     assert noisy.differs is None and noisy.states().table[0, 1] == "undecided"
-
-
-def test_holm_is_the_closed_test_of_bonferroni():
-    """A hypothesis is rejected where every set that holds it is rejected, min p <= alpha / size."""
-    rng = np.random.default_rng(1)
-    for _ in range(50):
-        p = rng.uniform(size=5) ** 4
-        sets = [s for r in range(1, 6) for s in combinations(range(5), r)]
-        closed = [all(min(p[list(s)]) <= 0.05 / len(s) for s in sets if k in s) for k in range(5)]
-        assert holm(p, 0.05).tolist() == closed
-    assert holm([np.nan, 0.04, np.nan], 0.05).tolist() == [False, True, False]
-    assert holm([], 0.05).tolist() == []
 
 
 def test_no_pair_of_equal_noisy_behaviors_is_called_apart_more_often_than_promised():

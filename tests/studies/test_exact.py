@@ -7,12 +7,11 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from behaviordist.store.step_down import holm
 from behaviordist.studies.exact import (
     SeedValues,
-    holm,
     median_limits,
     seeds_and_prompts,
     seeds_needed,
@@ -63,13 +62,6 @@ def test_shares_are_clopper_pearson(k, n):
     assert (low, high) == pytest.approx(tuple(np.nan_to_num(oracle, nan=float(k == n))))
     excludes = not low <= 0.5 <= high
     assert excludes == (share_p_value(k, n) < 0.05)
-
-
-def test_holm_is_that_of_statsmodels():
-    p = np.random.default_rng(0).uniform(0, 0.05, 12)
-    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
-    assert holm([0.04, math.nan, 0.01])[[0, 2]] == pytest.approx([0.04, 0.02])
-    assert math.isnan(holm([math.nan, 0.2])[0])
 
 
 def test_equal_censored_values_are_no_effect():

@@ -250,7 +250,7 @@ def _matrix(
         np.stack([c.values for c in columns], axis=1),
         np.stack([c.standard_errors for c in columns], axis=1),
         geometry,
-        np.array([float(c.degrees_of_freedom) for c in columns]),
+        np.array([c.degrees_of_freedom for c in columns]),
         alone,
         metadata={"geometry": geometry, "per": per, **said},
     )
@@ -265,7 +265,7 @@ def _check_error(matrix: DirectedMatrix, columns: Sequence[DirectedMoments], err
     i, j = (int(k) for k in np.unravel_index(int(largest.argmax()), largest.shape))
     if largest[i, j] <= error:
         return
-    n = columns[j].degrees_of_freedom + 1
+    n = round(columns[j].degrees_of_freedom) + 1
     need = (
         "more"
         if np.isinf(largest[i, j])

@@ -66,7 +66,7 @@ def sample_distances(
         tuple(labels),
         squared,
         standard_error(residual, batches),
-        float(max(len(batches) - 1, 1)),
+        max(batches.degrees_of_freedom, 1.0),
         limits=_limits(sums, batches) if isinstance(kernel, str) else np.nan,
         skewness=skewness_of_mean(first, second, third, len(batches)),
         metadata={

@@ -13,7 +13,7 @@ from behaviordist.errors import InputError
 from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
 from behaviordist.hypothesis.models.law import Law, fit_law
 from behaviordist.record import Claim, Estimate, Verdict
-from behaviordist.studies.exact import holm
+from behaviordist.store.step_down import holm
 from behaviordist.studies.transfer.claims import (
     Asked,
     both_ways,
