@@ -1,0 +1,70 @@
+"""Every command that writes, small enough to be stopped many times."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+from behaviordist.lab import checkpoint
+from behaviordist.lab.grammar import VOCABULARY
+from behaviordist.lab.llama import LlamaConfig, init
+from tests.fuzz.worlds import declarations, logs, models, probe_files, runs, tables
+
+COMMANDS = {
+    "test": "test --distances d.csv --costs c.csv --permutations 999 --out o",
+    "leaderboard": "leaderboard --distances x=d.csv --costs c.csv --permutations 99 --out o",
+    "plan": "plan --distances d.csv --costs c.csv --target a --out o",
+    "backtest": "plan --backtest --distances d.csv --costs c.csv --out o",
+    "costs import": "costs import runs.csv --metric eval_score --tau 0.5 --out o/costs.csv",
+    "probes new": "probes new rows.csv --out o/new.jsonl",
+    "distance": "distance one two --probes p.jsonl --out o",
+    "compare": "compare one two --probes p.jsonl --out o",
+    "grow": "grow lab --operator mlp --intermediate-size 64 --out o",
+    "run": "run study.yaml --jobs 1 --out o",
+}
+QUICK = ("test", "plan", "costs import", "probes new", "distance")
+
+
+def world(folder: Path) -> Path:
+    """Write what every command reads."""
+    for write in (tables, logs, probe_files, runs, models, declarations):
+        write(folder)
+    config = LlamaConfig(vocab_size=len(VOCABULARY), hidden_size=16, layers=1, intermediate_size=32)
+    checkpoint.save(folder / "lab", init(config, 0), config, {"regime": "random"})
+    (folder / "o").mkdir()
+    return folder
+
+
+def start(folder: Path, command: str, *, full: bool = False, **streams: Any) -> Popen[str]:
+    """Start a command line in a process of its own; on a `full` disk no file can grow."""
+    words = [sys.executable, "-m", "behaviordist", *COMMANDS[command].split()]
+    if full:
+        words = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *words]
+    return Popen(
+        words,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        stdout=streams.get("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: Popen[str]) -> tuple[int, str]:
+    """Wait for the end; return the exit code and what stood on stderr."""
+    _, errors = process.communicate(timeout=300)
+    return process.returncode, errors
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Return the tables below ``o``: what must be the same however often a run was stopped."""
+    kept = (".csv", ".npz", ".jsonl", ".safetensors")
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted((folder / "o").rglob("*"))
+        if path.is_file() and path.suffix in kept
+    }
