@@ -69,9 +69,7 @@ def test_a_place_where_nothing_can_be_written_is_one_line(command, place):
 
 @pytest.mark.parametrize("command", SLOW)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_killed_at_any_time_the_same_command_ends_with_the_same_numbers(
-    command, how, good, tmp_path
-):
+def test_killed_at_any_time_the_same_command_ends_the_same(command, how, good, tmp_path):
     whole_run = shutil.copytree(good, tmp_path / "whole")
     began = time.monotonic()
     code, errors = finish(start(whole_run, command))

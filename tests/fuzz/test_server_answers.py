@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from behaviordist.behaviors.http_client import Client
 from tests.behaviors.test_http_backend import serving
 from tests.fuzz.command_line import check
 from tests.fuzz.mutations import damaged_json
@@ -49,7 +52,10 @@ def fuzz(geometry: str, examples: int, derandomize: bool) -> None:
         damaged = state["data"].draw(damaged_json(good))
         return 200, {"Content-Type": "application/json"}, damaged.decode("utf-8", "replace")
 
-    with serving(answer) as address:
+    # A server is asked again after a wait: the wait is not what is tested here.
+    hasty = functools.partial(Client, sleep=lambda _: None)
+    patience = mock.patch("behaviordist.behaviors.http_backend.Client", hasty)
+    with patience, serving(answer) as address:
 
         @settings(max_examples=examples, deadline=None, derandomize=derandomize, database=None,
                   suppress_health_check=list(HealthCheck))  # fmt: skip
