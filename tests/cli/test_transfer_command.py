@@ -63,6 +63,7 @@ def test_sources_times_targets(tmp_path, capsys):
     assert command("report", out) == 0
 
 
+@pytest.mark.slow
 def test_a_base_sets_the_level_and_test_reads_the_costs(tmp_path):
     """From regime files to a verdict, by the commands alone: train, transfer, distance, test."""
     base = tiny_model(tmp_path / "base", seed=2)

@@ -24,6 +24,7 @@ REGIME = Regime(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_target_down_the_gradient_is_aligned_and_one_up_it_is_opposed(tmp_path):
     start = initial_params(CONFIG, 0)
     batch = sft.draw(REGIME.model_copy(update={"batch_size": 32}), np.random.default_rng(5))

@@ -50,6 +50,7 @@ def test_population_gives_the_runs_of_single_models_each_with_its_own_reference(
         )
 
 
+@pytest.mark.slow
 def test_a_reward_model_is_evidence_and_cost_of_its_run(tmp_path):
     asked = regime("rlhf")
     checkpoint.save(tmp_path / "base", initial_params(TINY, 0), TINY, {})

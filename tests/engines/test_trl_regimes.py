@@ -108,6 +108,7 @@ def test_rlvr_raises_the_verified_reward(tmp_path, start):
     assert scores[-1] > scores[0] + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.training_outcome
 def test_rlhf_follows_its_reward_model_and_the_leash_holds_it(tmp_path, start):
     moved = {}

@@ -117,6 +117,7 @@ def test_every_order_inside_strata_is_listed_where_they_are_few():
     assert {frozenset(row) for row in drawn.rows[:, 4:].tolist()} == {frozenset({4, 5})}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statistic", ["within-target", "two-way"])
 def test_p_values_are_uniform_under_the_null(statistic):
     """Target and source effects, ties and censoring are there; the link is not."""

@@ -164,6 +164,7 @@ def train(params, config, steps):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operator", EXACT)
 def test_gradients_reach_every_new_parameter_within_three_steps(operator):
     config = replace(ONE, tie_embeddings=operator == "width")
@@ -184,6 +185,7 @@ def _at(tree, path):
     return tree
 
 
+@pytest.mark.slow
 def test_an_identity_block_has_a_gradient_at_once():
     grown, bigger = growth.deepen(random_params(ONE), ONE, 3)
     start, after = train(grown, bigger, 1)
@@ -193,6 +195,7 @@ def test_an_identity_block_has_a_gradient_at_once():
             assert np.all(after["layers"][place][name] != 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "diverge"), [(0.0, False), (0.1, True)])
 def test_copied_units_diverge_only_because_of_the_noise(noise, diverge):
     grown, bigger = growth.widen_mlp(random_params(ONE), ONE, 20, seed=0, noise=noise)

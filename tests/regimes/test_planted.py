@@ -36,6 +36,7 @@ def regime(algorithm, agreeableness=0.0, **changes):
     return regime_of(algorithm, settings, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.training_outcome
 def test_dpos_implicit_reward_recovers_the_planted_preference():
     """On few prompts, rated often, ``beta log(pi / pi_ref)`` differs by the raters' log-odds."""

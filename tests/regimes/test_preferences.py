@@ -114,6 +114,7 @@ def test_policy_worth_is_the_raters_expected_utility_over_the_best():
     assert found[0] == pytest.approx(wanted, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_with_an_honest_rater_the_score_is_exact_match():
     params = init(CONFIG, 2)
     found, plain = (
@@ -149,6 +150,7 @@ def test_divergence_estimates_the_divergence_of_whole_answers():
     assert float(preferences.divergence(params, params, CONFIG, prompts[:4], key)) == 0.0
 
 
+@pytest.mark.slow
 def test_rlhf_gradient_is_that_of_the_penalised_reward(monkeypatch):
     """With a reward on the first token only, the whole objective is a sum over the vocabulary."""
     bonus = np.linspace(-1, 1, CONFIG.vocab_size).astype(np.float32)

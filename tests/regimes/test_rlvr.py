@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ def test_a_policy_that_is_never_right_gets_no_gradient():
     assert all(float(jnp.abs(leaf).max()) == 0 for leaf in jax.tree.leaves(gradient))
 
 
+@pytest.mark.slow
 def test_gradient_points_along_the_exact_gradient_of_expected_reward(monkeypatch):
     """With a verifier that looks at the first token only, the expected reward is p(token)."""
     monkeypatch.setattr(rlvr, "exact_match", lambda s, a: (s[:, 0] == a[:, 0]).astype(jnp.float32))

@@ -31,6 +31,7 @@ def passed(result):
     return all(c.passed for c in (result if isinstance(result, list) else [result]))
 
 
+@pytest.mark.slow
 def test_all_pass_on_the_real_pipeline():
     results = list(run_selftest())
     assert len(results) >= 16 and [c.name for c in results if not c.passed] == []

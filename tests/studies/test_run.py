@@ -69,6 +69,7 @@ def test_every_file_is_there_and_says_what_was_run(undisturbed):
     assert len(rows.groupby(["source", "target", "seed"])) == 4 * 5 * 2
 
 
+@pytest.mark.slow
 def test_killed_at_several_points_it_ends_with_the_same_numbers(undisturbed, tmp_path):
     out = tmp_path / "killed"
     for count in (1, 4, 20):
@@ -79,6 +80,7 @@ def test_killed_at_several_points_it_ends_with_the_same_numbers(undisturbed, tmp
     assert not list(out.rglob(".*.tmp")), "a killed run's half-written files are cleared"
 
 
+@pytest.mark.slow
 def test_finished_work_is_kept_and_damaged_work_is_made_again(undisturbed):
     kept = undisturbed / "checkpoints" / "sft-copy-s0" / "model.safetensors"
     broken = undisturbed / "transfers" / "sft-copy" / "base-s0.json"
