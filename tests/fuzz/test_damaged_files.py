@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ NAMES = [f"{world}-{t.file}-{t.command.split()[0]}-{i}" for i, (world, t) in enu
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One good folder a world, made when it is first wanted."""
     made: dict[str, Path] = {}
 
@@ -37,7 +36,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]
             WORLDS[world][0](self[world])
             return self[world]
 
-    yield Places(made)
+    return Places(made)
 
 
 def fuzz(place: Path, target: Target, examples: int, derandomize: bool) -> None:

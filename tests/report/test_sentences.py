@@ -36,7 +36,7 @@ CLAIMS = {
     # transfer
     "The functions know the cost better than the weights.": "the difference of correlations is > 0",
     "The same function at other weights costs the same.": "its limits lie inside the margin",
-    "Where one way is more surprising than back, it is dearer than back.": "correlation > 0",
+    "Where one way is more surprising than back, it is dearer than back.": "value and limit > 0",
     "A snapshot costs more than its distance says.": "what distance leaves of its cost is > 0",
     # bootstrapping
     "The nearer a base lies to the target, the less cost is left.": "rank correlation > 0",

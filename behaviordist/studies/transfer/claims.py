@@ -35,6 +35,8 @@ class Asked:
         What the data say.
     against
         Whether the interval speaks against the claim.
+    equivalence
+        Whether the claim is that a difference is small: its interval then may hold 0.
     """
 
     claim: str
@@ -43,6 +45,7 @@ class Asked:
     estimate: Estimate
     answer: str
     against: bool
+    equivalence: bool = False
 
 
 def closer(test: TransferTest) -> Asked:
@@ -128,6 +131,7 @@ def same_cost(tables: Tables, margin: float) -> Asked:
         f" Weights lie {apart:.0f} from the targets', KL to the originals' targets differs by"
         f" {_nat_gap(tables):.2g} nats at most.",
         mean - half > margin or mean + half < -margin,
+        equivalence=True,
     )
 
 
@@ -150,7 +154,7 @@ def both_ways(tables: Tables, permutations: int, seed: int) -> Asked:
         "Where one way is more surprising than back, it is dearer than back.",
         "Spearman correlation of antisymmetric parts",
         "supported where the antisymmetric parts of cost and of KL go together over relabellings"
-        " of the behaviors; not supported where the interval lies below 0",
+        " of the behaviors, and the interval lies above 0; not supported where it lies below 0",
         Estimate(value=link.value, low=link.low, high=link.high, p_value=link.p_value, n=link.n),
         f"{link.value:.2f} [{link.low:.2f}, {link.high:.2f}] over {link.n_pairs} pairs of"
         f" {link.n} soft behaviors; {link.share:.0%} of the costs' variance over pairs is"

@@ -128,9 +128,14 @@ def _answered(claim: str, ask: Callable[[], Asked]) -> Asked:
 
 
 def _decided(asked: Asked, adjusted: float, alpha: float) -> Claim:
-    """Hold the adjusted p-value against the level all claims share."""
+    """Hold the adjusted p-value against the level all claims share.
+
+    A small p-value beside an interval that holds 0 supports nothing: the two would contradict each
+    other on one line.
+    """
     verdict: Verdict = "not supported" if asked.against else "inconclusive"
-    if asked.estimate.is_known and adjusted <= alpha and not asked.against:
+    clear = asked.equivalence or asked.estimate.low > 0
+    if asked.estimate.is_known and adjusted <= alpha and clear and not asked.against:
         verdict = "supported"
     said = f" p = {asked.estimate.p_value:.2g}, {adjusted:.2g} among the six (Holm)."
     answer = asked.answer + (said if asked.estimate.is_known else "")
