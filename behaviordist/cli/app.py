@@ -163,6 +163,8 @@ def _mistake(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename is not None:
         path = error.filename2 or error.filename
         return f"{path}: cannot be read or written ({error.strerror}); check that path"
+    if isinstance(error, FileNotFoundError):  # Python's, where no temporary file can be written
+        return f"{error.strerror or error}; make room, or set TMPDIR to a place that has some"
     no_room = _no_room(error)
     if no_room is not None:
         return f"cannot write ({no_room}); make room, or give another --out"
