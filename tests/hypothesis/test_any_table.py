@@ -59,3 +59,14 @@ def test_leaderboards_and_models_too(pair):
         return
     json.dumps([board.to_json(), *(check.to_json() for check in checks)], allow_nan=False)
     assert {row.name for row in board.rows} == {"a", "b", "source quality", "random"}
+
+
+def test_a_relabelling_that_cannot_be_computed_never_makes_p_smaller():
+    labels = ["b0", "b1", "b2", "b3"]
+    distance = [[0, 1, 1, 0], [np.nan, 0, 0, 0], [0, 1, 0, 1], [1, 1, 1, 0]]
+    cost = [[1, 1, 1, 1], [0, 1, 1, 0], [0, 1, 1, 0], [1, 1, 1, 0]]
+    frames = [pd.DataFrame(np.array(v, float), labels, labels) for v in (distance, cost)]
+    result = transfer_test(*frames, permutations=30)
+    # 24 orders: 6 leave no target to compute, 2 of the other 18 lie below the observed -0.5.
+    assert result.value == pytest.approx(-0.5) and result.permutations == 24
+    assert result.p_value == pytest.approx((24 - 2) / 24)

@@ -33,10 +33,13 @@ class PredictorTest:
     ) -> PredictorTest:
         """Make one of its value, limits, and values (B,) under relabellings, the observed first.
 
-        ``p = mean(null >= null[0])``: the observed one is the 1 in ``(1 + #) / (1 + B)``.
+        ``p = mean(null >= null[0])``: the observed one is the 1 in ``(1 + #) / (1 + B)``. A
+        relabelling under which nothing can be computed speaks for nothing: it counts as at least
+        as large. p is NaN where the observed value is.
         """
-        size = max(float(np.abs(null).max()), 1e-300)
-        p = float((null >= null[0] - ROUNDING * size).mean())
+        known = np.isfinite(null)
+        size = max(float(np.abs(null[known]).max(initial=0.0)), 1e-300)
+        p = float((~known | (null >= null[0] - ROUNDING * size)).mean()) if known[0] else math.nan
         return cls(name, float(value), float(limits[0]), float(limits[1]), p)
 
     def to_json(self) -> dict[str, Any]:
