@@ -22,6 +22,8 @@ from behaviordist.errors import InputError
 TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16", "F64": "float32"}
 # Where weights in the wider type take more of the free memory than this, they stay as stored.
 SHARE_OF_MEMORY = 0.7
+# Methods whose packed weights are never stored as plain floating-point numbers alone.
+PACKED = ("fp8", "fbgemm_fp8", "mxfp4", "gptq", "awq", "bitsandbytes")
 # What device=auto may take of each device, as accelerate has it; None: what it finds free.
 MEMORY: dict[Any, Any] | None = None
 
@@ -74,6 +76,29 @@ def refuse_foreign(folder: Path, raw: dict[str, Any]) -> None:
         raise InputError(
             f"{folder}: config.json says {str(names[0])[:60]}, which is no language model: it has"
             " no head over the vocabulary (a reward, embedding or classification model)"
+        )
+
+
+def refuse_unpacked(files: CheckpointFiles, raw: Mapping[str, Any]) -> None:
+    """Refuse plain weights under a configuration that calls them packed.
+
+    `transformers` runs them as they are on one machine and packs them on another.
+
+    Raises
+    ------
+    InputError
+        Naming the method and the type that is stored.
+    """
+    packed = raw.get("quantization_config")
+    method = packed.get("quant_method") if isinstance(packed, dict) else packed
+    if method not in PACKED:
+        return
+    kinds = {kind for path in files.weights for kind, _ in tensors_of(path).values()}
+    if kinds <= set(TYPES):
+        raise InputError(
+            f"{files.folder}: config.json says that its weights are packed by '{method}', but they"
+            f" are plain ({', '.join(sorted(kinds))}); take quantization_config out of config.json"
+            " or get the packed weights"
         )
 
 

@@ -262,7 +262,9 @@ def source_of(path: Path, adapter: Path | None = None) -> Source:
         return GgufSource(path)
     raw = read_config(path)  # what is no checkpoint, or runs code, is told before its weights
     opening.refuse_foreign(path, raw)
-    return FolderSource(checkpoint_files(path, tokenizer_of=adapter), adapter)
+    files = checkpoint_files(path, tokenizer_of=adapter)
+    opening.refuse_unpacked(files, raw)
+    return FolderSource(files, adapter)
 
 
 @lru_cache(maxsize=4)

@@ -204,19 +204,40 @@ def test_what_lies_beside_a_gguf_is_not_read(tmp_path):
         {"quant_method": "gptq", "bits": 4, "group_size": 32},
         {"quant_method": "awq", "bits": 4, "group_size": 32, "zero_point": True},
         {"quant_method": "bitsandbytes", "load_in_8bit": True},
+        {"quant_method": "fp8", "activation_scheme": "dynamic"},
+        {"quant_method": "mxfp4"},
         {"quant_method": "no-such-method"},
     ],
 )
-def test_packed_weights_that_this_machine_cannot_run_are_one_line(llama, tmp_path, told):
-    """The weights are plain, so that even with its package no method finds what it packed."""
+def test_weights_that_are_not_as_config_says_they_are_packed_are_refused(llama, tmp_path, told):
     shutil.copytree(llama, tmp_path / "m")
     change_config(tmp_path / "m", quantization_config=told)
     message = refusal(tmp_path / "m")
+    method = told["quant_method"]
     assert str(tmp_path / "m") in message
+    assert (f"packed by '{method}', but they are plain (F32)" in message) == (method[0] != "n")
+
+
+def with_integers(llama, folder, **told):
+    """A copy whose config says that it is packed, with a tensor of the kind that packing stores."""
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(llama, folder)
+    change_config(folder, quantization_config=told)
+    tensors = load_file(folder / "model.safetensors")
+    packed = {"model.layers.0.mlp.up_proj.qweight": np.zeros((4, 4), np.int32)}
+    save_file(tensors | packed, folder / "model.safetensors", {"format": "pt"})
+
+
+@pytest.mark.parametrize("method", ["gptq", "awq", "bitsandbytes"])
+def test_packed_weights_that_cannot_be_run_are_one_line(llama, tmp_path, method):
+    """They are not what the method packs, so that it is no good even with its package."""
+    with_integers(llama, tmp_path / "m", quant_method=method, bits=4, load_in_8bit=True)
+    message = refusal(tmp_path / "m")
+    assert str(tmp_path / "m") in message and "plain" not in message
 
 
 def test_rounding_what_is_packed_already_is_refused(llama, tmp_path):
-    shutil.copytree(llama, tmp_path / "m")
-    change_config(tmp_path / "m", quantization_config={"quant_method": "gptq", "bits": 4})
+    with_integers(llama, tmp_path / "m", quant_method="gptq", bits=4)
     with pytest.raises(InputError, match="quantised already \\(gptq\\); drop quant=int4"):
         load(f"{tmp_path / 'm'}@quant=int4")
