@@ -30,6 +30,7 @@ from behaviordist.cli.probes import app as probes
 from behaviordist.cli.report import report
 from behaviordist.cli.run import run, studies
 from behaviordist.cli.selftest import selftest
+from behaviordist.cli.terminal import visible
 from behaviordist.cli.test import test
 from behaviordist.cli.transfer import WithLists, transfer
 from behaviordist.errors import INTERRUPTED, BehaviordistError
@@ -148,7 +149,7 @@ def main() -> None:
         if line is None:
             raise
         if line:
-            typer.echo(f"error: {' '.join(line.split())}", err=True)
+            typer.echo(visible(f"error: {' '.join(line.split())}"), err=True)
         code = 2
         _drop_output()
     if code == INTERRUPTED:  # Typer returns it where Ctrl-C ended a command

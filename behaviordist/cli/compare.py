@@ -18,6 +18,7 @@ from behaviordist.cli.inputs import (
     progress,
     write_on_policy,
 )
+from behaviordist.cli.terminal import cell, say, visible
 from behaviordist.errors import InputError
 from behaviordist.store import write_json
 
@@ -111,7 +112,7 @@ def gate(
         typer.echo(json.dumps(record, indent=1))
     elif json_to is not None:
         write_json(Path(json_to), record)
-    typer.echo("\n".join(lines), err=json_to == "-")
+    typer.echo(visible("\n".join(lines)), err=json_to == "-")
     raise typer.Exit(0 if result.equivalent else 1)
 
 
@@ -183,7 +184,6 @@ def _run(
 def _show(found: Comparison, floor: Comparison | None) -> None:
     from rich import box
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from behaviordist.report.compare_page import exact_words
@@ -192,7 +192,7 @@ def _show(found: Comparison, floor: Comparison | None) -> None:
     console = Console()
     title = f"{found.candidate} against {found.reference}: {found.probes}, {found.n_probes} probes"
     table = Table(
-        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=cell(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
     table.add_column("", overflow="fold", min_width=len("noise floor"))
     for heading in ("n", "distance", "KL\nref‖cand", "KL\ncand‖ref", "same\nfirst token"):
@@ -204,16 +204,16 @@ def _show(found: Comparison, floor: Comparison | None) -> None:
     tags, rare = found.tags_by_effect()
     rows += [(tag, found.n_by_tag[tag], found.cells(found.by_tag[tag])) for tag in tags]
     for name, count, cells in rows:
-        table.add_row(escape(name), str(count), *(cell.replace(" ", "") for cell in cells))
+        table.add_row(cell(name), str(count), *(text.replace(" ", "") for text in cells))
     console.print(table)
     names = {"distance": "distance", "agreement": "same first token"}
     limits = tuple(f"{name}: {exact_words(found, metric)}" for metric, name in names.items())
     few = (f"{rare} tags of few probes are not shown",) if rare else ()
     for line in (*few, *limits, *tail_lines(found)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
     for difference in found.differences:
         moved = ", ".join(
             f"{m.token!r} {m.reference:.3f} → {m.candidate:.3f}" for m in difference.moved[:3]
         )
         line = f"{difference.squared**0.5:.3f}  {difference.probe}  {moved}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.markup import escape
 
 from behaviordist.cli.inputs import check_folder, command_line, progress
+from behaviordist.cli.terminal import cell
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -240,12 +240,12 @@ def _show(matrix: DirectedMatrix, margin: float | None) -> None:
     table = Table(title=f"{kind} ± standard error; rows: source A, columns: target B")
     table.add_column("")
     for label in matrix.targets:
-        table.add_column(escape(label), justify="right")
+        table.add_column(cell(label), justify="right")
     for i, label in enumerate(matrix.sources):
         cells = [
             f"{'≈ ' if states[i, j] != 'apart' and matrix.geometry == 'kl' else ''}"
             f"{matrix.values[i, j]:.3g} ±{matrix.standard_errors[i, j]:.2g}"
             for j in range(len(matrix.targets))
         ]
-        table.add_row(escape(label), *cells)
+        table.add_row(cell(label), *cells)
     Console().print(table)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from behaviordist.cli.inputs import (
     Device,
@@ -20,6 +19,7 @@ from behaviordist.cli.inputs import (
     progress,
     write_on_policy,
 )
+from behaviordist.cli.terminal import cell
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _show(matrix: DistanceMatrix) -> None:
     states = matrix.states()
     for i, label in enumerate(matrix.labels):
         cells = [_cell(matrix, str(states.table[i, j]), i, j) for j in range(len(matrix))]
-        table.add_row(numbers[i], escape(label), *cells)
+        table.add_row(numbers[i], cell(label), *cells)
     Console().print(table)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from behaviordist.cli.terminal import say
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def heartbeat(console: Console) -> Iterator[Heartbeat]:
     from behaviordist.store.stages import Heartbeat, listening
 
     def write(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
 
     heart = Heartbeat(write)
     with listening(heart.tell), heart.beating():

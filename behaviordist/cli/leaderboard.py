@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from behaviordist.cli.tables import (
@@ -28,6 +27,7 @@ from behaviordist.cli.tables import (
     read_tables,
     span,
 )
+from behaviordist.cli.terminal import cell, say, visible
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def leaderboard(
     _draw(results[0], out)
     _show(results[0], Console())
     for name, result in list(beside.items())[1:]:
-        typer.echo(f"\ncost column {name}")
+        typer.echo(visible(f"\ncost column {name}"))
         _show(result, Console())
     typer.echo(f"written: {out}/leaderboard.json, .csv, .png, .svg")
 
@@ -123,7 +123,7 @@ def _show(result: Leaderboard, console: Console) -> None:
             f"{row.difference:+.2f} ({span(row.difference_low, row.difference_high)})"
         )  # fmt: skip
         table.add_row(
-            escape(f"{row.name} (baseline)" if row.baseline else row.name),
+            cell(f"{row.name} (baseline)" if row.baseline else row.name),
             f"{row.value:+.3f}",
             span(row.ci_low, row.ci_high),
             f"{row.p_value:.2g}",
@@ -134,14 +134,14 @@ def _show(result: Leaderboard, console: Console) -> None:
         )
     console.print(table)
     ceiling = "" if result.noise_ceiling is None else f"; noise ceiling {result.noise_ceiling:.2f}"
-    console.print(
+    say(
+        console,
         f"{result.n_behaviors} behaviors, {result.n_targets} targets, {result.n_pairs} pairs;"
         f" best baseline: {result.best_baseline}{ceiling}",
-        markup=False,
     )
     for note in result.notes:
-        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-    console.print(result.sentence(), highlight=False, markup=False, soft_wrap=True)
+        say(console, f"note: {note}")
+    say(console, result.sentence())
 
 
 def _draw(result: Leaderboard, out: Path) -> None:

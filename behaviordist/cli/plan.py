@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from behaviordist.cli.inputs import Device
 from behaviordist.cli.plan_by_law import by_law, has_law
 from behaviordist.cli.tables import CostColumn, Invalid, named_paths
+from behaviordist.cli.terminal import cell, say
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -173,32 +173,31 @@ def _file(study: Path | None, given: Path | None, name: str) -> Path:
 
 def _show(advice: Plan, console: Console) -> None:
     title = f"starts for {advice.target}; savings against {advice.reference}"
-    table = Table(title=escape(title))
+    table = Table(title=cell(title))
     for heading in ("start", "distance", advice.unit, "90 % limits", "measured", "saving"):
-        table.add_column(escape(heading), justify="left" if heading == "start" else "right")
+        table.add_column(cell(heading), justify="left" if heading == "start" else "right")
     for start in advice.starts[:SHOWN]:
         cells = _cost_cells(start.cost, start.cost_low, start.cost_high, start.measured)
         table.add_row(
-            escape(start.source),
+            cell(start.source),
             f"{start.distance:.3g}",
             *cells,
             "" if math.isnan(start.saving) else f"{start.saving:+.0%}",
         )
     known = advice.reference_measured
     cells = _cost_cells(advice.reference_cost, advice.reference_low, advice.reference_high, known)
-    table.add_row(escape(advice.reference), "", *cells, "")
+    table.add_row(cell(advice.reference), "", *cells, "")
     console.print(table)
     if len(advice.starts) > SHOWN:
         console.print(f"{len(advice.starts) - SHOWN} more starts are in plan.json", markup=False)
     for chain in advice.chains[:3]:
-        console.print(
+        say(
+            console,
             f"chain: {chain.source} -> {chain.through} -> {advice.target}: {chain.cost:.3g}"
             f" ({chain.cost_low:.3g} to {chain.cost_high:.3g}), direct {chain.direct_cost:.3g}",
-            highlight=False,
-            markup=False,
         )
-    console.print(f"evidence: {advice.evidence}", highlight=False, markup=False, soft_wrap=True)
-    console.print(advice.sentence(), highlight=False, markup=False, soft_wrap=True)
+    say(console, f"evidence: {advice.evidence}")
+    say(console, advice.sentence())
 
 
 def _cost_cells(
@@ -218,7 +217,7 @@ def _show_backtest(result: Backtest, reference: str, console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
     for row in result.rows:
         table.add_row(
-            escape(row.strategy),
+            cell(row.strategy),
             f"{row.cost:.3g}",
             f"{row.cost_low:.3g} to {row.cost_high:.3g}",
             f"{row.versus_base:+.3g}",

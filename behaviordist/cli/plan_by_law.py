@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from behaviordist.cli.terminal import cell, say
 from behaviordist.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -200,14 +200,14 @@ def _backtests(past: Past, algorithm: str, base: str) -> list[tuple[str, str, La
 
 
 def _show(plan: LawPlan, console: Console) -> None:
-    table = Table(title=escape(f"starts for {plan.target}, by {plan.algorithm}"))
+    table = Table(title=cell(f"starts for {plan.target}, by {plan.algorithm}"))
     for heading in ("start", "nats", "steps", "90 % limits"):
         table.add_column(heading, justify="left" if heading == "start" else "right")
     for start in plan.starts[:SHOWN]:
         limits = f"{start.low:.0f} to {start.high:.0f}"
-        table.add_row(escape(start.source), f"{start.nats:.2f}", f"{start.steps:.0f}", limits)
+        table.add_row(cell(start.source), f"{start.nats:.2f}", f"{start.steps:.0f}", limits)
     console.print(table)
-    console.print(plan.sentence(), highlight=False, markup=False, soft_wrap=True)
+    say(console, plan.sentence())
 
 
 def _show_backtest(name: str, held: str, result: LawBacktest, console: Console) -> None:
@@ -215,7 +215,7 @@ def _show_backtest(name: str, held: str, result: LawBacktest, console: Console) 
     for heading in ("strategy", "steps", "95 % interval"):
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
     for strategy, (mean, low, high) in result.strategies.items():
-        table.add_row(escape(strategy), f"{mean:.1f}", f"{low:.1f} to {high:.1f}")
+        table.add_row(cell(strategy), f"{mean:.1f}", f"{low:.1f} to {high:.1f}")
     console.print(table)
     said = f"90 % intervals held {result.coverage:.0%} of {result.n_cells} costs"
     console.print(said, highlight=False, markup=False)

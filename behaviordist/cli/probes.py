@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from behaviordist.cli.terminal import visible
+
 if TYPE_CHECKING:
     from behaviordist.probes import ProbeSet
 
@@ -47,7 +49,7 @@ def show(
             known = did_you_mean(probe, [p.id for p in probes]).partition(" (known")[0]
             raise InputError(f"'{probes.name}' has no probe '{probe}'; {known[:120]}")
     for one in chosen:
-        typer.echo(f"\n{one.id}  {' '.join(one.tags)}\n{one.prompt}[{one.continuation}]")
+        typer.echo(visible(f"\n{one.id}  {' '.join(one.tags)}\n{one.prompt}[{one.continuation}]"))
 
 
 @app.command("validate")
@@ -128,4 +130,4 @@ def _summary(probes: ProbeSet) -> None:
         )
     counts = Counter(tag for p in probes for tag in p.tags)
     if counts:
-        typer.echo("tags: " + ", ".join(f"{tag} {n}" for tag, n in counts.most_common(30)))
+        typer.echo(visible("tags: " + ", ".join(f"{tag} {n}" for tag, n in counts.most_common(30))))

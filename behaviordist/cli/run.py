@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from behaviordist.cli.terminal import visible
+
 
 def run(
     study: Annotated[str, typer.Argument(help="A study's name or a YAML file.")] = "transfer",
@@ -24,7 +26,7 @@ def run(
     if not ranks.is_first():
         return
     folder = Path(record["folder"])
-    typer.echo(_sentence(record, folder))
+    typer.echo(visible(_sentence(record, folder)))
     typer.echo(f"Report: {folder / 'index.html'}")
 
 

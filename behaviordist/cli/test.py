@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from behaviordist.cli.tables import (
@@ -28,6 +27,7 @@ from behaviordist.cli.tables import (
     read_tables,
     span,
 )
+from behaviordist.cli.terminal import cell, say, visible
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import PredictorTest, TransferTest
@@ -113,7 +113,7 @@ def test(
     write_json(out / "test.json", {**result.to_json(), **extra})
     show(result, Console(), checks)
     for name, each in beside.items():
-        typer.echo(f"{name}: {each.sentence()}")
+        typer.echo(visible(f"{name}: {each.sentence()}"))
     typer.echo(f"written: {out / 'test.json'}")
 
 
@@ -126,12 +126,12 @@ def show(result: TransferTest, console: Console, checks: Sequence[PredictorTest]
     beyond = [result.beyond_sources] if result.beyond_sources else []
     for e in (*beyond, *result.predictors, *result.baselines, *checks):
         name = f"distance, {e.name}" if e is result.beyond_sources else e.name
-        table.add_row(escape(name), *_cells(e.value, e.ci_low, e.ci_high, e.p_value))
+        table.add_row(cell(name), *_cells(e.value, e.ci_low, e.ci_high, e.p_value))
     console.print(table)
     console.print(_counts(result), soft_wrap=True)
     for line in (*(f"note: {note}" for note in result.notes), f"rule: {result.rule.text()}"):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    console.print(result.sentence(), highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
+    say(console, result.sentence())
 
 
 def _counts(result: TransferTest) -> str:

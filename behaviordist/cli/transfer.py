@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from behaviordist.cli.terminal import visible
+
 LISTS = ("--sources", "--targets")
 Sources = Annotated[
     list[Path],
@@ -70,9 +72,9 @@ def transfer(
         return
     matrix, notes = outcome
     for note in notes:
-        typer.echo(f"note: {note}")
+        typer.echo(visible(f"note: {note}"))
     numbers = matrix.costs.round(1).astype(str)
     shown = numbers.where(matrix.censored.fillna(0) == 0, ">" + numbers)
     typer.echo("Mean steps until the target's level; rows: source, columns: target")
-    typer.echo(shown.replace("nan", "").to_string())
+    typer.echo(visible(shown.replace("nan", "").to_string()))
     typer.echo(f"written: {out / 'costs.csv'}")

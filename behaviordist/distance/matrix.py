@@ -158,9 +158,9 @@ class DistanceMatrix:
 
     def cautions(self) -> tuple[str, ...]:
         """Return what a reader of the intervals should know, a sentence each."""
-        known = (self.metadata.get(name) for name in ("n_probes", "n_groups"))
+        n_probes, n_groups = (self.metadata.get(name) for name in ("n_probes", "n_groups"))
         freedom = float(np.min(self.degrees_of_freedom, initial=np.inf))
-        return cautions(np.asarray(self.skewness), *known, freedom)
+        return cautions(np.asarray(self.skewness), n_probes, n_groups, freedom)
 
     def select(self, labels: Sequence[str]) -> DistanceMatrix:
         """Return the matrix of some of the behaviors, in the given order.

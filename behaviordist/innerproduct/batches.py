@@ -100,11 +100,11 @@ def plan_batches(
     scale = np.sqrt(weights / positions)[probe[rows]].astype(np.float32)
     weight = np.bincount(batch_of_probe[used], weights[used], n_batches).astype(np.float64)
     of_group = np.bincount(rank[member], weights[used])
-    spread = np.bincount(batch_of_group, of_group**2, n_batches)
+    spread = np.bincount(batch_of_group, of_group**2, n_batches).astype(np.float64)
     return Batches(rows, bounds.astype(np.int64), scale, weight, spread)
 
 
-def effective_freedom(variances: NDArray[np.floating[Any]]) -> float:
+def effective_freedom(variances: NDArray[np.floating[Any]] | NDArray[np.integer[Any]]) -> float:
     """Return the degrees of freedom of a variance that is estimated from unequal parts.
 
     ``(sum v)^2 / sum v^2 - 1`` (Satterthwaite 1946), B - 1 for B equal parts, at least 1; 0 for one
