@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from importlib import import_module
 
 import matplotlib as mpl
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 FONT = "DejaVu Sans"
+# Packages of fonts (extra `cjk`), used where they are installed: Noto Sans SC and KR.
+PACKAGES = ("pylopdf_fonts_zh_cn", "pylopdf_fonts_ko")
 # Fonts for scripts that DejaVu lacks, tried in this order where they are installed; letters that
 # none has are drawn as boxes, and the label gets a number.
 FALLBACKS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
     "Noto Sans SC",
+    "Noto Sans KR",
     "Source Han Sans SC",
     "WenQuanYi Micro Hei",
     "WenQuanYi Zen Hei",
@@ -68,6 +72,9 @@ def families() -> list[str]:
     """Return the fonts that figures use: ours, then those installed for other scripts."""
     from matplotlib.font_manager import fontManager
 
+    for package in PACKAGES:
+        with suppress(ImportError):
+            fontManager.addfont(import_module(package).sans_path())
     installed = {font.name for font in fontManager.ttflist}
     return [FONT, *(name for name in FALLBACKS if name in installed)]
 

@@ -1,5 +1,7 @@
 """What the figures are computed from: curves, points, panels, labels, cells."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.drawing.cells import CellMark, Cells
 from behaviordist.drawing.labels import place_labels
 from behaviordist.drawing.matrix import draw_matrix
-from behaviordist.drawing.style import abbreviate
+from behaviordist.drawing.style import abbreviate, families
 from behaviordist.record import Estimate, Intervals
 from behaviordist.report.figures.cost_curves import mean_curves
 from behaviordist.report.figures.forest import draw_forest
@@ -31,6 +33,25 @@ def test_a_seed_that_has_ended_keeps_its_last_score_in_the_mean():
     assert curves.loc["b", "score"].tolist() == [0.8]
     # Seed 1 of `a` ended below tau; `b` did not.
     assert curves["stopped"].groupby(level=0).any().to_dict() == {"a": True, "b": False}
+
+
+def ink(text):
+    """What is drawn of a text; a letter that no font has is an error."""
+    figure = Figure(figsize=(2, 1))
+    figure.text(0.1, 0.4, text, fontfamily=families(), fontsize=20)
+    with warnings.catch_warnings(action="error"):
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., 0] < 128
+
+
+def test_chinese_and_japanese_labels_are_drawn_as_letters_and_get_no_number():
+    """Letters, not boxes."""
+    pytest.importorskip("pylopdf_fonts_zh_cn")
+    labels = ["模型-甲", "模型-乙", "日本語カナ", "测试数据", "臺灣"]
+    assert abbreviate(labels, 20) == labels
+    assert (ink("模型-甲") != ink("模型-乙")).sum() > 20
+    assert all(ink(label).sum() > 100 for label in labels)
 
 
 @given(st.lists(st.text(max_size=60), unique=True, max_size=12), st.integers(5, 30))
