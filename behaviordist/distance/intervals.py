@@ -11,11 +11,18 @@ so that [d^2 - T(t_.975) se, d^2 - T(t_.025) se] reaches farther up.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.innerproduct.limits import smallest_limit, units_that_show
+
 Float64Array = NDArray[np.float64]
 
+SIDE = 0.025
+"""Error of each side, lower and upper, for all pairs of a matrix together."""
 # Skewness of a mean beyond which corrected 95 % intervals cover less than about 92 % (theory.md).
 SKEWED = 0.5
 
@@ -37,13 +44,22 @@ def interval_end(
 
 
 def cautions(
-    skewness: Float64Array, n_probes: int | None, n_groups: int | None, freedom: float
+    skewness: Float64Array, freedom: float, metadata: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """Return what a reader of the intervals should know, a sentence each.
 
-    `freedom` is the smallest number of degrees of freedom of any interval.
+    Parameters
+    ----------
+    skewness
+        (N, N) of the estimates.
+    freedom
+        Fewest degrees of freedom of any interval.
+    metadata
+        Of the matrix: ``n_probes``, ``n_groups``, ``margin`` and ``bound`` (the largest squared
+        distance), where known.
     """
-    words = []
+    n_probes, n_groups = metadata.get("n_probes"), metadata.get("n_groups")
+    words = [*_too_narrow(len(skewness), n_groups, metadata)]
     if n_groups is not None and n_probes is not None and n_groups < n_probes:
         words.append(
             f"{n_probes} probes in {n_groups} groups of paraphrases: {n_groups} independent ones,"
@@ -60,3 +76,19 @@ def cautions(
             " ten, and miss it above."
         )
     return tuple(words)
+
+
+def _too_narrow(n: int, units: int | None, metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say that so few probes can show no pair to lie within the margin, and how many could."""
+    margin, bound = metadata.get("margin"), metadata.get("bound")
+    if margin is None or bound is None or units is None or n < 2:
+        return ()
+    pairs = n * (n - 1) // 2
+    smallest = smallest_limit(units, bound, SIDE / pairs)
+    if smallest < margin**2:
+        return ()
+    return (
+        f"{units} independent probes show no pair to lie within {margin:g}, even one that never"
+        f" differs: {smallest**0.5:.2g} is the least for {pairs} pair{'s' * (pairs > 1)} together;"
+        f" {units_that_show(margin**2, bound, SIDE / pairs):,} would do.",
+    )

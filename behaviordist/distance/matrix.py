@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
-from behaviordist.distance.intervals import cautions, interval_end
+from behaviordist.distance.intervals import SIDE, cautions, interval_end
 from behaviordist.distance.matrix_files import read_npz, write_folder, write_npz
-from behaviordist.distance.states import APART, SIDE, PairStates, decide
+from behaviordist.distance.states import APART, PairStates, decide
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -158,9 +158,8 @@ class DistanceMatrix:
 
     def cautions(self) -> tuple[str, ...]:
         """Return what a reader of the intervals should know, a sentence each."""
-        n_probes, n_groups = (self.metadata.get(name) for name in ("n_probes", "n_groups"))
         freedom = float(np.min(self.degrees_of_freedom, initial=np.inf))
-        return cautions(np.asarray(self.skewness), n_probes, n_groups, freedom)
+        return cautions(np.asarray(self.skewness), freedom, self.metadata)
 
     def select(self, labels: Sequence[str]) -> DistanceMatrix:
         """Return the matrix of some of the behaviors, in the given order.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.behaviors import Behavior, load_all
+from behaviordist.distance.analysis.witnesses import farthest_witnesses
 from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 from behaviordist.distance.fingerprints.next_byte import aligned, check_bytes
 from behaviordist.distance.fingerprints.references import Reference
@@ -100,11 +101,12 @@ def _of_positions(
     if across:
         check_bytes(behaviors, probes)
     prints = fingerprint(behaviors, probes, (geometry,), **options)[geometry]
-    if not across:
-        return matrix_of(prints)
-    prints, counts = aligned(behaviors, prints, probes)
+    counts: dict[str, Any] = {}
+    if across:
+        prints, counts = aligned(behaviors, prints, probes)
     matrix = matrix_of(prints)
-    matrix.metadata.update(counts)
+    farthest = farthest_witnesses(prints, matrix.squared, probes)
+    matrix.metadata.update({**counts, "witnesses": farthest})
     return matrix
 
 

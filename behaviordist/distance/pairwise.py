@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
-from behaviordist.distance.states import SIDE
 from behaviordist.innerproduct import Fingerprint, comparable, get_geometry, pair_moments
 from behaviordist.innerproduct.batches import MAX_BATCHES
 from behaviordist.innerproduct.blocks import BLOCK_BYTES
@@ -74,6 +74,7 @@ def matrix_of(
             "reference": first.reference,
             "n_probes": fingerprints[0].n_probes,
             "n_groups": len(np.unique(fingerprints[0].group)),
+            "bound": bound,
             "behaviors": {f.label: f.identity.behavior for f in fingerprints},
         },
     )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.intervals import SIDE
 from behaviordist.errors import InputError
 from behaviordist.store.step_down import holm
 
@@ -29,8 +30,6 @@ Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 APART, SAME, UNDECIDED, MISSING = "apart", "same", "undecided", "missing"
-SIDE = 0.025
-"""Error of each side, lower and upper, for all pairs of a matrix together."""
 MISSED = 0.05
 
 

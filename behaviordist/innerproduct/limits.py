@@ -73,6 +73,23 @@ def bets_limit(
     return high
 
 
+def smallest_limit(n: int, bound: float, alpha: float) -> float:
+    """Return the limit that n units show which are all 0: no values show a smaller one."""
+    return float(bets_limit(np.zeros(len(SHARES)), n, bound, alpha))
+
+
+def units_that_show(mean: float, bound: float, alpha: float) -> int:
+    """Return how many units show a limit below `mean`, in (0, bound), where all of them are 0."""
+    low, high = 0, 1
+    while smallest_limit(high, bound, alpha) >= mean:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        shows = smallest_limit(middle, bound, alpha) < mean
+        low, high = (low, middle) if shows else (middle, high)
+    return high
+
+
 def growth_of(values: Float64Array, bound: float) -> Float64Array:
     """Sums over units (the first axis of `values`) of log(1 - u x / b), shape (5, ...)."""
     with np.errstate(divide="ignore"):

@@ -8,7 +8,7 @@ from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.states import APART
 from behaviordist.distance.states import MISSING as NO_DISTANCE
 from behaviordist.record import DistanceRecord, Fact, Paragraph, Table
-from behaviordist.record.formatting import MISSING, count, plural
+from behaviordist.record.formatting import MISSING, count, decimal, plural
 from behaviordist.report.distances import Limits, distance_blocks
 from behaviordist.report.folder import RunFolder
 from behaviordist.report.page import Block, DrawnSection, Page, Summary
@@ -22,6 +22,7 @@ def distance_page(run: RunFolder, record: DistanceRecord) -> Page:
     sections = (
         DrawnSection("Distances", distance_blocks(matrix, behaviors) if matrix else ()),
         DrawnSection("From the first model", _from_first(matrix) if matrix else ()),
+        DrawnSection("Where the farthest differ", _witnesses(matrix) if matrix else ()),
         DrawnSection("The models", _models(record)),
         notes_section(record),
         reproduce_section(record, tuple(run.files)),
@@ -84,6 +85,26 @@ def _from_first(matrix: DistanceMatrix) -> tuple[Block, ...]:
         align="lrl",
     )
     return (Paragraph(text=words), table)
+
+
+def _witnesses(matrix: DistanceMatrix) -> tuple[Block, ...]:
+    """Name the probes that make up the largest distances."""
+    rows = tuple(
+        (" and ".join(farthest["pair"]), one["probe"], str(one["position"] + 1),
+         decimal(one["squared"] ** 0.5, 3), f"{one['share']:.1%}")
+        for farthest in matrix.metadata.get("witnesses", ())
+        for one in farthest["witnesses"]
+    )  # fmt: skip
+    if not rows:
+        return ()
+    table = Table(
+        title="Probes that make up the largest distances",
+        header=("pair", "probe", "position", "distance there", "share of d²"),
+        rows=rows,
+        align="llrrr",
+        note="Positions of the continuation, from 1, of those compared.",
+    )
+    return (table,)
 
 
 def _models(record: DistanceRecord) -> tuple[Block, ...]:

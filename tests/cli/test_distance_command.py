@@ -72,6 +72,9 @@ def test_it_writes_what_the_contract_says(models, probes, tmp_path, run):
     assert record["probes"]["name"] == "few"
     assert [b["label"] for b in record["behaviors"]] == labels
     assert record["behaviors"][2]["settings"] == "temperature=0.5"
+    page = (out / "index.html").read_text()
+    assert "Probes that make up the largest distances" in page
+    assert "first and second" in page
     # A record is passed on: it says nothing about the machine it was made on.
     for text in [*(p.read_text() for p in out.glob("*.json")), (out / "index.html").read_text()]:
         assert str(tmp_path) not in text

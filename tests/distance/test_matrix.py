@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import resource
 
 import numpy as np
@@ -10,13 +11,15 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
-from behaviordist.distance import DistanceMatrix
+from behaviordist.distance import DistanceMatrix, matrix_of
 from behaviordist.distance.analysis.clustering import leaf_order, linkage
 from behaviordist.distance.analysis.ordination import principal_coordinates
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
 from behaviordist.distance.heatmap import draw_heatmap
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.limits import smallest_limit, units_that_show
 from behaviordist.store.tables import read_square
+from tests.distance.worlds import fingerprint_of
 
 ARRAYS = (
     "squared",
@@ -77,6 +80,22 @@ def test_cautions_name_few_groups_and_skewed_pairs():
     assert "12 independent ones, and 11 degrees of freedom" in words[0]
     assert "1 of 1 distances" in words[1] and "0.90, 3 a probe" in words[1]
     assert of(1.0, 0.2, metadata={"n_probes": 60, "n_groups": 60}).cautions() == ()
+
+
+def test_a_margin_that_no_probes_could_show_is_told_with_the_number_that_could():
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=(60, 3)) / 10
+    same = lambda n: [fingerprint_of(k, np.tile(alike, (n // 60, 1))) for k in "ab"]  # noqa: E731
+    made = matrix_of(same(60))
+    made.metadata["margin"] = 0.1
+    assert made.states().count("same") == 0
+    need = re.search(r"60 independent probes show no pair.*; ([\d,]+) would do", made.cautions()[0])
+    enough = 60 * -(-int(need[1].replace(",", "")) // 60)
+    more = matrix_of(same(enough))
+    more.metadata["margin"] = 0.1
+    assert more.cautions() == ()
+    assert more.states().count("same") == 1
+    assert units_that_show(smallest_limit(50, 2.0, 0.01) * 1.001, 2.0, 0.01) == 50
 
 
 def test_the_old_flag_warns_and_says_what_it_is():

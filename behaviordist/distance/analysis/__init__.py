@@ -1,1 +1,1 @@
-"""What a distance matrix says: clusters, ordination, floors, witnesses, shares of factors."""
+"""What a distance matrix says: clusters, ordination, witnesses, shares of factors."""

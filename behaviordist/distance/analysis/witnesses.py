@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
-from behaviordist.innerproduct.batches import plan_batches
-from behaviordist.innerproduct.blocks import batch_features
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.geometries.loglik import comparable
 from behaviordist.probes import ProbeSet
 
 Float64Array = NDArray[np.float64]
+
+ROWS = 1024
+PAIRS, EACH = 3, 3
+"""Pairs whose witnesses a matrix carries, and how many of each."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Witness:
     Parameters
     ----------
     probe, position
-        Id of the probe, and place in its continuation (token, from 0).
+        Id of the probe, and place in its continuation (from 0, of those compared).
     squared
         Squared distance at that position, in the geometry's units (a sketch's has relative
         standard deviation about sqrt(2 / D)).
@@ -55,8 +58,7 @@ def witnesses(
     if first.identity.probe_digest != probes.digest or first.n_probes != len(probes):
         raise InputError(f"the fingerprints are of other probes than '{probes.name}'")
     a, b = comparable([first, second])
-    difference = np.asarray(a.features, dtype=np.float64) - b.features
-    squared = np.einsum("nd,nd->n", difference, difference)
+    squared = _squared(a, b)
     counts = np.bincount(a.probe)
     weighted = squared / counts[a.probe]
     total = weighted.sum()
@@ -73,50 +75,31 @@ def witnesses(
     ]
 
 
-def probe_distances(fingerprints: Sequence[Fingerprint]) -> Float64Array:
-    """Squared distances of all pairs at every probe.
+def farthest_witnesses(
+    fingerprints: Sequence[Fingerprint], squared: Float64Array, probes: ProbeSet
+) -> list[dict[str, Any]]:
+    """Return, JSON-able, the pairs farthest apart of a matrix (N, N), each with its witnesses."""
+    rows, columns = np.triu_indices(len(fingerprints), 1)
+    values = np.nan_to_num(squared[rows, columns])
+    order = np.argsort(-values, kind="stable")[:PAIRS]
+    return [
+        {
+            "pair": [fingerprints[rows[k]].label, fingerprints[columns[k]].label],
+            "witnesses": [
+                asdict(one)
+                for one in witnesses(fingerprints[rows[k]], fingerprints[columns[k]], probes, EACH)
+            ],
+        }
+        for k in order
+        if values[k] > 0
+    ]
 
-    Returns
-    -------
-    (n_probes, N (N - 1) / 2) float64, pairs in the order of ``np.triu_indices(N, 1)``.
-    """
-    check_mixable(fingerprints)
-    fingerprints = comparable(fingerprints)
-    n_probes = fingerprints[0].n_probes
-    alone = plan_batches(fingerprints[0].probe, np.arange(n_probes), max_batches=n_probes)
-    pairs = np.triu_indices(len(fingerprints), 1)
-    table = np.empty((n_probes, len(pairs[0])))
-    for probe, features in batch_features(fingerprints, alone, fingerprints[0].features):
-        products = (features @ features.T).astype(np.float64)
-        norms = np.diagonal(products)
-        squared = norms[:, None] + norms[None, :] - 2 * products
-        table[probe] = np.maximum(squared[pairs], 0)
-    return table
 
-
-def discriminating_probes(
-    fingerprints: Sequence[Fingerprint], probes: ProbeSet, n: int = 10
-) -> list[tuple[str, float]]:
-    """Return the `n` probes that separate a set of behaviors best: (id, score).
-
-    The score of a probe is the mean over pairs of its share in the pair's squared distance, times
-    the number of probes: 1 is an average probe, and no pair outweighs another by being far apart.
-    Pairs at distance zero have no say.
-
-    Raises
-    ------
-    InputError
-        If the fingerprints cannot be mixed, are of other probes, or are fewer than two.
-    """
-    if len(fingerprints) < 2:
-        raise InputError("telling behaviors apart needs at least two of them")
-    if fingerprints[0].identity.probe_digest != probes.digest:
-        raise InputError(f"the fingerprints are of other probes than '{probes.name}'")
-    table = probe_distances(fingerprints)
-    totals = table.sum(axis=0)
-    apart = totals > 0
-    if not apart.any():
-        return []
-    scores = len(table) * np.mean(table[:, apart] / totals[apart], axis=1)
-    order = np.argsort(-scores, kind="stable")[:n]
-    return [(probes.probes[int(k)].id, float(scores[k])) for k in order]
+def _squared(a: Fingerprint, b: Fingerprint) -> Float64Array:
+    """Squared distance at every position (n,), a few rows at a time."""
+    out = np.empty(len(a.probe))
+    for start in range(0, len(out), ROWS):
+        part = slice(start, start + ROWS)
+        gap = np.asarray(a.features[part], dtype=np.float64) - b.features[part]
+        out[part] = np.einsum("nd,nd->n", gap, gap)
+    return out

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
-from behaviordist.distance.states import SIDE
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.batches import Batches, plan_batches
 from behaviordist.innerproduct.geometries.samples import Kernel, get_kernel, prompt_distances

@@ -1,0 +1,40 @@
+"""Witnesses: the probes and positions that make up a distance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from behaviordist.distance import matrix_of
+from behaviordist.distance.analysis.witnesses import farthest_witnesses, witnesses
+from behaviordist.errors import InputError
+from tests.distance.worlds import fingerprint_of, probe_set
+
+
+def test_witnesses_find_the_planted_position_and_shares_sum_to_one():
+    probe = np.repeat(np.arange(6), 3)
+    a = np.zeros((18, 4))
+    b = 0.01 * np.ones((18, 4))
+    b[3 * 4 + 2] = 5.0
+    probes = probe_set(6)
+    pair = [
+        fingerprint_of(k, x, probe, probe_digest=probes.digest) for k, x in (("a", a), ("b", b))
+    ]
+    top = witnesses(*pair, probes, n=3)[0]
+    assert (top.probe, top.position) == ("p4", 2) and top.squared == pytest.approx(100)
+    assert sum(w.share for w in witnesses(*pair, probes, n=18)) == pytest.approx(1)
+    with pytest.raises(InputError, match="other probes"):
+        witnesses(*pair, probe_set(7))
+
+
+def test_the_farthest_pairs_come_with_their_witnesses():
+    probes = probe_set(6)
+    features = {name: np.zeros((6, 2)) for name in "abcd"}
+    features["b"][2], features["c"][4] = 1.0, 3.0  # d is a again
+    prints = [fingerprint_of(k, x, probe_digest=probes.digest) for k, x in features.items()]
+    squared = matrix_of(prints).squared
+    farthest = farthest_witnesses(prints, squared, probes)
+    assert [one["pair"] for one in farthest] == [["b", "c"], ["a", "c"], ["c", "d"]]
+    assert [w["probe"] for w in farthest[0]["witnesses"][:2]] == ["p4", "p2"]
+    assert farthest[0]["witnesses"][0]["share"] == pytest.approx(0.9)
+    assert farthest_witnesses(prints[::3], squared[::3, ::3], probes) == []
