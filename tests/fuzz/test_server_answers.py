@@ -20,7 +20,7 @@ from tests.fuzz.mutations import damaged_json
 from tests.fuzz.worlds import PROBES
 
 SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "20"))
-LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "400"))
+LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
 
 
 def echo(text: str) -> dict:

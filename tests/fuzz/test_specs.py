@@ -15,7 +15,7 @@ from tests.fuzz.mutations import ODD_TEXTS
 from tests.fuzz.worlds import tables
 
 SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "20"))
-LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "400"))
+LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
 KEYS = ["temperature", "temp", "top_k", "top_p", "min_p", "quant", "cache", "window", "template",
         "revision", "chat", "seed", "dtype", "", "x"]  # fmt: skip
 PLACES = ["nowhere", "~nosuch/x", "http://[::1/v1#m", "http://127.0.0.1:1/v1#m", "http://", "a.npz",
