@@ -1,8 +1,9 @@
 """Every conclusion that a page can print, and the condition under which it may stand.
 
-Three lists. `CLAIMS` are the claims of studies: each is printed with a verdict, and "supported"
+Four lists. `CLAIMS` are the claims of studies: each is printed with a verdict, and "supported"
 only under its condition; a claim that is not listed here fails the first test. `CONCLUSIONS` are
-sentences beside the claims, each held against numbers drawn at random. `NEVER` are words that
+sentences beside the claims, each held against numbers drawn at random. `ANSWERS` are the other
+answers, headlines and captions whose words conclude: one that is not listed fails. `NEVER` are words that
 take the absence of a difference for sameness: no page has them.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +27,8 @@ from behaviordist.record import Claim, Estimate
 from behaviordist.record.transfers.findings import HEADLINES, transfer_findings
 from behaviordist.record.transfers.numbers import TransferNumbers
 from behaviordist.report.compare_page import floor_sentence
+from behaviordist.studies.inference.conclude import cache_claim
+from behaviordist.studies.transfer.page import _headline
 from tests.report.run_folders import planted_outcome
 
 PACKAGE = Path(__file__).parents[2] / "behaviordist"
@@ -97,6 +101,43 @@ CONCLUSIONS = {
     "compare: not shown": "it does not",
 }
 
+# Answers, headlines and captions that conclude something, by how they begin.
+ANSWERS = {
+    # headlines
+    "What tuning A into B costs follows from": "the claim 'closer is cheaper' is supported",
+    "Closer behaviors were cheaper to reach": "the verdict is 'supported'",
+    "This study does not support that": "the verdict is 'not supported'",
+    "This study cannot say whether": "the verdict is 'inconclusive'",
+    "There is no test of the hypothesis": "there is none",
+    "Function-preserving growth lands at distance": "numbers of the run; the claims decide",
+    "{} of the repeatable variance of log cost": "numbers of the run; the claims decide",
+    # answers: what was measured, the verdict beside it
+    ": no more than rounding leaves": "the largest distance is at most the bound of the file",
+    "savings, FLOPs from scratch over": "numbers; censored runs are counted in it",
+    "a ranking explains {}": "an estimate with its interval",
+    "does not make the policy sycophantic": "the claim that the study's file states, with verdict",
+    # sentences beside them
+    "Starting from the nearest checkpoint instead": "the base is a reference and has costs",
+    "Costs of one seed of the data and of another": "runs were repeated; the ceiling is theirs",
+    "Reward hacking: in {} of {} runs": "a count by the definition that it states",
+    # captions: how to read a figure, nothing of its outcome
+    "Each line is a predictor of cost": "reading", "A panel a target, a point a source": "reading",
+    "Mean steps (restricted mean over seeds)": "reading",
+    "Median (lowest–highest) over seeds; accuracy": "a definition of 'hacked'",
+    "Left end: from random weights. Where": "reading",
+    "Over pre-training budgets. Budgets order both": "says what it cannot tell",
+    "FLOPs from scratch over FLOPs via growth, as": "reading",
+    "For operators that keep the function both": "start: distance 0 by construction",
+    "Both have used the same FLOPs": "reading",
+    "All probes. QAT is another training run": "by construction",
+    "Would any starting loss do?": "by construction",
+}  # fmt: skip
+CONCLUDES = re.compile(
+    r"\b(follows? from|cheaper|does not pay|hacked|hacking|no predictor|rounding leaves|explains"
+    r"|beats?|moves? little|move together|lands at|saved|savings,|tuned faster|both ways, and"
+    r"|no test of|cannot say|does not (support|make|descend))\b", re.IGNORECASE
+)  # fmt: skip
+
 NEVER = (
     "indistinguishable", "cannot be told apart", "cannot be told from", "not told from",
     "tell all", "did as well", "identical behav", "makes no difference",
@@ -139,6 +180,41 @@ def test_every_claim_of_a_study_is_listed_with_its_condition():
     assert claims - set(CLAIMS) == set(), "list it with the condition under which it may stand"
     assert "Closer behaviors are cheaper to reach." in found
     assert all(CLAIMS.values())
+
+
+def test_every_other_sentence_that_concludes_is_listed_with_its_condition():
+    pages = ("studies/*/conclude.py", "studies/*/page.py", "record/transfers/*.py", "report/*.py")
+    said = {text for files in pages for path in PACKAGE.glob(files) for text in literals(path)}
+    concluding = {s for s in said - set(CLAIMS) if CONCLUDES.search(s) and len(s.split()) > 4}
+    concluding -= {s for s in concluding if "(above 0" in s or "(below 0" in s}  # axes
+    assert {s for s in concluding if not s.startswith(tuple(ANSWERS))} == set()
+    gone = {begin for begin in ANSWERS if not any(s.startswith(begin) for s in concluding)}
+    assert gone == set(), "a condition of a sentence that no page prints"
+
+
+@given(st.sampled_from(["supported", "not supported", "inconclusive"]))
+def test_cost_follows_from_the_functions_only_where_the_claim_is_supported(verdict):
+    main = SimpleNamespace(value=0.7, ci_low=0.5, ci_high=0.8)
+    claims = (SimpleNamespace(verdict=verdict),)
+    conclusion = SimpleNamespace(laws={}, tests={"all targets": main}, claims=claims)
+    headline = _headline(conclusion)
+    assert headline.startswith("What tuning A into B costs follows") == (verdict == "supported")
+    assert (verdict in headline) == (verdict != "supported")
+
+
+@pytest.mark.parametrize(("largest", "bound"), [(1e-6, 1e-4), (1e-2, 1e-4)])
+def test_rounding_is_named_only_where_the_cache_stays_within_its_bound(largest, bound):
+    study = SimpleNamespace(
+        settings={"cache": {"cached": {}}}, rule=SimpleNamespace(cache_bound=bound)
+    )
+    answers = SimpleNamespace(
+        runs=SimpleNamespace(study=study), names=["cached"],
+        models={"base": {"drift": np.full((2, 1), largest)}},
+        distance=lambda *_: np.full(2, largest),
+    )  # fmt: skip
+    said = cache_claim(answers)
+    assert (said.verdict == "supported") == (largest <= bound)
+    assert ("no more than rounding" in said.answer) == (largest <= bound)
 
 
 @given(

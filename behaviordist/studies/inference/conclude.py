@@ -90,11 +90,12 @@ def cache_claim(answers: Answers) -> Claim:
     at = [answers.names.index(name) for name in names]
     drift = max(float(table["drift"][:, at].max()) for table in answers.models.values())
     largest = float(max(farthest))
+    what = ": no more than rounding leaves" if largest <= bound else ""
     return Claim.of(
         "Computing from the key-value cache is the same behavior.",
         Estimate(value=largest, smallest_effect=bound),
         f"the largest distance of any checkpoint is {largest:.1e}, the largest change of any"
-        f" probability {drift:.1e}: float32 rounding.",
+        f" probability {drift:.1e}{what}.",
         unit=f"{GEOMETRY} distance",
         verdict="supported" if largest <= bound else "not supported",
         rule=f"the cache is the same where the largest distance of all checkpoints is at most"

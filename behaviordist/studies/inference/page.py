@@ -155,8 +155,8 @@ def rounding_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
         ),
         Lines(
             name="bits-distance", title="Distance of the rounded model from unrounded SFT",
-            caption="All probes. QAT is another training run: at many bits, where rounding does"
-            " nothing, it keeps the distance that another run has.",
+            caption="All probes. QAT is another training run: it has a distance where rounding"
+            " leaves none.",
             x="bits a weight", y="Hellinger distance", x_scale="log",
             series=tuple(series_over(labels[k], x, away[:, k].T) for k in (0, 1)),
         ),
@@ -201,8 +201,8 @@ def temperature_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
     return (
         Lines(
             name="temperature", title="Distance from temperature 1", x="temperature",
-            caption="All probes; median seed, exact 95 % intervals. A sure model moves little:"
-            " temperature acts on what is undecided.",
+            caption="All probes; median seed, exact 95 % intervals. Temperature acts on what"
+            " is undecided.",
             y="Hellinger distance", x_scale="log", series=tuple(far),
         ),
         Lines(
