@@ -3,8 +3,8 @@
 Four lists. `CLAIMS` are the claims of studies: each is printed with a verdict, and "supported"
 only under its condition; a claim that is not listed here fails the first test. `CONCLUSIONS` are
 sentences beside the claims, each held against numbers drawn at random. `ANSWERS` are the other
-answers, headlines and captions whose words conclude: one that is not listed fails. `NEVER` are words that
-take the absence of a difference for sameness: no page has them.
+answers, headlines and captions whose words conclude: one that is not listed fails. `NEVER` are
+words that take the absence of a difference for sameness: no page has them.
 """
 
 from __future__ import annotations
@@ -110,15 +110,16 @@ ANSWERS = {
     "This study cannot say whether": "the verdict is 'inconclusive'",
     "There is no test of the hypothesis": "there is none",
     "Function-preserving growth lands at distance": "numbers of the run; the claims decide",
+    "The cache moves a behavior by {} at most": "numbers of the run; the claims decide",
     "{} of the repeatable variance of log cost": "numbers of the run; the claims decide",
     # answers: what was measured, the verdict beside it
     ": no more than rounding leaves": "the largest distance is at most the bound of the file",
-    "savings, FLOPs from scratch over": "numbers; censored runs are counted in it",
     "a ranking explains {}": "an estimate with its interval",
     "does not make the policy sycophantic": "the claim that the study's file states, with verdict",
     # sentences beside them
     "Starting from the nearest checkpoint instead": "the base is a reference and has costs",
     "Costs of one seed of the data and of another": "runs were repeated; the ceiling is theirs",
+    "Reward model, leash and hacking": "a heading",
     "Reward hacking: in {} of {} runs": "a count by the definition that it states",
     # captions: how to read a figure, nothing of its outcome
     "Each line is a predictor of cost": "reading", "A panel a target, a point a source": "reading",
@@ -134,7 +135,7 @@ ANSWERS = {
 }  # fmt: skip
 CONCLUDES = re.compile(
     r"\b(follows? from|cheaper|does not pay|hacked|hacking|no predictor|rounding leaves|explains"
-    r"|beats?|moves? little|move together|lands at|saved|savings,|tuned faster|both ways, and"
+    r"|beats?|moves? little|move together|lands at|saved|tuned faster|both ways, and"
     r"|no test of|cannot say|does not (support|make|descend))\b", re.IGNORECASE
 )  # fmt: skip
 
