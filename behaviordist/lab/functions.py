@@ -104,21 +104,3 @@ def all_strings() -> np.ndarray:
     """Return every string, ``(len(LETTERS) ** LENGTH, LENGTH)`` int32, in lexicographic order."""
     axes = np.indices((len(LETTERS),) * LENGTH, dtype=np.int32)
     return axes.reshape(LENGTH, -1).T
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """Exact shares, over all strings, on which two functions agree."""
-
-    positions: float
-    strings: float
-
-
-def overlap(f: str, g: str) -> Overlap:
-    """Return on which share of positions, and of whole strings, two functions agree.
-
-    Exact: every one of the ``10 ** 5`` strings is looked at.
-    """
-    x = all_strings()
-    same = function(f).apply(x) == function(g).apply(x)
-    return Overlap(positions=float(same.mean()), strings=float(same.all(axis=-1).mean()))
