@@ -23,7 +23,7 @@ COMMANDS = {
     "probes new": "probes new rows.csv --out o/new.jsonl",
     "distance": "distance one two --probes p.jsonl --out o",
     "compare": "compare one two --probes p.jsonl --out o",
-    "grow": "grow lab --operator mlp --intermediate-size 64 --out o",
+    "grow": "grow lab --operator mlp --intermediate-size 64 --out o/grown",
     "run": "run study.yaml --jobs 1 --out o",
 }
 QUICK = ("test", "plan", "costs import", "probes new", "distance")
