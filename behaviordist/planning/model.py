@@ -67,6 +67,10 @@ def history(
 
     `invalid` names, for each target, the sources whose pairs do not count.
     """
+    without = [x for x in (*costs.index, *costs.columns) if x not in distances.index]
+    without += [x for x in costs.columns if x not in distances.columns]
+    if without:
+        raise InputError(f"distances have no '{without[0]}', which costs have; use the same labels")
     sources = [label for label in costs.index if label != base]
     targets = [t for t in costs.columns if t != base and costs[t].notna().any()]
     distance, cost = (
