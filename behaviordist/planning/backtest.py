@@ -106,9 +106,6 @@ def backtest(
         past_costs = past_costs.loc[kept]
     if base is not None:
         check_known([base], list(past_costs.index), "costs")
-    check_known(list(past_costs.index), list(near.index), "distances")
-    goals = [target for target in map(str, past_costs.columns) if target != base]
-    check_known(goals, list(near.columns), "distances")
     check_invalid(invalid or {}, near)
     past = history(near, past_costs, base, invalid)
     if len(past.targets) < MIN_TARGETS:

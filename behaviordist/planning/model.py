@@ -66,13 +66,17 @@ def history(
     """Align two labelled frames; targets without any cost or without a reference are dropped.
 
     `invalid` names, for each target, the sources whose pairs do not count.
+
+    Raises
+    ------
+    InputError
+        A source or a target of the costs that the distances do not have, on that side.
     """
-    without = [x for x in (*costs.index, *costs.columns) if x not in distances.index]
-    without += [x for x in costs.columns if x not in distances.columns]
-    if without:
-        raise InputError(f"distances have no '{without[0]}', which costs have; use the same labels")
+    check_known(list(costs.index), list(distances.index), "distances")
+    goals = [target for target in costs.columns if target != base]
+    check_known(goals, list(distances.columns), "distances")
     sources = [label for label in costs.index if label != base]
-    targets = [t for t in costs.columns if t != base and costs[t].notna().any()]
+    targets = [t for t in goals if costs[t].notna().any()]
     distance, cost = (
         frame.loc[sources, targets].to_numpy(dtype=np.float64, copy=True)
         for frame in (distances, costs)

@@ -75,7 +75,6 @@ def plan(
     if base is not None:
         check_known([base], list(past_costs.index), "costs")
     others = past_costs.drop(index=target, columns=target, errors="ignore")
-    check_known([*others.index, *others.columns], {*near.index, *near.columns}, "distances")
     check_invalid(invalid or {}, near)
     past = history(near, others, base, invalid)
     if not past.targets:

@@ -339,3 +339,17 @@ def test_limits_of_a_target_never_tried_hold_how_hard_it_may_be():
         base.append(new.reference_low <= costs.at["base", "b01"] <= new.reference_high)
     # 88-92 % in `benchmarks/planning_limits.py`; 40 targets leave an error of about 4 points.
     assert 0.78 < np.mean(inside) <= 1 and 0.75 < np.mean(base) <= 1
+
+
+@pytest.mark.parametrize("side", ["index", "columns"])
+def test_a_label_counts_only_on_its_own_side(side):
+    labels = list("abcdef")
+    rng = np.random.default_rng(0)
+    near = pd.DataFrame(rng.uniform(1, 9, (6, 6)), labels, labels)
+    costs = pd.DataFrame(rng.uniform(1, 9, (6, 6)), labels, labels)
+    lacking = near.drop(**{side: "b"})
+    with pytest.raises(InputError, match="'b' is not in distances"):
+        history(lacking, costs, None)
+    # Sources and targets may be different things: a target need not be a source too.
+    apart = [frame.iloc[:4, 4:] for frame in (near, costs)]
+    assert history(*apart, None).targets == ("e", "f")
