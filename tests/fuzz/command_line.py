@@ -11,10 +11,12 @@ from pathlib import Path
 from unittest import mock
 
 from behaviordist.cli.app import main
+from behaviordist.store.folders import LOCK
 
 EXIT_CODES = {0, 1, 2, 130}
-RESUMABLE = {"fingerprints", "answers"}
-"""What a command may leave when it stops: work that the next one continues from."""
+LEFT = {"fingerprints", "answers", LOCK}
+"""What a command may leave when it stops: work that the next one continues from, and the empty file
+that it held the folder by (taking that away while another waits for it would let two in)."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ def run(*arguments: str) -> Ended:
 
 
 def files(folder: Path) -> set[str]:
-    """Every path below a folder that is no resumable work."""
+    """Every path below a folder but what may be left."""
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    return {name for name in names if not RESUMABLE & set(Path(name).parts)}
+    return {name for name in names if not LEFT & set(Path(name).parts)}
 
 
 def check(folder: Path, *arguments: str) -> Ended:

@@ -210,7 +210,7 @@ WORLDS: dict[str, tuple[Callable[[Path], None], list[Target]]] = {
             Target("distance/run.json", "json", "report distance", 30),
             Target("distance/distances.csv", "csv", "report distance", 30),
             Target("transfer/run.json", "json", "report transfer", 60),
-            Target("transfer/test.json", "json", "report transfer", 60),
+            Target("transfer/costs.csv", "csv", "report transfer", 60),
             Target("transfer/transfers.parquet", "bytes", "report transfer", 60),
             Target("transfer/run.json", "json", PLAN, 2),
         ],
