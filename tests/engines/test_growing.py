@@ -39,10 +39,11 @@ GROWTHS = [
 
 
 def torch_logits(folder, tokens):
+    """In float64, where another order of sums shows far below what a wrong weight would change."""
     import torch
     import transformers
 
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
     assert type(model) is transformers.LlamaForCausalLM
     with torch.no_grad():
         return model(torch.tensor(tokens)).logits.numpy()

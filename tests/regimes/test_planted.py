@@ -33,6 +33,8 @@ def regime(algorithm, agreeableness=0.0, **changes):
         "reward_model": RewardModel(budget=120, batch_size=32, every=40),
         "convergence": Convergence(at_least=1.0, consecutive=9, every=30, strings=64),
     }  # fmt: skip
+    if changes.get("prompts") == "plain":
+        del settings["functions"]  # only claims give other functions' answers
     return regime_of(algorithm, settings, **changes)
 
 
