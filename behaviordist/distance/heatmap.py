@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,7 +37,15 @@ class Drawable(Protocol):
     def to_pandas(self) -> pd.DataFrame: ...
 
 
-def draw_heatmap(matrix: Drawable, *, title: str | None = None, ax: Axes | None = None) -> Figure:
+def draw_heatmap(
+    matrix: Drawable,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+    palette: str = "",
+    full_range: bool = False,
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> Figure:
     """Draw distances in clustered order, light = near; a ring marks undecided pairs, a dot same.
 
     Parameters
@@ -47,6 +56,13 @@ def draw_heatmap(matrix: Drawable, *, title: str | None = None, ax: Axes | None 
         Default: none.
     ax
         matplotlib axes to draw into, then without the tree; default a new figure, sized by N.
+    palette
+        Of `drawing.colours`: blue (default), red, viridis, cividis, grey.
+    full_range
+        Whether colours span 0 to the geometry's largest distance, where it has one; default the
+        range of the values.
+    groups
+        Grouping -> a group for every label; the first is drawn along both axes.
 
     Returns
     -------
@@ -63,10 +79,15 @@ def draw_heatmap(matrix: Drawable, *, title: str | None = None, ax: Axes | None 
         CellMark(states.are(SAME)[here], "dot", f"the same{margin}"),
     )
     others = frame.to_numpy()[~np.eye(n, dtype=bool)]
-    start = float(np.nanmin(others)) if np.isfinite(others).any() else 0.0
+    bound = matrix.metadata.get("bound") if full_range else None
+    most = None if bound is None else float(bound) ** 0.5
+    start = float(np.nanmin(others)) if np.isfinite(others).any() and not full_range else 0.0
     text = _numbers(frame) if n <= NUMBERED else None
-    cells = Cells(frame, text, "mako_r", _scale(matrix), marks, start=start)
-    return _into(ax, cells, title) if ax is not None else draw_matrix(cells, tree, title or "")
+    cells = Cells(frame, text, palette, _scale(matrix), marks, start=start, most=most)
+    if ax is not None:
+        return _into(ax, cells, title)
+    bands = {name: [of[k] for k in order] for name, of in (groups or {}).items()}
+    return draw_matrix(cells, tree, title or "", bands)
 
 
 @figure_style()

@@ -10,26 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, to_rgba
+from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from behaviordist.drawing.style import (
-    INK,
-    MISSING_FILL,
-)
+from behaviordist.drawing.colours import colour_map
+from behaviordist.drawing.style import DIAGONAL, INK, MISSING_FILL
 
 # Inches: from which side on a cell holds a number, and the least that a name needs.
 NUMBERS_FIT, SMALLEST_LABEL = 0.34, 0.1
 # Cells beyond which they are drawn as one image: shapes of 1,000 x 1,000 took 23 GB.
 MOST_SHAPES = 150**2
-# Where the palettes are cut: beyond it blues are black.
-DARKEST = 0.85
 TINTS = {"ring": "#d08a2e", "dot": "#3f9b58", "hatch": "#9aa0a8"}
-NUMBERS_FIT = 0.34
-SIDE_COLUMN, TREE_HEIGHT, TITLE_HEIGHT, AIR, LABEL_CHARACTERS = 2.0, 0.7, 0.35, 0.4, 26
 
 Handle = Line2D | Patch
 
@@ -65,7 +58,7 @@ class Cells:
     text
         What is written into each cell where it is large enough, shape of the matrix, or None.
     palette
-        A seaborn palette, light for small values.
+        Of `drawing.colours`; empty is the default.
     scale
         What the colour means, unit included.
     marks
@@ -74,6 +67,8 @@ class Cells:
         Values of both signs: the colours are even about zero.
     start
         The value of the lightest colour, if not diverging.
+    most
+        A value that the colours reach to, where it is larger than all; None: their own range.
     """
 
     frame: pd.DataFrame
@@ -83,6 +78,7 @@ class Cells:
     marks: Sequence[CellMark] = ()
     diverging: bool = False
     start: float = 0.0
+    most: float | None = None
 
 
 def draw_cells(
@@ -129,10 +125,8 @@ def _colour(axes: Axes, cells: Cells, shown: Any, image: bool, cell: float) -> A
     """Colour the cells: shapes where there are few, one image where they would fill the memory."""
     largest = float(np.abs(shown).max()) if shown.count() else 0.0
     low = -(largest or 1.0) if cells.diverging else min(cells.start, largest)
-    palette = sns.color_palette(cells.palette, as_cmap=True)
-    if not cells.diverging:  # a black square is no picture
-        palette = ListedColormap(palette(np.linspace(0.02, DARKEST, 256)))
-    look: dict[str, Any] = {"cmap": palette, "vmin": low, "vmax": largest or 1.0}
+    most = max(largest, cells.most or 0.0) or 1.0
+    look: dict[str, Any] = {"cmap": colour_map(cells.palette), "vmin": low, "vmax": most}
     if image:
         rows, columns = shown.shape
         place = (0.0, float(columns), float(rows), 0.0)
@@ -169,10 +163,10 @@ def _write(axes: Axes, cells: Cells, shown: Any, colours: Any) -> None:
 
 def _blank(axes: Axes, same: npt.NDArray[np.bool_], image: bool) -> None:
     if image:
-        _tint(axes, CellMark(same, "tint", ""), 0.0, False, "white")
+        _tint(axes, CellMark(same, "tint", ""), 0.0, False, DIAGONAL)
         return
     for row, column in np.argwhere(same):
-        axes.add_patch(Rectangle((column, row), 1, 1, facecolor="white", edgecolor="white"))
+        axes.add_patch(Rectangle((column, row), 1, 1, facecolor=DIAGONAL, edgecolor="white"))
 
 
 def _tint(

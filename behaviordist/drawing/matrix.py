@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
 from scipy.cluster.hierarchy import leaves_list
 
 from behaviordist.drawing.cells import SMALLEST_LABEL, Cells, Handle, colours_of, draw_cells
+from behaviordist.drawing.panels import PALETTE
 from behaviordist.drawing.style import SOFT, abbreviate, figure_style, text_width
 
 # Inches: a cell is as large as its number needs where there are few, and never too small to see,
 # until the figure has its largest side: then cells shrink, and names are thinned.
 LARGEST_CELL, SMALLEST_CELL, WHOLE_SIDE, LARGEST_SIDE = 0.52, 0.11, 7.0, 14.0
 SIDE_COLUMN, TREE_HEIGHT, TITLE_HEIGHT, AIR, LABEL_CHARACTERS = 2.0, 0.7, 0.35, 0.4, 26
+# The band of group colours, in inches, and how many groups the key names.
+STRIP, MOST_GROUPS = 0.16, 12
 
 
 @figure_style()
 def draw_matrix(
-    cells: Cells, tree: npt.NDArray[np.float64] | None = None, title: str = ""
+    cells: Cells,
+    tree: npt.NDArray[np.float64] | None = None,
+    title: str = "",
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
     """Return a figure of the matrix with its key and, on top, the tree of its columns.
 
@@ -33,11 +43,15 @@ def draw_matrix(
         SciPy linkage whose leaves, in its order, are the columns.
     title
         Above the figure; none where empty.
+    groups
+        Grouping -> a group for every row; the first one is drawn as colours along both axes.
     """
-    place = _Layout(cells.frame, tree is not None, bool(title))
+    place = _Layout(cells.frame, tree is not None, bool(title), STRIP * bool(groups))
     axes = place.axes(place.left, place.bottom, *place.inside)
     handles = draw_cells(axes, cells, place.cell, (place.row_labels, place.column_labels))
     axes.tick_params(labelsize=place.fontsize)
+    if groups:
+        handles += _draw_groups(place, axes, next(iter(groups.values())))
     _draw_key(place, axes, cells.scale, handles)
     if tree is not None:
         _draw_tree(place, tree)
@@ -49,7 +63,9 @@ def draw_matrix(
 class _Layout:
     """Places the parts in inches, so that cells are square and the tree stands on its columns."""
 
-    def __init__(self, frame: pd.DataFrame, with_tree: bool, with_title: bool) -> None:
+    def __init__(
+        self, frame: pd.DataFrame, with_tree: bool, with_title: bool, strip: float = 0.0
+    ) -> None:
         rows, columns = frame.shape
         most = max(rows, columns)
         self.cell = float(np.clip(WHOLE_SIDE / most, SMALLEST_CELL, LARGEST_CELL))
@@ -57,8 +73,8 @@ class _Layout:
         self.fontsize = min(8.0, max(self.cell, SMALLEST_LABEL) * 72 * 0.78)
         self.row_labels = abbreviate([str(x) for x in frame.index], LABEL_CHARACTERS)
         self.column_labels = abbreviate([str(x) for x in frame.columns], LABEL_CHARACTERS)
-        self.left = AIR + max(text_width(x, self.fontsize) for x in self.row_labels)
-        below = AIR + max(text_width(x, self.fontsize) for x in self.column_labels)
+        self.left = AIR + strip + max(text_width(x, self.fontsize) for x in self.row_labels)
+        below = AIR + strip + max(text_width(x, self.fontsize) for x in self.column_labels)
         above = 0.12 + TREE_HEIGHT * with_tree + TITLE_HEIGHT * with_title
         self.inside = (columns * self.cell, rows * self.cell)
         # The key needs its height even beside a small matrix.
@@ -86,6 +102,20 @@ def _draw_key(place: _Layout, axes: Axes, scale: str, handles: list[Handle]) -> 
         place.figure.legend(
             handles=handles, loc="upper left", bbox_to_anchor=anchor, borderaxespad=0, borderpad=0
         )
+
+
+def _draw_groups(place: _Layout, axes: Axes, names: Sequence[str]) -> list[Handle]:
+    """Colour each row's and column's group between names and cells; return its legend."""
+    kinds = list(dict.fromkeys(names))
+    colours = {kind: PALETTE[k % len(PALETTE)] for k, kind in enumerate(kinds)}
+    thick = STRIP * 0.6 / place.cell
+    for k, name in enumerate(names):
+        look: dict[str, Any] = {"facecolor": colours[name], "clip_on": False, "linewidth": 0}
+        axes.add_patch(Rectangle((-thick * 1.4, k), thick, 1, **look))
+        axes.add_patch(Rectangle((k, len(names) + thick * 0.4), 1, thick, **look))
+    axes.tick_params(pad=3.5 + STRIP * 72 * 0.8)
+    shown = abbreviate([kind or "(none)" for kind in kinds[:MOST_GROUPS]], 22)
+    return [Patch(facecolor=colours[kind], label=x) for kind, x in zip(kinds, shown, strict=False)]
 
 
 def _draw_tree(place: _Layout, tree: npt.NDArray[np.float64]) -> None:

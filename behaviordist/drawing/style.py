@@ -40,7 +40,8 @@ FALLBACKS = (
 )
 INK = "#1d2025"
 SOFT = "#5b626d"
-MISSING_FILL = "#dcdcdc"
+MISSING_FILL = "#c9ccd1"
+DIAGONAL = "#eceef1"
 STYLE = {
     "font.family": FONT,
     "font.size": 8.5,

@@ -14,13 +14,18 @@ from behaviordist.report.folder import RunFolder
 from behaviordist.report.page import Block, DrawnSection, Page, Summary
 from behaviordist.report.provenance import notes_section, reproduce_section
 
+# Pairs whose witnesses have a table of their own; the map has those of the others.
+WITNESSED = 3
+
 
 def distance_page(run: RunFolder, record: DistanceRecord) -> Page:
     """Return the report of a distance run."""
     matrix = run.matrix
     behaviors = {row.label: row for row in record.behaviors}
     sections = (
-        DrawnSection("Distances", distance_blocks(matrix, behaviors) if matrix else ()),
+        DrawnSection(
+            "Distances", distance_blocks(matrix, behaviors, look=run.look) if matrix else ()
+        ),
         DrawnSection("From the first model", _from_first(matrix) if matrix else ()),
         DrawnSection("Where the farthest differ", _witnesses(matrix) if matrix else ()),
         DrawnSection("The models", _models(record)),
@@ -92,7 +97,7 @@ def _witnesses(matrix: DistanceMatrix) -> tuple[Block, ...]:
     rows = tuple(
         (" and ".join(farthest["pair"]), one["probe"], str(one["position"] + 1),
          decimal(one["squared"] ** 0.5, 3), f"{one['share']:.1%}")
-        for farthest in matrix.metadata.get("witnesses", ())
+        for farthest in matrix.metadata.get("witnesses", ())[:WITNESSED]
         for one in farthest["witnesses"]
     )  # fmt: skip
     if not rows:

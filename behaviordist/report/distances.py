@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.analysis.clustering import leaf_order
 from behaviordist.distance.analysis.ordination import principal_coordinates
 from behaviordist.distance.heatmap import draw_heatmap
 from behaviordist.distance.matrix import DistanceMatrix
@@ -18,7 +20,10 @@ from behaviordist.record.formatting import MISSING, decimal, digits_for, plural
 from behaviordist.report.figures.ordination import draw_ordination
 from behaviordist.report.figures.render import render_figure
 from behaviordist.report.figures.style import Behaviors
+from behaviordist.report.look import Look, groups_of
+from behaviordist.report.maps import Layer, Map
 from behaviordist.report.page import Block, RenderedFigure
+from behaviordist.report.pairs import pair_details
 
 # Beyond this many behaviors the table of all distances is wider than any page; the CSV has it.
 FULL_TABLE = 7
@@ -53,9 +58,14 @@ class Limits:
         return f"{decimal(value, digits)} [{decimal(low, digits)}, {decimal(high, digits)}]"
 
 
-def distance_blocks(matrix: DistanceMatrix, behaviors: Behaviors) -> tuple[Block, ...]:
-    """Return heatmap, ordination and tables of a matrix."""
-    blocks: list[Block] = [_heatmap(matrix)]
+def distance_blocks(
+    matrix: DistanceMatrix,
+    behaviors: Behaviors,
+    more: Sequence[Layer] = (),
+    look: Look | None = None,
+) -> tuple[Block, ...]:
+    """Return map, ordination and tables of a matrix; `more` are tables of the same behaviors."""
+    blocks: list[Block] = [_map(matrix, behaviors, more, look or Look())]
     figure = _ordination(matrix, behaviors)
     if figure is not None:
         blocks.append(figure)
@@ -66,13 +76,14 @@ def distance_blocks(matrix: DistanceMatrix, behaviors: Behaviors) -> tuple[Block
     return tuple(blocks)
 
 
-def _heatmap(matrix: DistanceMatrix) -> RenderedFigure:
-    states = matrix.states()
+def _map(matrix: DistanceMatrix, behaviors: Behaviors, more: Sequence[Layer], look: Look) -> Map:
+    states, limits = matrix.states(), Limits.of(matrix)
     undecided, missing = states.count(UNDECIDED), states.count(NO_DISTANCE)
+    geometry = str(matrix.metadata.get("geometry", ""))
+    groups = groups_of(matrix.labels, behaviors, look)
     caption = (
-        "Every cell is the distance between the behaviors of its row and its column: the lighter, "
-        "the nearer. Rows and columns are ordered by average linkage, whose tree stands on top: "
-        "branches that join low are close."
+        "Every cell is the distance between the behaviors of its row and its column: the stronger"
+        " the colour, the farther. Rows and columns are ordered by average linkage."
     )
     if undecided:
         caption += (
@@ -82,10 +93,32 @@ def _heatmap(matrix: DistanceMatrix) -> RenderedFigure:
         )
     if missing:
         caption += f" {plural(missing, 'pair')} missing (grey)."
-    caption += " " + " ".join(states.sentences())
-    alt = f"Clustered heatmap of distances between {len(matrix)} behaviors."
     title = "How far apart the behaviors lie"
-    return render_figure("distances", draw_heatmap(matrix), title, caption, alt)
+    drawn = draw_heatmap(matrix, palette=look.palette, full_range=look.full_range, groups=groups)
+    alt = f"Clustered heatmap of distances between {len(matrix)} behaviors."
+    bound = matrix.metadata.get("bound")
+    layer = Layer(
+        name=geometry or "distance",
+        unit=f"{geometry} distance".strip(),
+        values=matrix.distances,
+        low=limits.low,
+        high=limits.high,
+        states=states.table,
+        most=float(bound) ** 0.5 if bound else None,
+    )
+    return Map(
+        name="distances",
+        title=title,
+        caption=caption,
+        rows=matrix.labels,
+        columns=matrix.labels,
+        layers=(layer, *more),
+        figures=(render_figure("distances", drawn, title, caption, alt),),
+        order=leaf_order(matrix.distances),
+        groups=groups,
+        pairs=pair_details(matrix),
+        palette=look.palette,
+    )
 
 
 def _ordination(matrix: DistanceMatrix, behaviors: Behaviors) -> RenderedFigure | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ import pandas as pd
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.matrix_files import NPZ
 from behaviordist.errors import InputError
-from behaviordist.record import RunRecord, read_record
+from behaviordist.record import DistanceRecord, RunRecord, read_record
+from behaviordist.report.look import FILE as LOOK
+from behaviordist.report.look import Look, read_look
 from behaviordist.store.tables import read_square
 
 TRANSFER_COLUMNS = ("source", "target", "seed", "step", "score")
@@ -33,18 +35,24 @@ class RunFolder:
         The distances; None where it holds none.
     transfers
         One row an evaluation; empty where it holds none.
+    look
+        How its pictures are drawn.
+    geometries
+        Name -> table of the same behaviors' distances in another geometry.
     """
 
     path: Path
     record: RunRecord
     matrix: DistanceMatrix | None
     transfers: pd.DataFrame
+    look: Look = field(default_factory=Look)
+    geometries: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def files(self) -> Sequence[str]:
         """Names of the files that hold numbers."""
         names = (path.name for path in sorted(self.path.iterdir()) if path.suffix in DATA)
-        return [name for name in names if not name.endswith(".manifest.json")]
+        return [n for n in names if not n.endswith(".manifest.json") and n != LOOK]
 
 
 def read_run(folder: Path) -> RunFolder:
@@ -59,12 +67,61 @@ def read_run(folder: Path) -> RunFolder:
         raise InputError(
             f"{folder}: no such folder; give one that `behaviordist run` or `distance` wrote"
         )
+    record, matrix, look = read_record(folder), read_matrix(folder), read_look(folder)
+    others = _read_geometries(folder / "geometries", matrix)
+    if look.labels and isinstance(record, DistanceRecord) and matrix is not None:
+        names = look.shown(matrix.labels)
+        record, matrix = _renamed(record, dict(zip(matrix.labels, names, strict=True)), matrix)
+        look = look.model_copy(update={"groups": _regrouped(look)})
     return RunFolder(
         path=folder,
-        record=read_record(folder),
-        matrix=read_matrix(folder),
+        record=record,
+        matrix=matrix,
         transfers=_read_transfers(folder / "transfers.parquet"),
+        look=look,
+        geometries=others,
     )
+
+
+def _renamed(
+    record: DistanceRecord, names: Mapping[str, str], matrix: DistanceMatrix
+) -> tuple[DistanceRecord, DistanceMatrix]:
+    """Call the behaviors as the look does: on the page, not in the folder's tables."""
+    behaviors = tuple(
+        row.model_copy(update={"label": names.get(row.label, row.label)})
+        for row in record.behaviors
+    )
+    said = [
+        {**one, "pair": [names.get(x, x) for x in one["pair"]]}
+        for one in matrix.metadata.get("witnesses", ())
+    ]
+    metadata = {**matrix.metadata, "witnesses": said}
+    labels = tuple(names[x] for x in matrix.labels)
+    return (
+        record.model_copy(update={"behaviors": behaviors}),
+        replace(matrix, labels=labels, metadata=metadata),
+    )
+
+
+def _regrouped(look: Look) -> dict[str, dict[str, str]]:
+    return {
+        kind: {look.labels.get(label, label): name for label, name in of.items()}
+        for kind, of in look.groups.items()
+    }
+
+
+def _read_geometries(folder: Path, matrix: DistanceMatrix | None) -> dict[str, pd.DataFrame]:
+    """Return the tables of a run's other geometries, as far as they are of the same behaviors."""
+    if matrix is None or not folder.is_dir():
+        return {}
+    drawn = str(matrix.metadata.get("geometry", ""))
+    tables = {p.stem: read_square(p) for p in sorted(folder.glob("*.csv")) if p.stem != drawn}
+    labels = list(matrix.labels)
+    return {
+        name: table.reindex(index=labels, columns=labels)
+        for name, table in tables.items()
+        if set(labels) <= set(map(str, table.index))
+    }
 
 
 def read_matrix(folder: Path) -> DistanceMatrix | None:

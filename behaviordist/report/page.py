@@ -2,16 +2,20 @@
 
 Nothing here knows of distances or transfers; every study assembles its page out of these parts.
 All text is plain text and is escaped when it is rendered; figures are inlined as data URIs, and an
-image that is a data URI runs no script, so a hostile label reaches neither page nor reader.
+image that is a data URI runs no script, so a hostile label reaches neither page nor reader. The one
+script and the one style sheet are ours, named by their digests in the page's policy: a browser runs
+no other. Without scripts everything but the touching stands.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from importlib.resources import files
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from behaviordist.record import Code, Fact, Notes, Paragraph, Table
 
@@ -60,7 +64,18 @@ class RenderedFigure:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
-Block = Paragraph | Notes | Code | Table | RenderedFigure
+class MapBlock(Protocol):
+    """What a page takes of a matrix to touch (`report.maps.Map` is one, and knows of this file)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def figures(self) -> tuple[RenderedFigure, ...]: ...
+    @property
+    def data(self) -> str: ...
+
+
+Block = Paragraph | Notes | Code | Table | RenderedFigure | MapBlock
 
 
 @dataclass(frozen=True)
@@ -100,24 +115,69 @@ class Summary:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report."""
+    """A whole report.
+
+    Parameters
+    ----------
+    title, subtitle
+        What it is about.
+    summary
+        Its answer.
+    sections
+        In order.
+    lead
+        The picture that stands under the first sentence, above everything else.
+    """
 
     title: str
     subtitle: str
     summary: Summary
     sections: tuple[DrawnSection, ...]
+    lead: tuple[Block, ...] = ()
 
     @property
     def figures(self) -> tuple[RenderedFigure, ...]:
         """Every figure of the page, in order."""
-        blocks = (block for section in self.sections for block in section.blocks)
-        return tuple(block for block in blocks if isinstance(block, RenderedFigure))
+        blocks = [*self.lead, *(block for section in self.sections for block in section.blocks)]
+        return tuple(figure for block in blocks for figure in _figures(block))
+
+    def picture_first(self) -> Page:
+        """Return the page with its first picture on top, unless one stands there already."""
+        if self.lead:
+            return self
+        for k, section in enumerate(self.sections):
+            for block in section.blocks:
+                if _figures(block):
+                    rest = tuple(other for other in section.blocks if other is not block)
+                    fewer = (*self.sections[:k], replace(section, blocks=rest))
+                    return replace(self, sections=(*fewer, *self.sections[k + 1 :]), lead=(block,))
+        return self
+
+
+def _figures(block: Block) -> tuple[RenderedFigure, ...]:
+    if isinstance(block, RenderedFigure):
+        return (block,)
+    return () if isinstance(block, Paragraph | Notes | Code | Table) else block.figures
 
 
 def render(page: Page) -> str:
-    """Return the page as one self-contained HTML document (no scripts, no external requests)."""
+    """Return the page as one self-contained HTML document: nothing is fetched from anywhere."""
+    from markupsafe import Markup
+
     sections = [section for section in page.sections if section.blocks]
-    return str(_template().render(page=page, sections=sections))
+    here = files("behaviordist.report") / "templates"
+    style, script = ((here / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_digest(style)};"
+        f" script-src {_digest(script)}"
+    )
+    parts = {"style": Markup(style), "script": Markup(script), "policy": policy}
+    return str(_template().render(page=page, sections=sections, Markup=Markup, **parts))
+
+
+def _digest(text: str) -> str:
+    """Return how a content security policy names an inline text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from behaviordist.record import Claim, Estimate, Findings, Notes, Paragraph, Table
+from behaviordist.record import Estimate, Findings, Paragraph, Table
 from behaviordist.record.formatting import MISSING, decimal, interval
 from behaviordist.record.run import StudyRecord, TransferRecord
 from behaviordist.report.draw import drawn
@@ -45,26 +45,23 @@ def _claims_section(findings: Findings) -> DrawnSection:
             _with_interval(claim.estimate),
             _effect(claim.estimate.smallest_effect),
             claim.unit or MISSING,
+            claim.answer,
         )
         for claim in findings.claims
     )
     table = Table(
         title="What was claimed, and what became of it",
-        header=("claim", "verdict", "value [95% interval]", "smallest visible effect", "unit"),
+        header=("claim", "verdict", "value [95% interval]", "smallest visible", "unit", "because"),
         rows=rows,
-        align="llrrl",
+        align="llrrll",
     )
     rules = dict.fromkeys(claim.rule for claim in findings.claims if claim.rule)
-    blocks: list[Block] = [table, Notes(items=tuple(map(_words, findings.claims)))]
+    blocks: list[Block] = [table]
     blocks += [
         Paragraph(text=f"The rule, fixed before the numbers were seen: {rule.rstrip('.')}.")
         for rule in rules
     ]
     return DrawnSection("Claims and verdicts", tuple(blocks))
-
-
-def _words(claim: Claim) -> str:
-    return f"{claim.claim} {claim.verdict.capitalize()}: {claim.answer}"
 
 
 def _with_interval(estimate: Estimate) -> str:

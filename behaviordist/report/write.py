@@ -34,6 +34,7 @@ def write_report(folder: Path) -> Path:
     """
     run = read_run(folder)
     page = _page(run)
+    page = page.picture_first()
     text = render(page)
     for figure in page.figures:
         write_bytes(folder / "figures" / f"{figure.name}.png", figure.png)

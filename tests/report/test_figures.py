@@ -113,9 +113,9 @@ def test_marked_missing_and_equal_cells_differ_in_the_image():
         x, y = axes.transData.transform((column + 0.5, row + 0.5))
         return tuple(int(v) for v in pixels[pixels.shape[0] - 1 - int(y), int(x)])
 
-    assert color(0, 0) == color(1, 1) == (255, 255, 255)
-    assert color(0, 2) == color(2, 0) == (0xDC, 0xDC, 0xDC)
-    assert color(0, 1) == color(1, 2) == color(2, 1) != (0xDC, 0xDC, 0xDC)
+    assert color(0, 0) == color(1, 1) == (0xEC, 0xEE, 0xF1)
+    assert color(0, 2) == color(2, 0) == (0xC9, 0xCC, 0xD1)
+    assert color(0, 1) == color(1, 2) == color(2, 1) != (0xC9, 0xCC, 0xD1)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["same", "missing"]
     assert len(axes.collections[-1].get_offsets()) == 1

@@ -83,7 +83,7 @@ def test_every_block_is_on_the_page_and_hostile_text_is_escaped(folder):
     assert "0.50 [0.20, 0.80]" in page
     assert "supported where the 95 % interval" in page
     assert "nobody knows" in page
-    assert "<script>" not in page
+    assert page.count("<script>") == 1  # ours
     assert "<b>B</b>" not in page
     figures = {path.stem for path in (folder / "figures").glob("*.png")}
     assert figures == {"curve", "band", "forest", "law", "grid"}

@@ -1,6 +1,8 @@
 """The whole way: from a run's folder to its page, its figures, and its complaints."""
 
 import base64
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
@@ -15,6 +17,7 @@ from behaviordist.errors import InputError
 from behaviordist.record import DistanceRecord, write_record
 from behaviordist.record.formatting import NBSP
 from behaviordist.report import write_report
+from behaviordist.report.maps import STATES
 from tests.report.run_folders import (
     HOSTILE,
     write_distance_run,
@@ -38,7 +41,7 @@ class Reader(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.elements, self.text, self.open = [], "", []
+        self.elements, self.text, self.open, self.scripts = [], "", [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
@@ -50,7 +53,9 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag, f"</{tag}> closes another element"
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if "script" in self.open:
+            self.scripts.append(data)
+        elif "style" not in self.open:
             self.text += data
 
 
@@ -86,16 +91,43 @@ def test_the_page_states_every_number_it_owes(transfer_run):
         assert owed in text, owed
 
 
-def test_nothing_is_fetched_and_nothing_runs(transfer_run, hostile_run):
+def digest(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_nothing_is_fetched_and_only_our_script_runs(transfer_run, hostile_run):
     for folder in (transfer_run, hostile_run):
-        for tag, attributes in read(folder).elements:
-            assert tag not in ("script", "iframe", "object", "embed", "form")
-            assert not [name for name in attributes if name.startswith("on")]
+        page = read(folder)
+        for tag, attributes in page.elements:
+            assert tag not in ("iframe", "object", "embed", "form")
+            assert not [name for name in attributes if name.startswith("on") or name == "style"]
             for name in ("src", "href"):
                 assert attributes.get(name, "data:").startswith(("data:", "#")), attributes
         style = re.search(r"<style>(.*?)</style>", (folder / "index.html").read_text(), re.DOTALL)
         assert "url(" not in style[1]
         assert "@import" not in style[1]
+        policy = next(a["content"] for _, a in page.elements if a.get("http-equiv"))
+        *data, script = page.scripts
+        assert policy == (
+            f"default-src 'none'; img-src data:; style-src {digest(style[1])};"
+            f" script-src {digest(script)}"
+        )
+        kinds = [a.get("type") for tag, a in page.elements if tag == "script"]
+        assert kinds == ["application/json"] * len(data) + [None]
+        for text in data:
+            assert not set("<>&") & set(text)
+            assert json.loads(text)["layers"]
+
+
+def test_a_map_holds_what_the_matrix_says(hostile_run):
+    matrix = DistanceMatrix.load(hostile_run)
+    data = json.loads(read(hostile_run).scripts[0])
+    assert tuple(data["rows"]) == matrix.labels
+    values = np.frombuffer(base64.b64decode(data["layers"][0]["values"]), "<f4")
+    pair = np.triu_indices(len(matrix), 1)
+    assert values == pytest.approx(matrix.distances[pair], abs=1e-6)
+    codes = np.frombuffer(base64.b64decode(data["layers"][0]["states"]), "u1")
+    assert [STATES[k] for k in codes] == matrix.states().table[pair].tolist()
 
 
 def test_inlined_figures_hold_no_scripts_and_fetch_nothing(hostile_run):
@@ -111,7 +143,7 @@ def test_inlined_figures_hold_no_scripts_and_fetch_nothing(hostile_run):
 
 def test_labels_from_outside_are_text(hostile_run):
     html = (hostile_run / "index.html").read_text()
-    assert "<script" not in html
+    assert html.count("<script") == 2  # the map's data, and ours
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     text = read(hostile_run).text
     for label in HOSTILE:

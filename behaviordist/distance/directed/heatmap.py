@@ -55,7 +55,7 @@ def draw_directed(matrix: Directed, title: str = "") -> Figure:
     if matrix.geometry == "kl":
         open_ = (matrix.states() != APART) & ~matrix.diagonal
         marks = (CellMark(open_, "ring", "not shown\nto be apart"),)
-    palette = "mako_r" if matrix.geometry == "kl" else "rocket_r"
+    palette = "" if matrix.geometry == "kl" else "red"
     figure = draw_matrix(Cells(finite, text, palette, scale(matrix), marks), title=title)
     figure.axes[0].set(xlabel="target B", ylabel="source A")
     return figure

@@ -1,0 +1,141 @@
+"""How a run's pictures look: palette, names and groups of behaviors; kept in the run's folder.
+
+``look.json`` holds no number: a folder without it is drawn with the defaults, and drawing again
+(`behaviordist report DIR`) keeps the look that was chosen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from behaviordist.drawing.colours import colour_map
+from behaviordist.errors import InputError, did_you_mean
+from behaviordist.record import Behavior
+from behaviordist.store import write_text
+from behaviordist.store.declared import Declared, held
+from behaviordist.store.delimited import read_rows
+
+FILE = "look.json"
+
+
+class Look(Declared):
+    """How pictures are drawn.
+
+    Attributes
+    ----------
+    palette
+        Of `drawing.colours`; empty is the default.
+    full_range
+        Whether colours span all that the geometry allows, not the values' own range.
+    labels
+        Label of the run -> name to show.
+    groups
+        Name of a grouping -> label of the run -> group.
+    """
+
+    palette: str = ""
+    full_range: bool = False
+    labels: dict[str, str] = {}
+    groups: dict[str, dict[str, str]] = {}
+
+    def shown(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the names to show.
+
+        Raises
+        ------
+        InputError
+            A label is not among the run's, or two behaviors would have one name.
+        """
+        for label in (*self.labels, *(x for of in self.groups.values() for x in of)):
+            if label not in labels:
+                raise InputError(f"{FILE}: no behavior '{label}'; {did_you_mean(label, labels)}")
+        names = tuple(self.labels.get(label, label) for label in labels)
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"{FILE}: two behaviors are called '{twice}'; give each its own name")
+        return names
+
+    def save(self, folder: Path) -> None:
+        """Write the look beside the run's numbers."""
+        write_text(folder / FILE, json.dumps(self.model_dump(), indent=1, ensure_ascii=False))
+
+
+def read_look(folder: Path) -> Look:
+    """Return the look kept in a folder, or the default.
+
+    Raises
+    ------
+    InputError
+        The file is damaged; the palette does not exist.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return Look()
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable as JSON ({error}); delete it") from None
+    look = held(Look, values, str(path))
+    colour_map(look.palette)
+    return look
+
+
+def read_names(path: Path) -> dict[str, str]:
+    """Return label -> name of a table of two columns with a header (``label,name``).
+
+    Raises
+    ------
+    InputError
+        As `store.delimited.read_rows`; a row has other than two cells, or a label stands twice.
+    """
+    return next(iter(_columns(path, exactly=True).values()))
+
+
+def read_groups(path: Path) -> dict[str, dict[str, str]]:
+    """Return grouping -> label -> group of a table whose first column is the label.
+
+    Every other column is a grouping, called as its header says (``label,base,training``).
+
+    Raises
+    ------
+    InputError
+        As `read_names`.
+    """
+    return _columns(path)
+
+
+def _columns(path: Path, exactly: bool = False) -> dict[str, dict[str, str]]:
+    rows = read_rows(path)
+    if len(rows) < 2 or len(rows[0]) < 2 or (exactly and len(rows[0]) != 2):
+        shape = "label,name" if exactly else "label,GROUPING,..."
+        raise InputError(f"{path}: a header '{shape}' and a row a behavior are expected")
+    table: dict[str, dict[str, str]] = {name: {} for name in rows[0][1:]}
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(rows[0]):
+            raise InputError(f"{path}, row {number}: {len(row)} cells, the header {len(rows[0])}")
+        for name, cell in zip(rows[0][1:], row[1:], strict=True):
+            if row[0] in table[name]:
+                raise InputError(f"{path}, row {number}: '{row[0]}' stands twice")
+            table[name][row[0]] = cell
+    return table
+
+
+def groups_of(
+    labels: Sequence[str], behaviors: Mapping[str, Behavior], look: Look
+) -> dict[str, tuple[str, ...]]:
+    """Return grouping -> a group for every label.
+
+    Those of the look; else what the record knows (algorithm, task), else the model before an ``@``.
+    A grouping that puts all into one, or each into its own, is none.
+    """
+    if look.groups:
+        return {k: tuple(of.get(x, "") for x in labels) for k, of in look.groups.items()}
+    known = [behaviors.get(label) for label in labels]
+    tables = {
+        "algorithm": tuple((row.algorithm or row.role) if row else "" for row in known),
+        "task": tuple((row.task or row.role) if row else "" for row in known),
+        "model": tuple(label.partition("@")[0] for label in labels),
+    }
+    return {k: of for k, of in tables.items() if 1 < len(set(of)) < len(of)}
