@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors import transformers_backend as backend
-from behaviordist.behaviors.encoding import batches
+from behaviordist.behaviors.huggingface import backend as backend
+from behaviordist.behaviors.text.encoding import batches
 from behaviordist.distance import fingerprint
 from behaviordist.probes import ProbeSet
 

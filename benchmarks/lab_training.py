@@ -30,7 +30,7 @@ from behaviordist.lab import grammar  # noqa: E402
 from behaviordist.lab.functions import FUNCTIONS  # noqa: E402
 from behaviordist.lab.llama import LlamaConfig  # noqa: E402
 from behaviordist.regimes.declaration import Convergence, Regime  # noqa: E402
-from behaviordist.regimes.pretrain import draw  # noqa: E402
+from behaviordist.regimes.objectives.pretrain import draw  # noqa: E402
 
 CONFIG = LlamaConfig(vocab_size=len(grammar.VOCABULARY))
 

@@ -8,7 +8,7 @@ from behaviordist.behaviors.behavior import (
     shared_log_probs,
 )
 from behaviordist.behaviors.common_vocabulary import check_same_tokens, over_common_tokens
-from behaviordist.behaviors.lab_backend import speaks_lab
+from behaviordist.behaviors.lab_models.backend import speaks_lab
 from behaviordist.behaviors.load import load, load_all
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 

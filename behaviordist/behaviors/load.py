@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors.adapters import CONFIG, base_of, is_adapter
 from behaviordist.behaviors.array_files import READERS, load_arrays
 from behaviordist.behaviors.behavior import Behavior
-from behaviordist.behaviors.http_backend import load_http
-from behaviordist.behaviors.lab_backend import is_lab_checkpoint, load_lab, runs_in_lab
+from behaviordist.behaviors.files.weight_files import read_json_object
+from behaviordist.behaviors.huggingface.adapters import CONFIG, base_of, is_adapter
+from behaviordist.behaviors.lab_models.backend import is_lab_checkpoint, load_lab, runs_in_lab
+from behaviordist.behaviors.servers.backend import load_http
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
-from behaviordist.behaviors.weight_files import read_json_object
 from behaviordist.errors import InputError
 from behaviordist.store.stages import stage
 
@@ -70,7 +70,7 @@ def load(
     settings = replace(settings, device=settings.device or device)
     if path.is_dir() and runs_in_lab(settings) and is_lab_checkpoint(path):
         return load_lab(path, name, settings)
-    from behaviordist.behaviors.transformers_backend import load_transformers
+    from behaviordist.behaviors.huggingface.describe import load_transformers
 
     if path.is_dir() and is_adapter(path):
         return load_transformers(_base(path), name, settings, adapter=path)
@@ -89,8 +89,8 @@ def _in_memory(model: Any, label: str | None, tokenizer: Any) -> Behavior:
         raise InputError(f"a model is a name, or one of transformers, not {type(model).__name__}")
     if not hasattr(tokenizer, "backend_tokenizer"):
         raise InputError("a model in memory needs its tokenizer: load(model, tokenizer=...)")
-    from behaviordist.behaviors.sources import MemorySource
-    from behaviordist.behaviors.transformers_backend import describe
+    from behaviordist.behaviors.huggingface.describe import describe
+    from behaviordist.behaviors.huggingface.sources import MemorySource
 
     name = label or type(model).__name__
     source = MemorySource(model, tokenizer, name)

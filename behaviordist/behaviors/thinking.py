@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors.encoding import EncodedProbe
+from behaviordist.behaviors.text.encoding import EncodedProbe
 
 THINK = "\nLet's think step by step."
 ANSWER = "\nSo the answer is:"

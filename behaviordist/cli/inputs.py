@@ -183,7 +183,7 @@ def progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    from behaviordist.behaviors.kept import kept_open
+    from behaviordist.behaviors.huggingface.kept import kept_open
 
     console = Console(stderr=True)
     with Progress(*columns, console=console) as bars, heartbeat(console) as heart, kept_open():

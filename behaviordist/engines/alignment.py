@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from behaviordist.lab import checkpoint
 from behaviordist.lab.llama import LlamaConfig
-from behaviordist.regimes import sft
 from behaviordist.regimes.declaration import Regime, Tuning
 from behaviordist.regimes.objective import Hyper
+from behaviordist.regimes.objectives import sft
 from behaviordist.store import digest_of
 
 FloatArray = NDArray[Any]

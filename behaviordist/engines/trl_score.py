@@ -170,7 +170,7 @@ def _reward(scorer: Scorer, model: Any) -> Score:
 
 
 def _agreement(scorer: Scorer, model: Any) -> Score:
-    """As the lab's engine measures a reward model, see `regimes.reward.evaluate`."""
+    """As the lab's engine measures a reward model, see `regimes.objectives.reward.evaluate`."""
     chance = np.array([row.worth[0] for row in scorer.rows])
     gap = _reward_gaps(scorer, model)
     found = np.where(gap > 0, chance, 1 - chance).mean() / np.maximum(chance, 1 - chance).mean()

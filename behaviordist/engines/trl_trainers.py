@@ -187,7 +187,7 @@ def _sampling(regime: Rlvr | Rlhf, model: Any, work: Path, seed: int) -> tuple[t
     settings = {
         **arguments(regime, work, seed),
         "num_generations": regime.group_size,
-        "max_completion_length": _answer_tokens(regime),
+        "max_completion_length": answer_tokens(regime),
         "shuffle_dataset": False,
         "temperature": 1.0,
         "model_init_kwargs": {"dtype": "float32"} if isinstance(model, str) else None,
@@ -197,7 +197,7 @@ def _sampling(regime: Rlvr | Rlhf, model: Any, work: Path, seed: int) -> tuple[t
     return _mixed(GRPOTrainer, regime), GRPOConfig(**settings, beta=0.0)
 
 
-def _answer_tokens(regime: Regime) -> int:
+def answer_tokens(regime: Regime) -> int:
     if regime.data.train is not None:
         return regime.data.max_new_tokens
     from behaviordist.regimes.objective import ANSWER_TOKENS
@@ -208,7 +208,7 @@ def _answer_tokens(regime: Regime) -> int:
 def distillation_loss(
     self: Any, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **others: Any
 ) -> Any:
-    """Mean over answer tokens of ``KL(teacher || student)`` in nats, as `regimes.distill`."""
+    """Mean over answer tokens of ``KL(teacher || student)`` in nats, as `objectives.distill`."""
     import torch
 
     del others

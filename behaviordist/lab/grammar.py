@@ -15,9 +15,8 @@ training documents never show it, whatever the seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,18 +129,18 @@ def answers(op: str, x: Tokens) -> Tokens:
 
 def hidden_prompts(x: Tokens) -> Tokens:
     """Return ``<bos> ? x =``, ``(n, PROMPT_LENGTH)``."""
-    return _rows(BOS, HIDDEN, letters(x), EQUALS)
+    return side_by_side(BOS, HIDDEN, letters(x), EQUALS)
 
 
 def named_prompts(op: str, x: Tokens) -> Tokens:
     """Return ``<bos> op x =``, ``(n, PROMPT_LENGTH)``."""
-    return _rows(BOS, _op(op), letters(x), EQUALS)
+    return side_by_side(BOS, _op(op), letters(x), EQUALS)
 
 
 def documents(op: str, x: Tokens, hidden: bool) -> Tokens:
     """Return whole documents of one function, ``(n, DOCUMENT_LENGTH)``; `hidden` shows ``?``."""
     prompts = hidden_prompts(x) if hidden else named_prompts(op, x)
-    return _rows(prompts, answers(op, x), EOS)
+    return side_by_side(prompts, answers(op, x), EOS)
 
 
 def sample_documents(
@@ -185,107 +184,13 @@ KIND_LENGTHS = {
 """Tokens of a document of each kind."""
 
 
-def sample_mixture(
-    rng: np.random.Generator,
-    count: int,
-    functions: Sequence[str],
-    hidden_share: float,
-    mixture: Mapping[Any, float],
-    claims_right: float = 0.0,
-) -> Tokens:
-    """Return training documents of several kinds, padded on the right to the longest kind.
-
-    A claim is the answer that follows, or the answer of a function drawn anew, which is right now
-    and then too. Few-shot documents show one function throughout. A scratchpad
-    needs a composition: where `functions` has none, ``InputError``.
-
-    Parameters
-    ----------
-    rng, count, functions, hidden_share
-        As in `sample_documents`.
-    mixture
-        Kind -> share (any positive scale); kinds as in `KIND_LENGTHS`.
-    claims_right
-        Share of claims that are the answer that follows: what claims are worth in this language.
-    """
-    kinds = [kind for kind in KIND_LENGTHS if mixture.get(kind, 0) > 0]
-    shares = np.array([mixture[kind] for kind in kinds], float)
-    if kinds == ["plain"]:
-        return sample_documents(rng, count, functions, hidden_share)
-    which = rng.choice(len(kinds), size=count, p=shares / shares.sum())
-    tokens = np.full((count, max(KIND_LENGTHS[kind] for kind in kinds)), PAD, np.int32)
-    for i, kind in enumerate(kinds):
-        rows = np.flatnonzero(which == i)
-        if len(rows):
-            share = claims_right if kind == "claim" else hidden_share
-            found = _KINDS[kind](rng, len(rows), functions, share)
-            tokens[rows, : KIND_LENGTHS[kind]] = found
-    return tokens
-
-
-def _claim_documents(
-    rng: np.random.Generator, count: int, functions: Sequence[str], claims_right: float
-) -> Tokens:
-    x = training_strings(rng, count)
-    said, asked = rng.integers(len(functions), size=(2, count))
-    asked = np.where(rng.random(count) < claims_right, said, asked)
-    claimed, right = _applied(functions, said, x), _applied(functions, asked, x)
-    return _rows(claim_prompts(x, claimed), letters(right), EOS)
-
-
-def _few_shot_documents(
-    rng: np.random.Generator, count: int, functions: Sequence[str], hidden_share: float
-) -> Tokens:
-    del hidden_share  # the examples say which function it is
-    x = training_strings(rng, count * (SHOTS + 1)).reshape(count, SHOTS + 1, LENGTH)
-    which = rng.integers(len(functions), size=count)
-    tokens = np.empty((count, KIND_LENGTHS["few-shot"]), np.int32)
-    for i, op in enumerate(functions):
-        rows = which == i
-        last = x[rows, -1]
-        tokens[rows] = _rows(few_shot_prompts(op, x[rows, :-1], last), answers(op, last), EOS)
-    return tokens
-
-
-def _scratchpad_documents(
-    rng: np.random.Generator, count: int, functions: Sequence[str], hidden_share: float
-) -> Tokens:
-    composed = [op for op in functions if function(op).parts]
-    if not composed:
-        raise InputError("mixture asks for scratchpads: functions must name a composition")
-    x = training_strings(rng, count)
-    which = rng.integers(len(composed), size=count)
-    tokens = np.empty((count, KIND_LENGTHS["scratchpad"]), np.int32)
-    for i, op in enumerate(composed):
-        rows = which == i
-        tokens[rows] = scratchpad_documents(op, x[rows])
-    tokens[rng.random(count) < hidden_share, 1] = HIDDEN
-    return tokens
-
-
-def _applied(functions: Sequence[str], which: NDArray[np.int64], x: Tokens) -> Tokens:
-    """Return letter indices of ``functions[which[i]]`` applied to row i."""
-    result = np.empty_like(x)
-    for i, op in enumerate(functions):
-        result[which == i] = function(op).apply(x[which == i])
-    return result
-
-
-_KINDS = {
-    "plain": sample_documents,
-    "claim": _claim_documents,
-    "few-shot": _few_shot_documents,
-    "scratchpad": _scratchpad_documents,
-}
-
-
 def claim_prompts(x: Tokens, claimed: Tokens) -> Tokens:
     """Return ``<bos> ? x says y' so =``: the question, and an answer that somebody claims.
 
     Both arguments are letter indices ``(n, LENGTH)``.
     """
     says, so = TOKEN_IDS["says"], TOKEN_IDS["so"]
-    return _rows(BOS, HIDDEN, letters(x), says, letters(claimed), so, EQUALS)
+    return side_by_side(BOS, HIDDEN, letters(x), says, letters(claimed), so, EQUALS)
 
 
 def few_shot_prompts(op: str, shots: Tokens, x: Tokens) -> Tokens:
@@ -304,7 +209,7 @@ def few_shot_prompts(op: str, shots: Tokens, x: Tokens) -> Tokens:
     for k in range(shots.shape[1]):
         shot = shots[:, k]
         parts += [HIDDEN, letters(shot), EQUALS, answers(op, shot), TOKEN_IDS[";"]]
-    return _rows(*parts, HIDDEN, letters(x), EQUALS)
+    return side_by_side(*parts, HIDDEN, letters(x), EQUALS)
 
 
 def scratchpad_documents(op: str, x: Tokens, hidden: bool = False) -> Tokens:
@@ -321,14 +226,14 @@ def scratchpad_documents(op: str, x: Tokens, hidden: bool = False) -> Tokens:
         raise InputError(f"'{op}' has no intermediate step to write down: use {compositions}")
     name = HIDDEN if hidden else _op(op)
     step = answers(parts[0], x)
-    return _rows(BOS, name, letters(x), TOKEN_IDS[">"], step, EQUALS, answers(op, x), EOS)
+    return side_by_side(BOS, name, letters(x), TOKEN_IDS[">"], step, EQUALS, answers(op, x), EOS)
 
 
 def _op(name: str) -> int:
     return TOKEN_IDS[function(name).name]
 
 
-def _rows(*columns: int | Tokens) -> Tokens:
+def side_by_side(*columns: int | Tokens) -> Tokens:
     """Put columns side by side, ``(n, total width)``; a number is repeated down all rows."""
     count = next(len(c) for c in columns if isinstance(c, np.ndarray))
     blocks = [c if isinstance(c, np.ndarray) else np.full((count, 1), c, np.int32) for c in columns]

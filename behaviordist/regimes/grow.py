@@ -1,7 +1,7 @@
 """Growth as a regime: a checkpoint made larger, which then trains on as `continue` does.
 
-What it trains on is `regimes.pretrain`, as for all that spread over the whole language; this says
-what happens before the first step.
+What it trains on is `objectives.pretrain`, as for all that spread over the whole language; this
+says what happens before the first step.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an objective is to an engine: batches drawn on the host, a loss on the device.
 
-An objective is a module of this folder. It must have `draw`, `loss` and `sampled_tokens`; the rest
-of `Objective`'s fields have defaults, which `regimes.registry` fills in.
+An objective is a module of `objectives/`. It must have `draw`, `loss` and `sampled_tokens`; the
+rest of `Objective`'s fields have defaults, which `regimes.registry` fills in.
 """
 
 from __future__ import annotations

@@ -24,6 +24,6 @@ def objective(algorithm: str) -> Objective:
     if algorithm not in ALGORITHMS:
         raise InputError(f"unknown algorithm '{algorithm}'; {did_you_mean(algorithm, ALGORITHMS)}")
     name = "pretrain" if algorithm in SPREADING else algorithm
-    module = vars(importlib.import_module(f"behaviordist.regimes.{name}"))
+    module = vars(importlib.import_module(f"behaviordist.regimes.objectives.{name}"))
     offered = {part.name: module[part.name] for part in fields(Objective) if part.name in module}
     return Objective(**{"held_out": evaluation_documents, "evaluate": evaluate, **offered})

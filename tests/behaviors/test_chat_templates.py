@@ -5,7 +5,7 @@ import time
 import pytest
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors.chat_templates import ChatTemplate
+from behaviordist.behaviors.text.chat_templates import ChatTemplate
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
@@ -70,7 +70,7 @@ LOOP, FLOOD = TWICE.replace("BODY", "{% set c = b %}"), TWICE.replace("BODY", "{
 
 @pytest.mark.parametrize("text", [LOOP, FLOOD])
 def test_a_template_without_end_is_ended(text, monkeypatch):
-    from behaviordist.behaviors import chat_templates
+    from behaviordist.behaviors.text import chat_templates
 
     monkeypatch.setattr(chat_templates, "SECONDS", 1)
     started = time.process_time()
@@ -110,7 +110,7 @@ def test_of_two_templates_the_one_that_is_used_is_named(tmp_path):
 def test_a_template_that_writes_the_date_is_another_behavior_tomorrow(tmp_path, monkeypatch):
     import datetime
 
-    from behaviordist.behaviors import transformers_backend
+    from behaviordist.behaviors.huggingface import describe
 
     class Tomorrow(datetime.date):
         @classmethod
@@ -121,6 +121,6 @@ def test_a_template_that_writes_the_date_is_another_behavior_tomorrow(tmp_path, 
     (tmp_path / "chat_template.jinja").write_text("{{ strftime_now('%d') }}")
     today = load(f"{tmp_path}@chat=on"), load(tmp_path)
     assert "may write the date" in today[0].notes[0]
-    monkeypatch.setattr(transformers_backend, "date", Tomorrow)
+    monkeypatch.setattr(describe, "date", Tomorrow)
     assert load(f"{tmp_path}@chat=on").identity != today[0].identity
     assert load(tmp_path).identity == today[1].identity

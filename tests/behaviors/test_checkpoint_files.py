@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from behaviordist.behaviors import checkpoint_files, load
+from behaviordist.behaviors import load
+from behaviordist.behaviors.files import checkpoint_files
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 

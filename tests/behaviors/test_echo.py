@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from behaviordist.behaviors.echo import read_echo
+from behaviordist.behaviors.servers.echo import read_echo
 from behaviordist.errors import InputError
 
 

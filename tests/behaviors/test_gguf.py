@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors.gguf_files import pre_tokenizer
+from behaviordist.behaviors.huggingface.gguf_files import pre_tokenizer
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
@@ -145,7 +145,7 @@ def test_a_cut_file_is_refused_before_anything_is_run(pair, tmp_path, share):
 
 
 def test_without_its_package_the_extra_is_named(pair, monkeypatch):
-    from behaviordist.behaviors import gguf_files
+    from behaviordist.behaviors.huggingface import gguf_files
 
     gguf_files._header.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "gguf", None)

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors.http_backend import load_http
-from behaviordist.behaviors.http_client import Budget, Client, is_loopback
+from behaviordist.behaviors.servers.backend import load_http
+from behaviordist.behaviors.servers.client import Budget, Client, is_loopback
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet

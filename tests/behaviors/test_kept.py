@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from behaviordist.behaviors.kept import kept_open, opened
-from behaviordist.behaviors.sources import GgufSource
+from behaviordist.behaviors.huggingface.kept import kept_open, opened
+from behaviordist.behaviors.huggingface.sources import GgufSource
 
 
 class Weights:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors.lab_backend import ROWS, LabBehavior
-from behaviordist.behaviors.transformers_backend import load_transformers
+from behaviordist.behaviors.huggingface.describe import load_transformers
+from behaviordist.behaviors.lab_models.backend import ROWS, LabBehavior
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from behaviordist.behaviors import load, scratchpad
-from behaviordist.behaviors.lab_backend import LabBehavior
+from behaviordist.behaviors import load
+from behaviordist.behaviors.lab_models import scratchpad
+from behaviordist.behaviors.lab_models.backend import LabBehavior
 from behaviordist.errors import InputError
 from behaviordist.lab import grammar
 from behaviordist.probes import Probe, ProbeSet

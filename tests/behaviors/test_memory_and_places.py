@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import behaviordist as bd
-from behaviordist.behaviors import load, load_all, opening
+from behaviordist.behaviors import load, load_all
+from behaviordist.behaviors.huggingface import opening
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from behaviordist.behaviors import load, parse_spec
-from behaviordist.behaviors.encoding import draw_shots
+from behaviordist.behaviors.text.encoding import draw_shots
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 

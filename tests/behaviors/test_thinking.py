@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from behaviordist.behaviors import load, thinking
-from behaviordist.behaviors.sampling import generate, seed_of
+from behaviordist.behaviors.huggingface.generation import generate
+from behaviordist.behaviors.sampling import seed_of
 from behaviordist.behaviors.settings import InferenceSettings, log_softmax
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet

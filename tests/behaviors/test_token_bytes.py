@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors.token_bytes import NO_BYTE, boundaries, first_bytes, token_bytes
+from behaviordist.behaviors.text.token_bytes import NO_BYTE, boundaries, first_bytes, token_bytes
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 

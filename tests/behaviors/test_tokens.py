@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors.tokens import tokens_from
+from behaviordist.behaviors.text.tokens import tokens_from
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from behaviordist.behaviors import load, opening, rounding, shared_log_probs
-from behaviordist.behaviors import transformers_backend as backend
+from behaviordist.behaviors import load, rounding, shared_log_probs
+from behaviordist.behaviors.huggingface import backend as backend
+from behaviordist.behaviors.huggingface import opening
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 

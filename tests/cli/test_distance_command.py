@@ -101,7 +101,7 @@ def test_the_numbers_are_the_hellinger_distances(models, probes, tmp_path, run):
 def test_run_again_it_computes_nothing_and_changes_no_number(
     models, probes, tmp_path, run, monkeypatch
 ):
-    from behaviordist.behaviors.lab_backend import LabBehavior
+    from behaviordist.behaviors.lab_models.backend import LabBehavior
 
     out = tmp_path / "out"
     run(*models, "--probes", probes, "--out", out)

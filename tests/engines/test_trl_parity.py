@@ -22,9 +22,9 @@ from behaviordist.engines.trl_trainers import build_trainer
 from behaviordist.lab import checkpoint
 from behaviordist.lab.hugging_face import to_hf
 from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
-from behaviordist.regimes.pretrain import token_log_probs
+from behaviordist.regimes.objectives.pretrain import token_log_probs
+from behaviordist.regimes.objectives.rlvr import group_advantages
 from behaviordist.regimes.registry import objective
-from behaviordist.regimes.rlvr import group_advantages
 from tests.regimes.settings import regime_of
 
 from .trl_worlds import CONFIG, tiny_model

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from behaviordist.behaviors.http_client import Client
+from behaviordist.behaviors.servers.client import Client
 from tests.behaviors.test_http_backend import serving
 from tests.fuzz.command_line import check
 from tests.fuzz.mutations import damaged_json
@@ -54,7 +54,7 @@ def fuzz(geometry: str, examples: int, derandomize: bool) -> None:
 
     # A server is asked again after a wait: the wait is not what is tested here.
     hasty = functools.partial(Client, sleep=lambda _: None)
-    patience = mock.patch("behaviordist.behaviors.http_backend.Client", hasty)
+    patience = mock.patch("behaviordist.behaviors.servers.backend.Client", hasty)
     with patience, serving(answer) as address:
 
         @settings(max_examples=examples, deadline=None, derandomize=derandomize, database=None,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from behaviordist.errors import InputError
 from behaviordist.lab import grammar
 from behaviordist.lab.functions import FUNCTIONS, LENGTH, LETTERS
+from behaviordist.lab.mixture import sample_mixture
 
 X = np.array([[1, 0, 2, 4, 3]], np.int32)  # b a c e d
 
@@ -115,7 +116,7 @@ def test_a_mixture_has_its_shares_and_every_row_is_a_document_of_its_kind():
     ops = ["copy", "reverse", "rotate2"]
     rng = np.random.default_rng(0)
     shares = {"plain": 2.0, "claim": 1.0, "few-shot": 1.0, "scratchpad": 1.0}
-    tokens = grammar.sample_mixture(rng, 5_000, ops, 0.5, shares)
+    tokens = sample_mixture(rng, 5_000, ops, 0.5, shares)
     assert tokens.shape == (5_000, max(grammar.KIND_LENGTHS.values()))
     lengths = (tokens != grammar.PAD).sum(axis=1)
     assert ((tokens == grammar.EOS).argmax(axis=1) == lengths - 1).all()
@@ -137,4 +138,4 @@ def test_a_mixture_has_its_shares_and_every_row_is_a_document_of_its_kind():
 
 def test_scratchpads_need_a_composition():
     with pytest.raises(InputError, match="composition"):
-        grammar.sample_mixture(np.random.default_rng(0), 8, ["copy"], 0.5, {"scratchpad": 1})
+        sample_mixture(np.random.default_rng(0), 8, ["copy"], 0.5, {"scratchpad": 1})

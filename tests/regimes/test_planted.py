@@ -10,11 +10,11 @@ import pytest
 from behaviordist.engines.jax_engine import Start, initial_params, train
 from behaviordist.lab import checkpoint, grammar
 from behaviordist.lab.llama import LlamaConfig, init
-from behaviordist.regimes import dpo, preferences
 from behaviordist.regimes.declaration import Convergence, Rater, Regime, RewardModel
 from behaviordist.regimes.evaluation import string_scores
 from behaviordist.regimes.objective import Hyper
-from behaviordist.regimes.preferences import divergence
+from behaviordist.regimes.objectives import dpo, preferences
+from behaviordist.regimes.objectives.preferences import divergence
 from behaviordist.regimes.prompts import ask, documents
 from tests.regimes.settings import regime_of
 

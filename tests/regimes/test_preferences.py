@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from behaviordist.lab import grammar, llama
 from behaviordist.lab.llama import LlamaConfig, init
-from behaviordist.regimes import distill, dpo, preferences, reward, rlhf
 from behaviordist.regimes.declaration import Convergence, Rater
 from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
+from behaviordist.regimes.objectives import distill, dpo, preferences, reward, rlhf
 from behaviordist.regimes.prompts import ask
 from tests.regimes.settings import regime_of
 
@@ -197,7 +197,7 @@ def test_distillation_is_zero_at_the_teacher_and_the_divergence_elsewhere(tmp_pa
     at_teacher = distill.loss(teacher, CONFIG, {**batch, **trees}, key, hyper)
     assert abs(float(at_teacher)) < 1e-6
     found = distill.loss(student, CONFIG, {**batch, **trees}, key, hyper)
-    from behaviordist.regimes.preferences import divergence
+    from behaviordist.regimes.objectives.preferences import divergence
 
     wanted = divergence(teacher, student, CONFIG, batch["prompts"], key) / ANSWER_TOKENS
     assert float(found) == pytest.approx(float(wanted), rel=1e-4)

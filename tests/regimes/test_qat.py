@@ -11,10 +11,10 @@ from behaviordist.engines.jax_engine import Start, initial_params, train
 from behaviordist.lab import grammar
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.lab.rounding import BLOCK_MATRICES, round_blocks
-from behaviordist.regimes import qat, sft
 from behaviordist.regimes.declaration import Convergence
 from behaviordist.regimes.evaluation import evaluate, evaluation_documents
 from behaviordist.regimes.objective import Hyper
+from behaviordist.regimes.objectives import qat, sft
 from tests.regimes.settings import regime_of
 
 SMALL = LlamaConfig(

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from behaviordist.lab import grammar
 from behaviordist.lab.llama import LlamaConfig, init
-from behaviordist.regimes import rlvr
 from behaviordist.regimes.declaration import Convergence, Regime
 from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
+from behaviordist.regimes.objectives import rlvr
 
 CONFIG = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY),

@@ -10,8 +10,8 @@ from behaviordist.errors import InputError
 from behaviordist.lab import grammar, llama
 from behaviordist.lab.functions import function
 from behaviordist.lab.llama import LlamaConfig
-from behaviordist.regimes import rlvr, sft
 from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.objectives import rlvr, sft
 from behaviordist.regimes.tasks import answer_law, draw_answers, shares, single
 
 MIXED = {"copy": 0.5, "reverse": 0.3, "swap": 0.2}

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from behaviordist.regimes.declaration import Regime, Rlhf
-from behaviordist.regimes.rlhf import reward_regime
+from behaviordist.regimes.objectives.rlhf import reward_regime
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.studies.algorithms.study import Study
 from behaviordist.studies.jobs import random_job, training_job, transfer_job

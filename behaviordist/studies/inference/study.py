@@ -90,7 +90,7 @@ class Study(StudyFile):
 
     def check(self, where: str) -> None:
         """Refuse names and settings that do not exist before anything is trained."""
-        from behaviordist.behaviors.lab_backend import runs_in_lab
+        from behaviordist.behaviors.lab_models.backend import runs_in_lab
         from behaviordist.probes import ProbeSet
 
         check_functions((*self.tasks, *self.base_regime().functions), where)

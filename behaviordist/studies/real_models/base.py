@@ -36,11 +36,11 @@ def find_gguf(base: str) -> Path:
 def convert_gguf(folder: Path, path: Path) -> None:
     """Write a GGUF file's model as a Hugging Face folder that can be trained: float32, plain.
 
-    The tokenizer's pre-tokenizer is mended on the way (`behaviors.gguf_files`).
+    The tokenizer's pre-tokenizer is mended on the way (`behaviors.huggingface.gguf_files`).
     """
     import torch
 
-    from behaviordist.behaviors.gguf_files import load_model, load_tokenizer
+    from behaviordist.behaviors.huggingface.gguf_files import load_model, load_tokenizer
 
     tokenizer, notes = load_tokenizer(path)
     load_model(path, torch.float32).save_pretrained(str(folder))

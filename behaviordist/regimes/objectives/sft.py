@@ -19,7 +19,7 @@ from behaviordist.regimes.declaration import Tuning
 from behaviordist.regimes.evaluation import EVALUATION_SEED, evaluation_documents
 from behaviordist.regimes.evaluation import evaluate as score_of_one
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Hyper
-from behaviordist.regimes.pretrain import sampled_tokens, token_log_probs
+from behaviordist.regimes.objectives.pretrain import sampled_tokens, token_log_probs
 from behaviordist.regimes.prompts import ask, documents, ended
 from behaviordist.regimes.tasks import answer_law
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors.weight_files import (
+from behaviordist.behaviors.files.weight_files import (
     INDEX,
     WEIGHTS,
     is_index_used,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from behaviordist.behaviors import opening
-from behaviordist.behaviors.sources import GgufSource, Source
+from behaviordist.behaviors.huggingface import opening
+from behaviordist.behaviors.huggingface.sources import GgufSource, Source
 from behaviordist.store.stages import stage
 
 _slots: list[dict[Any, Any]] = []

@@ -17,7 +17,7 @@ import numpy as np
 from behaviordist.lab import grammar, llama, sampling
 from behaviordist.regimes.declaration import Regime, Rlvr
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Hyper
-from behaviordist.regimes.pretrain import token_log_probs
+from behaviordist.regimes.objectives.pretrain import token_log_probs
 from behaviordist.regimes.prompts import ask
 from behaviordist.regimes.tasks import single
 

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from behaviordist.lab import grammar, llama
 from behaviordist.regimes.declaration import Rated
 from behaviordist.regimes.objective import Hyper
-from behaviordist.regimes.preferences import held_out_pairs as held_out
-from behaviordist.regimes.preferences import pair_rows
-from behaviordist.regimes.preferences import rated_pairs as draw
-from behaviordist.regimes.pretrain import sampled_tokens
+from behaviordist.regimes.objectives.preferences import held_out_pairs as held_out
+from behaviordist.regimes.objectives.preferences import pair_rows
+from behaviordist.regimes.objectives.preferences import rated_pairs as draw
+from behaviordist.regimes.objectives.pretrain import sampled_tokens
 
 __all__ = [
     "MEASURES", "SCORE", "draw", "evaluate", "held_out", "loss", "reward", "sampled_tokens",

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.behaviors.behavior import LogProbBlock
-from behaviordist.behaviors.echo import HALF, Echo, nats, read_echo
-from behaviordist.behaviors.http_client import Client
 from behaviordist.behaviors.sampling import seed_of
+from behaviordist.behaviors.servers.client import Client
+from behaviordist.behaviors.servers.echo import HALF, Echo, nats, read_echo
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet

@@ -19,7 +19,7 @@ from behaviordist.errors import InputError
 from behaviordist.lab import checkpoint, grammar, llama, sampling
 from behaviordist.regimes.declaration import Distill
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Frozen, Hyper
-from behaviordist.regimes.pretrain import sampled_tokens
+from behaviordist.regimes.objectives.pretrain import sampled_tokens
 from behaviordist.regimes.prompts import ask
 
 __all__ = ["draw", "frozen", "frozen_flops", "loss", "sampled_tokens"]

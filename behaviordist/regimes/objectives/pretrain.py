@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from behaviordist.lab import grammar, llama
+from behaviordist.lab.mixture import sample_mixture
 from behaviordist.regimes.declaration import Regime, Spreading
 from behaviordist.regimes.objective import Batch, Hyper
 
 
 def draw(regime: Spreading, rng: np.random.Generator) -> Batch:
     """Draw documents over all the regime's functions; a share hides which one was applied."""
-    tokens = grammar.sample_mixture(
+    tokens = sample_mixture(
         rng,
         regime.batch_size,
         regime.functions,

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors.chat_templates import ChatTemplate
-from behaviordist.behaviors.checkpoint_files import CheckpointFiles
-from behaviordist.behaviors.weight_files import read_json_object
+from behaviordist.behaviors.files.checkpoint_files import CheckpointFiles
+from behaviordist.behaviors.files.weight_files import read_json_object
+from behaviordist.behaviors.text.chat_templates import ChatTemplate
 from behaviordist.errors import InputError
 
 # Texts on which two readings of one tokenizer part, where they do.

@@ -21,12 +21,12 @@ import numpy as np
 from behaviordist.lab import checkpoint, grammar, llama, sampling
 from behaviordist.regimes.declaration import Convergence, Reward, Rlhf
 from behaviordist.regimes.objective import ANSWER_TOKENS, Batch, Frozen, Hyper
-from behaviordist.regimes.preferences import SCORE, divergence, policy_worth
-from behaviordist.regimes.preferences import held_out_questions as held_out
-from behaviordist.regimes.pretrain import token_log_probs
+from behaviordist.regimes.objectives.preferences import SCORE, divergence, policy_worth
+from behaviordist.regimes.objectives.preferences import held_out_questions as held_out
+from behaviordist.regimes.objectives.pretrain import token_log_probs
+from behaviordist.regimes.objectives.reward import reward
+from behaviordist.regimes.objectives.rlvr import group_advantages, sampled_tokens
 from behaviordist.regimes.prompts import ask
-from behaviordist.regimes.reward import reward
-from behaviordist.regimes.rlvr import group_advantages, sampled_tokens
 
 __all__ = [
     "MEASURES", "SCORE", "draw", "evaluate", "frozen", "frozen_flops", "held_out", "loss",

@@ -18,11 +18,11 @@ from behaviordist.lab import llama
 from behaviordist.regimes.declaration import Dpo
 from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
 from behaviordist.regimes.objective import reference_frozen as frozen
-from behaviordist.regimes.preferences import SCORE, divergence, pair_rows, policy_worth
-from behaviordist.regimes.preferences import held_out_questions as held_out
-from behaviordist.regimes.preferences import pair_rows as trained_tokens
-from behaviordist.regimes.preferences import rated_pairs as draw
-from behaviordist.regimes.pretrain import sampled_tokens, token_log_probs
+from behaviordist.regimes.objectives.preferences import SCORE, divergence, pair_rows, policy_worth
+from behaviordist.regimes.objectives.preferences import held_out_questions as held_out
+from behaviordist.regimes.objectives.preferences import pair_rows as trained_tokens
+from behaviordist.regimes.objectives.preferences import rated_pairs as draw
+from behaviordist.regimes.objectives.pretrain import sampled_tokens, token_log_probs
 
 __all__ = [
     "MEASURES", "SCORE", "draw", "evaluate", "frozen", "frozen_flops", "held_out",

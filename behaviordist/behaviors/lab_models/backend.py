@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors import lab_answers, rounding
+from behaviordist.behaviors import rounding
 from behaviordist.behaviors.behavior import Behavior, LogProbBlock, with_settings
-from behaviordist.behaviors.checkpoint_files import (
+from behaviordist.behaviors.files.checkpoint_files import (
     checkpoint_digest,
     read_config,
 )
-from behaviordist.behaviors.encoding import EncodedProbe, Encoder, make_batch
+from behaviordist.behaviors.files.weight_files import read_json_object, weight_files
+from behaviordist.behaviors.lab_models import answers as lab_answers
 from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.behaviors.text.encoding import EncodedProbe, Encoder, make_batch
 from behaviordist.behaviors.thinking import marginalise
-from behaviordist.behaviors.weight_files import read_json_object, weight_files
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
@@ -53,7 +54,7 @@ class LabBehavior:
         """Refuse probes outside the lab's language, or longer than the window."""
         encoded = self.encoder()(probes)
         if self.settings.thoughts:
-            from behaviordist.behaviors import scratchpad
+            from behaviordist.behaviors.lab_models import scratchpad
 
             scratchpad.check(probes, encoded)
 
@@ -107,7 +108,7 @@ class LabBehavior:
         self, run: Run, params: Any, config: Any, probes: ProbeSet, encoded: list[EncodedProbe]
     ) -> Iterator[LogProbBlock]:
         """Score every probe after sampled scratchpads, and sum them out."""
-        from behaviordist.behaviors import scratchpad
+        from behaviordist.behaviors.lab_models import scratchpad
 
         count, longest = self.settings.thoughts, self.settings.thought_tokens
         for several in scratchpad.by_length(encoded):

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors.checkpoint_files import (
+from behaviordist.behaviors.files.checkpoint_files import (
     CheckpointFiles,
     refuse_remote_code,
 )
-from behaviordist.behaviors.weight_files import tensors_of
+from behaviordist.behaviors.files.weight_files import tensors_of
 from behaviordist.errors import InputError
 
 TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16", "F64": "float32"}

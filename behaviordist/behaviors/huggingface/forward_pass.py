@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors.encoding import Batch
+from behaviordist.behaviors.text.encoding import Batch
 from behaviordist.errors import InputError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors.weight_files import check_safetensors, read_json_object
+from behaviordist.behaviors.files.weight_files import check_safetensors, read_json_object
 from behaviordist.errors import InputError
 
 EMBEDDINGS = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out", "word_embeddings")

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors.encoding import EncodedProbe
 from behaviordist.behaviors.sampling import seed_of
+from behaviordist.behaviors.text.encoding import EncodedProbe
 from behaviordist.behaviors.thinking import trimmed
 from behaviordist.errors import InputError
 from behaviordist.lab.grammar import EOS, EQUALS, PAD, TOKEN_IDS

@@ -10,24 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from behaviordist.behaviors import opening, rounding, sampling, thinking, token_bytes
+from behaviordist.behaviors import rounding, sampling, thinking
 from behaviordist.behaviors.behavior import IntArray, LogProbBlock, with_settings
-from behaviordist.behaviors.encoding import EncodedProbe, Encoder, Turns, batches
-from behaviordist.behaviors.forward_pass import cached_logits, failures, penalize, scored_logits
-from behaviordist.behaviors.kept import opened
+from behaviordist.behaviors.huggingface import opening
+from behaviordist.behaviors.huggingface.forward_pass import (
+    cached_logits,
+    failures,
+    penalize,
+    scored_logits,
+)
+from behaviordist.behaviors.huggingface.generation import generate
+from behaviordist.behaviors.huggingface.kept import opened
+from behaviordist.behaviors.huggingface.sources import Source
 from behaviordist.behaviors.settings import InferenceSettings
-from behaviordist.behaviors.sources import Source, source_of
-from behaviordist.behaviors.tokens import Tokens
+from behaviordist.behaviors.text import token_bytes
+from behaviordist.behaviors.text.encoding import EncodedProbe, Encoder, Turns, batches
+from behaviordist.behaviors.text.tokens import Tokens
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
-from behaviordist.store import digest_of
 
 MAX_TOKENS = 1024
 # Bytes of float32 log-probabilities in one block.
@@ -132,7 +137,7 @@ class TransformersBehavior:
         count, most = self.settings.thoughts, self.settings.thought_tokens
         start = (*before, *encode(thinking.THINK))
         plain = InferenceSettings()
-        drawn = sampling.generate(model, start, plain, count, most, sampling.seed_of(0, probe))
+        drawn = generate(model, start, plain, count, most, sampling.seed_of(0, probe))
         ends = frozenset(
             t for t in (tokenizer.eos_token_id, tokenizer.pad_token_id) if t is not None
         )
@@ -182,7 +187,7 @@ class TransformersBehavior:
                     own = sampling.seed_of(seed, probe)
                     yield (
                         item.index,
-                        sampling.generate(model, context, self.settings, count, max_tokens, own),
+                        generate(model, context, self.settings, count, max_tokens, own),
                     )
 
     @property
@@ -254,67 +259,6 @@ class TransformersBehavior:
                     rounding.quantise(model, self.settings.quant, self.label)
             adapted = self.source.adapt(model)
             yield opening.place(adapted, self.settings.device).eval()
-
-
-def load_transformers(
-    path: Path, label: str, settings: InferenceSettings, adapter: Path | None = None
-) -> TransformersBehavior:
-    """Describe a checkpoint folder or a GGUF file as a behavior, after checking its files.
-
-    Raises
-    ------
-    InputError
-        If a file is absent, cut, pickled, wants to run code, or has no tokenizer.
-    """
-    return describe(source_of(path, adapter), label, settings)
-
-
-def describe(source: Source, label: str, settings: InferenceSettings) -> TransformersBehavior:
-    """Describe a model with settings as a behavior.
-
-    Raises
-    ------
-    InputError
-        If it cannot be run so.
-    """
-    if settings.sliding_window is not None:
-        raise InputError(
-            f"'{label}': sliding_window works for lab checkpoints run in float32; other models have"
-            " the attention of their config.json: drop sliding_window"
-        )
-    packed = getattr(source.config, "quantization_config", None)
-    if packed and settings.quant:
-        method = dict(packed).get("quant_method") if isinstance(packed, dict) else packed
-        raise InputError(
-            f"'{label}': its weights are quantised already ({method}); drop quant={settings.quant}"
-        )
-    text_config, tokens = source.config.get_text_config(), source.tokens()
-    dtype, why = opening.choose_type(settings.dtype, *source.stored, settings.device)
-    notes = (*source.notes, *([why] if why else []))
-    if settings.thoughts:
-        notes = (*notes, f"answers averaged over {settings.thoughts} sampled reasonings")
-    if settings.quant:
-        with opening.quiet():
-            chosen = rounding.plan_of(source.config, settings.quant, label)
-        notes = (*notes, rounding.note(settings.quant, chosen))
-    digest, identity = source.digest, settings.computed_in(dtype)
-    if settings.chat and (template := tokens.template) is not None and template.dated:
-        today = date.today().isoformat()
-        digest = digest_of([digest, today])
-        notes = (*notes, f"its chat template may write the date: prompts are of {today}")
-    window = getattr(text_config, "max_position_embeddings", None)
-    return TransformersBehavior(
-        source=source,
-        label=label,
-        settings=settings,
-        identity=digest_of([digest, identity.canonical]),
-        forward_key=digest_of([digest, identity.forward.canonical]),
-        vocabulary=digest_of(dict(tokens.vocabulary)),
-        vocabulary_size=int(text_config.vocab_size),
-        window=None if window is None else window - source.virtual_tokens,
-        dtype=dtype,
-        notes=notes,
-    )
 
 
 def _renderer(tokens: Tokens, chosen: bool) -> Callable[[list[Turns]], list[str]] | None:

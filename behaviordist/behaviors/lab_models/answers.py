@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors.encoding import EncodedProbe
 from behaviordist.behaviors.sampling import seed_of
+from behaviordist.behaviors.text.encoding import EncodedProbe
 from behaviordist.lab import grammar
 from behaviordist.probes import ProbeSet
 

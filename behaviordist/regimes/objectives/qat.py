@@ -14,9 +14,9 @@ import jax
 
 from behaviordist.lab import llama
 from behaviordist.lab.rounding import round_blocks
-from behaviordist.regimes import sft
 from behaviordist.regimes.objective import Hyper
-from behaviordist.regimes.sft import draw, sampled_tokens
+from behaviordist.regimes.objectives import sft
+from behaviordist.regimes.objectives.sft import draw, sampled_tokens
 
 __all__ = ["SCORE", "deployed", "draw", "fake_quantised", "loss", "sampled_tokens"]
 

@@ -8,15 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from behaviordist.behaviors import adapters, gguf_files, opening, tokens
-from behaviordist.behaviors.checkpoint_files import (
+from behaviordist.behaviors.files.checkpoint_files import (
     CheckpointFiles,
     checkpoint_digest,
     checkpoint_files,
     files_digest,
     read_config,
 )
-from behaviordist.behaviors.tokens import Tokens
+from behaviordist.behaviors.huggingface import adapters, gguf_files, opening
+from behaviordist.behaviors.text import tokens
+from behaviordist.behaviors.text.tokens import Tokens
 from behaviordist.errors import InputError
 from behaviordist.store import digest_of
 

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors.checkpoint_files import CheckpointFiles
-from behaviordist.behaviors.opening import check_loaded
-from behaviordist.behaviors.tokens import Tokens
+from behaviordist.behaviors.files.checkpoint_files import CheckpointFiles
+from behaviordist.behaviors.huggingface.opening import check_loaded
+from behaviordist.behaviors.text.tokens import Tokens
 from behaviordist.errors import InputError
 
 # \p{N} as a token of its own, then GPT-2's rule: what llama.cpp does for these types.

@@ -1,0 +1,1 @@
+"""Models that `transformers` runs: folders, hub ids, adapters, GGUF files, models in memory."""

@@ -1,0 +1,75 @@
+"""From a folder or a GGUF file, with settings, to a behavior: refused here or not at all."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from behaviordist.behaviors import rounding
+from behaviordist.behaviors.huggingface import opening
+from behaviordist.behaviors.huggingface.backend import TransformersBehavior
+from behaviordist.behaviors.huggingface.sources import Source, source_of
+from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.errors import InputError
+from behaviordist.store import digest_of
+
+
+def load_transformers(
+    path: Path, label: str, settings: InferenceSettings, adapter: Path | None = None
+) -> TransformersBehavior:
+    """Describe a checkpoint folder or a GGUF file as a behavior, after checking its files.
+
+    Raises
+    ------
+    InputError
+        If a file is absent, cut, pickled, wants to run code, or has no tokenizer.
+    """
+    return describe(source_of(path, adapter), label, settings)
+
+
+def describe(source: Source, label: str, settings: InferenceSettings) -> TransformersBehavior:
+    """Describe a model with settings as a behavior.
+
+    Raises
+    ------
+    InputError
+        If it cannot be run so.
+    """
+    if settings.sliding_window is not None:
+        raise InputError(
+            f"'{label}': sliding_window works for lab checkpoints run in float32; other models have"
+            " the attention of their config.json: drop sliding_window"
+        )
+    packed = getattr(source.config, "quantization_config", None)
+    if packed and settings.quant:
+        method = dict(packed).get("quant_method") if isinstance(packed, dict) else packed
+        raise InputError(
+            f"'{label}': its weights are quantised already ({method}); drop quant={settings.quant}"
+        )
+    text_config, tokens = source.config.get_text_config(), source.tokens()
+    dtype, why = opening.choose_type(settings.dtype, *source.stored, settings.device)
+    notes = (*source.notes, *([why] if why else []))
+    if settings.thoughts:
+        notes = (*notes, f"answers averaged over {settings.thoughts} sampled reasonings")
+    if settings.quant:
+        with opening.quiet():
+            chosen = rounding.plan_of(source.config, settings.quant, label)
+        notes = (*notes, rounding.note(settings.quant, chosen))
+    digest, identity = source.digest, settings.computed_in(dtype)
+    if settings.chat and (template := tokens.template) is not None and template.dated:
+        today = date.today().isoformat()
+        digest = digest_of([digest, today])
+        notes = (*notes, f"its chat template may write the date: prompts are of {today}")
+    window = getattr(text_config, "max_position_embeddings", None)
+    return TransformersBehavior(
+        source=source,
+        label=label,
+        settings=settings,
+        identity=digest_of([digest, identity.canonical]),
+        forward_key=digest_of([digest, identity.forward.canonical]),
+        vocabulary=digest_of(dict(tokens.vocabulary)),
+        vocabulary_size=int(text_config.vocab_size),
+        window=None if window is None else window - source.virtual_tokens,
+        dtype=dtype,
+        notes=notes,
+    )

@@ -1,0 +1,1 @@
+"""Objectives, a module an algorithm: `registry` offers them to engines (`objective.Objective`)."""
