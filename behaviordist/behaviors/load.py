@@ -100,8 +100,8 @@ def _in_memory(model: Any, label: str | None, tokenizer: Any) -> Behavior:
 def load_all(specs: Sequence[str], device: str | None = None) -> list[Behavior]:
     """Open several models under short labels that are unique among them.
 
-    A label is the last part of the path, or as many parts as make it unique, and the settings; the
-    settings alone where all are settings of one model. `device` as in `load`; no label has it.
+    A label is the last part of the path, or as many parts as make it unique, and the settings after
+    an ``@``. `device` as in `load`; no label has it.
 
     Raises
     ------
@@ -116,9 +116,6 @@ def load_all(specs: Sequence[str], device: str | None = None) -> list[Behavior]:
     for label in labels:
         if labels.count(label) > 1:
             raise InputError(f"'{label}' is named twice; name every behavior once")
-    if len({model for model, _ in parsed}) == 1 < len(parsed):
-        pairs = zip(parsed, labels, strict=True)
-        labels = [settings.canonical or label for (_, settings), label in pairs]
     behaviors = []
     for spec, label in zip(specs, labels, strict=True):
         with stage(f"opening {label}"):

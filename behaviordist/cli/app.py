@@ -39,8 +39,10 @@ from behaviordist.store.folders import answering, exclusive
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What a system says that cannot take what is written."""
 
-HOW = frozenset({"out", "jobs", "seeds", "device"})
-"""Options that say how, where or how often, not what is asked."""
+HOW = frozenset({"out", "jobs", "seeds", "device"}) | {
+    "palette", "full_range", "labels", "groups", "form",
+}  # fmt: skip
+"""Options that say how, where, how often or in which colours, not what is asked."""
 
 
 def alone(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -168,7 +168,7 @@ def _run(
     record = {
         "schema": 2,
         "kind": "compare",
-        "provenance": made_now(command_line(models)).model_dump(mode="json"),
+        "provenance": made_now(command_line()).model_dump(mode="json"),
         "probes": {"name": chosen.name, "n": len(chosen), "digest": chosen.digest},
         "behaviors": [
             {"label": b.label, "settings": b.settings.canonical or "none", "identity": b.identity}

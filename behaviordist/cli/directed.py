@@ -60,7 +60,7 @@ def directed(
         )
     if margin is not None:
         matrix.metadata["margin"] = margin
-    _write(out, matrix, _record(matrix, sources, [*models, *targets], chosen))
+    _write(out, matrix, _record(matrix, sources, chosen))
     _show(matrix, margin)
     typer.echo(f"Report: {out / 'index.html'}")
 
@@ -102,9 +102,7 @@ def kept_answers(spec: str, probes: str | None) -> AnswerSet | None:
     return None
 
 
-def _record(
-    matrix: DirectedMatrix, sources: Sequence[Behavior], specs: Sequence[str], probes: ProbeSet
-) -> StudyRecord:
+def _record(matrix: DirectedMatrix, sources: Sequence[Behavior], probes: ProbeSet) -> StudyRecord:
     from behaviordist.record import (
         Behavior,
         Findings,
@@ -138,7 +136,7 @@ def _record(
         question="How surprising is each target to each source?",
         geometry=matrix.geometry,
         provenance=Provenance(
-            command=command_line(specs),
+            command=command_line(),
             versions=library_versions(),
             commit=this_commit(),
             cpu=this_cpu(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +19,8 @@ from behaviordist.cli.inputs import (
     progress,
     write_on_policy,
 )
-from behaviordist.cli.terminal import cell
+from behaviordist.cli.report import Format, FullRange, Groups, Labels, Palette, check_format
+from behaviordist.cli.terminal import cell, visible
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from behaviordist.distance import DistanceMatrix
     from behaviordist.probes import ProbeSet
     from behaviordist.record import DistanceRecord
+    from behaviordist.report.look import Look
 
-MOST_SHOWN = 10
+MOST_SHOWN, EXTREMES = 10, 3
 
 
 def distance(
@@ -83,6 +85,11 @@ def distance(
     error: Annotated[
         float | None, typer.Option(help="kl, overlap: largest standard error accepted.")
     ] = None,
+    palette: Palette = None,
+    full_range: FullRange = None,
+    labels: Labels = None,
+    groups: Groups = None,
+    form: Format = "page",
 ) -> None:
     """Measure the distances between models; run the same command again to continue it."""
     from rich.console import Console
@@ -92,9 +99,12 @@ def distance(
     from behaviordist.distance.fingerprints.next_byte import check_bytes
     from behaviordist.distance.fingerprints.texts import check_answers
     from behaviordist.innerproduct import get_geometry
+    from behaviordist.report.look import Look, changed
     from behaviordist.store.stages import stage
 
     started = time.perf_counter()
+    check_format(form)
+    look = changed(Look(), palette, full_range, labels, groups)
     size = _sketch(sketch)
     if margin is not None and not 0 < margin < float("inf"):
         raise InputError(f"--margin is a distance above 0, not {margin}")
@@ -126,6 +136,7 @@ def distance(
         device=device,
     )
     _check_geometry(geometry, behaviors)
+    look.check([b.label for b in behaviors])
     more: list[str] = []
     if on_policy is not None:
         chosen, note = write_on_policy(
@@ -155,10 +166,12 @@ def distance(
     # Where part of the work was found finished, its time is not known.
     if len(ran) == len(behaviors) and not resumed:
         times["fingerprints"] = round(time.perf_counter() - opened, 1)
-    record = _record(models, behaviors, chosen, matrix, times, more)
-    _write(out, matrix, record)
+    record = _record(behaviors, chosen, matrix, times, more)
+    _write(out, matrix, record, None if look == Look() else look, form == "slide")
     _show(matrix)
     typer.echo(f"Report: {out / 'index.html'}")
+    if form == "slide":
+        typer.echo(f"Slide: {out / 'slide.png'}")
 
 
 def _check_geometry(geometry: str, behaviors: Sequence[Behavior]) -> None:
@@ -183,14 +196,13 @@ def _sketch(text: str) -> int | str | None:
 
 
 def _record(
-    models: Sequence[str],
     behaviors: Sequence[Behavior],
     probes: ProbeSet,
     matrix: DistanceMatrix,
     times: dict[str, float],
     more: Sequence[str] = (),
 ) -> DistanceRecord:
-    """Return `run.json`. It names models as the labels do: a record travels, a path does not."""
+    """Return `run.json`."""
     from behaviordist.innerproduct import get_geometry
     from behaviordist.record import Behavior as Named
     from behaviordist.record import DistanceRecord, Probes
@@ -210,7 +222,7 @@ def _record(
             " contain the error of the sketch"
         )
     return DistanceRecord(
-        provenance=made_now(command_line(models), digests={"probes": probes.digest}, times_s=times),
+        provenance=made_now(command_line(), digests={"probes": probes.digest}, times_s=times),
         geometry=matrix.metadata["geometry"],
         probes=Probes(name=probes.name, n=len(probes), digest=probes.digest),
         behaviors=tuple(
@@ -231,21 +243,25 @@ def _positions(metadata: dict[str, Any]) -> str:
     )
 
 
-def _write(out: Path, matrix: DistanceMatrix, record: DistanceRecord) -> None:
+def _write(
+    out: Path, matrix: DistanceMatrix, record: DistanceRecord, look: Look | None, slide: bool
+) -> None:
     from behaviordist.record import write_record
     from behaviordist.report.write import write_report
 
     matrix.save(out)
     write_record(out / "run.json", record)
-    write_report(out)
+    write_report(out, look, slide=slide)
 
 
 def _show(matrix: DistanceMatrix) -> None:
-    """Print the matrix; past ten behaviors the page and the CSV files serve better."""
+    """Print the matrix; past ten behaviors what is nearest, farthest and undecided of it."""
     from rich.console import Console
     from rich.table import Table
 
     if len(matrix) > MOST_SHOWN:
+        for line in _extremes(matrix):
+            typer.echo(visible(line))
         return
     title = f"{matrix.metadata['geometry']} distance ± standard error (? undecided, = the same)"
     numbers = [str(i + 1) for i in range(len(matrix))]
@@ -257,6 +273,22 @@ def _show(matrix: DistanceMatrix) -> None:
         cells = [_cell(matrix, str(states.table[i, j]), i, j) for j in range(len(matrix))]
         table.add_row(numbers[i], cell(label), *cells)
     Console().print(table)
+
+
+def _extremes(matrix: DistanceMatrix) -> Iterator[str]:
+    """Name the three nearest and farthest pairs, and what can be said of all."""
+    import numpy as np
+
+    rows, columns = np.triu_indices(len(matrix), 1)
+    values = matrix.distances[rows, columns]
+    order = [int(k) for k in np.argsort(values, kind="stable") if np.isfinite(values[k])]
+    states = matrix.states()
+    for word, kept in (("nearest", order[:EXTREMES]), ("farthest", order[: -EXTREMES - 1 : -1])):
+        for k in kept:
+            i, j = int(rows[k]), int(columns[k])
+            said = _cell(matrix, str(states.table[i, j]), i, j)
+            yield f"{word:<9} {said}  {matrix.labels[i]}  and  {matrix.labels[j]}"
+    yield from states.sentences()
 
 
 def _cell(matrix: DistanceMatrix, state: str, i: int, j: int) -> str:

@@ -211,20 +211,9 @@ def progress(
             bars.update(tasks[label], completed=len(probes))
 
 
-def command_line(models: Sequence[str]) -> str:
-    """Return the command that is running, with names in the place of this machine's folders."""
-    return shlex.join(["behaviordist", *(_portable(a, models) for a in sys.argv[1:])])
-
-
-def _portable(argument: str, models: Sequence[str]) -> str:
-    """Cut the folders off a model's path, a file's path, an output folder."""
-    from behaviordist.behaviors import parse_spec
-
-    if argument in models:
-        model, settings = parse_spec(argument)
-        name = Path(model).name if Path(model).expanduser().exists() else model
-        return f"{name}@{settings.canonical}" if settings.canonical else name
-    return Path(argument).name if Path(argument).is_absolute() else argument
+def command_line() -> str:
+    """Return the command that is running, as it was typed: run again there, it continues."""
+    return shlex.join(["behaviordist", *sys.argv[1:]])
 
 
 def made_now(command: str, **more: Any) -> Provenance:

@@ -67,7 +67,7 @@ def transfer(
 
     runs = open_pairs(sources, targets, base, share=share, seeds=seeds, seed=seed, out=out)
     one_thread_per_process()
-    outcome = tune_pairs(runs, jobs, StageClock.on_stderr(), command_line([]))
+    outcome = tune_pairs(runs, jobs, StageClock.on_stderr(), command_line())
     if outcome is None:
         return
     matrix, notes = outcome

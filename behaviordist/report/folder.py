@@ -55,8 +55,8 @@ class RunFolder:
         return [n for n in names if not n.endswith(".manifest.json") and n != LOOK]
 
 
-def read_run(folder: Path) -> RunFolder:
-    """Read a run's folder.
+def read_run(folder: Path, look: Look | None = None) -> RunFolder:
+    """Read a run's folder; `look` goes before the one that it keeps.
 
     Raises
     ------
@@ -67,7 +67,10 @@ def read_run(folder: Path) -> RunFolder:
         raise InputError(
             f"{folder}: no such folder; give one that `behaviordist run` or `distance` wrote"
         )
-    record, matrix, look = read_record(folder), read_matrix(folder), read_look(folder)
+    record, matrix = read_record(folder), read_matrix(folder)
+    look = read_look(folder) if look is None else look
+    if matrix is not None:
+        look.check(matrix.labels)
     others = _read_geometries(folder / "geometries", matrix)
     if look.labels and isinstance(record, DistanceRecord) and matrix is not None:
         names = look.shown(matrix.labels)

@@ -41,7 +41,11 @@ class Look(Declared):
     groups: dict[str, dict[str, str]] = {}
 
     def shown(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """Return the names to show.
+        """Return the names to show."""
+        return tuple(self.labels.get(label, label) for label in labels)
+
+    def check(self, labels: Sequence[str]) -> None:
+        """Hold the look against a run's labels.
 
         Raises
         ------
@@ -50,16 +54,44 @@ class Look(Declared):
         """
         for label in (*self.labels, *(x for of in self.groups.values() for x in of)):
             if label not in labels:
-                raise InputError(f"{FILE}: no behavior '{label}'; {did_you_mean(label, labels)}")
-        names = tuple(self.labels.get(label, label) for label in labels)
+                raise InputError(
+                    f"no behavior '{label}' to name or group; {did_you_mean(label, labels)}"
+                )
+        names = self.shown(labels)
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise InputError(f"{FILE}: two behaviors are called '{twice}'; give each its own name")
-        return names
+            raise InputError(f"two behaviors would be called '{twice}'; give each its own name")
 
     def save(self, folder: Path) -> None:
         """Write the look beside the run's numbers."""
         write_text(folder / FILE, json.dumps(self.model_dump(), indent=1, ensure_ascii=False))
+
+
+def changed(
+    look: Look,
+    palette: str | None = None,
+    full_range: bool | None = None,
+    labels: Path | None = None,
+    groups: Path | None = None,
+) -> Look:
+    """Return a look with what is given (not None) changed; names and groups are files.
+
+    Raises
+    ------
+    InputError
+        There is no such palette, or a file is not a table of names or of groups.
+    """
+    given: dict[str, object] = {}
+    if palette is not None:
+        colour_map(palette)
+        given["palette"] = palette
+    if full_range is not None:
+        given["full_range"] = full_range
+    if labels is not None:
+        given["labels"] = read_names(labels)
+    if groups is not None:
+        given["groups"] = read_groups(groups)
+    return look.model_copy(update=given)
 
 
 def read_look(folder: Path) -> Look:

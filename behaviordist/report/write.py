@@ -8,11 +8,12 @@ from behaviordist.errors import InputError
 from behaviordist.record import DistanceRecord
 from behaviordist.record.run import StudyRecord, TransferRecord
 from behaviordist.report.folder import RunFolder, read_run
+from behaviordist.report.look import Look
 from behaviordist.report.page import Page, render
 from behaviordist.store import write_bytes, write_text
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, look: Look | None = None, *, slide: bool = False) -> Path:
     """Read a run's folder and write `index.html`, `heatmap.png` and `figures/` into it.
 
     Parameters
@@ -21,6 +22,10 @@ def write_report(folder: Path) -> Path:
         What `behaviordist run` or `behaviordist distance` wrote, 0.1.0 included; see the
         architecture notes for its files. Only `run.json` must be there: what else is absent is
         left out of the page.
+    look
+        How pictures are drawn, kept in the folder from now on; default what it keeps.
+    slide
+        Whether to write `slide.png` too.
 
     Returns
     -------
@@ -32,17 +37,28 @@ def write_report(folder: Path) -> Path:
         The folder or its `run.json` is missing, its kind is unknown, or a file is damaged; nothing
         is written then.
     """
-    run = read_run(folder)
+    run = read_run(folder, look)
     page = _page(run)
     page = page.picture_first()
     text = render(page)
+    image = _slide(page) if slide else b""
+    if look is not None:
+        look.save(folder)
     for figure in page.figures:
         write_bytes(folder / "figures" / f"{figure.name}.png", figure.png)
         write_text(folder / "figures" / f"{figure.name}.svg", figure.svg)
         if figure.name == "distances":
             write_bytes(folder / "heatmap.png", figure.png)
+    if slide:
+        write_bytes(folder / "slide.png", image)
     write_text(folder / "index.html", text)
     return folder / "index.html"
+
+
+def _slide(page: Page) -> bytes:
+    from behaviordist.report.slide import slide
+
+    return slide(page)
 
 
 def _page(run: RunFolder) -> Page:

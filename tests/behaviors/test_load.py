@@ -122,7 +122,7 @@ def test_labels_are_short_and_unique(llama, tmp_path):
     twin = tmp_path / "run2" / "tiny"
     shutil.copytree(llama, twin)
     labels = [b.label for b in load_all([f"{llama}", f"{llama}@temperature=0.7"])]
-    assert labels == ["tiny", "temperature=0.7"]
+    assert labels == ["tiny", "tiny@temperature=0.7"]
     labels = [b.label for b in load_all([f"{llama}", f"{twin}"])]
     assert labels == [f"{llama.parent.name}/tiny", "run2/tiny"]
     labels = [b.label for b in load_all([f"{llama}", f"{llama}@top_k=5", f"{twin}@top_k=5"])]

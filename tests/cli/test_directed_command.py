@@ -54,7 +54,7 @@ def test_a_permuted_copy_is_the_same_function(run, tmp_path):
     assert abs(found.loc["a", "copy"]) < 1e-4 and found.loc["a", "b"] > 0.1
     assert np.allclose(np.diag(found), 0)
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "KL(f_B || f_A)" in page and "undecided" not in page
+    assert "KL(f_B || f_A)" in page and ">undecided<" not in page
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["geometry"] == "kl" and record["provenance"]["cpu"]
 

@@ -1,11 +1,13 @@
 """`behaviordist distance`, from the command line to the files."""
 
 import json
+import shlex
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from behaviordist.cli.app import main
 from behaviordist.probes import Probe, ProbeSet
@@ -75,10 +77,33 @@ def test_it_writes_what_the_contract_says(models, probes, tmp_path, run):
     page = (out / "index.html").read_text()
     assert "Probes that make up the largest distances" in page
     assert "first and second" in page
-    # A record is passed on: it says nothing about the machine it was made on.
-    for text in [*(p.read_text() for p in out.glob("*.json")), (out / "index.html").read_text()]:
-        assert str(tmp_path) not in text
-        assert str(first) not in text
+    # The command is true, paths as typed; nothing else says where the machine keeps its files.
+    typed = ["behaviordist", "distance", first, second, f"{first}@temperature=0.5"]
+    typed += ["--probes", probes, "--out", str(out)]
+    assert record["provenance"].pop("command") == shlex.join(typed)
+    assert str(tmp_path) not in json.dumps(record)
+
+
+def test_the_look_is_chosen_kept_and_no_other_question(models, probes, tmp_path, run):
+    labels, groups = tmp_path / "labels.csv", tmp_path / "groups.csv"
+    labels.write_text("label,name\nfirst,The <first>\n")
+    groups.write_text("label,base\nfirst,A\nsecond,B\n")
+    out = tmp_path / "out"
+    call = (*models, "--probes", probes, "--out", out)
+    assert run(*call)[0] == 0
+    look = ("--palette", "red", "--labels", labels, "--groups", groups, "--format", "slide")
+    assert run(*call, *look)[0] == 0
+    page = (out / "index.html").read_text()
+    assert "The &lt;first&gt;" in page
+    assert table(out, "distances.csv").index[0] == "first"  # the tables keep their labels
+    with Image.open(out / "slide.png") as slide:
+        assert slide.size == (1920, 1080)
+    kept = json.loads((out / "look.json").read_text())
+    assert kept["groups"] == {"base": {"first": "A", "second": "B"}}
+    groups.write_text("label,base\nfrst,A\n")
+    code, _, said = run(*call, "--groups", groups)
+    assert (code, said.count("\n")) == (2, 1)
+    assert "did you mean 'first'" in said
 
 
 def test_the_numbers_are_the_hellinger_distances(models, probes, tmp_path, run):

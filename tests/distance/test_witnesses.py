@@ -8,6 +8,7 @@ import pytest
 from behaviordist.distance import matrix_of
 from behaviordist.distance.analysis.witnesses import farthest_witnesses, witnesses
 from behaviordist.errors import InputError
+from behaviordist.probes import Probe, ProbeSet
 from tests.distance.worlds import fingerprint_of, probe_set
 
 
@@ -34,7 +35,27 @@ def test_the_farthest_pairs_come_with_their_witnesses():
     prints = [fingerprint_of(k, x, probe_digest=probes.digest) for k, x in features.items()]
     squared = matrix_of(prints).squared
     farthest = farthest_witnesses(prints, squared, probes)
-    assert [one["pair"] for one in farthest] == [["b", "c"], ["a", "c"], ["c", "d"]]
+    assert [one["pair"] for one in farthest[:3]] == [["b", "c"], ["a", "c"], ["c", "d"]]
+    assert len(farthest) == 5  # all that differ
     assert [w["probe"] for w in farthest[0]["witnesses"][:2]] == ["p4", "p2"]
     assert farthest[0]["witnesses"][0]["share"] == pytest.approx(0.9)
     assert farthest_witnesses(prints[::3], squared[::3, ::3], probes) == []
+
+
+def test_the_distance_of_a_tag_is_that_of_its_probes_alone():
+    rng = np.random.default_rng(0)
+    tags = (("a",), ("a", "b"), ("b",), ("c",))
+    rows = [Probe(f"p{k}", "x", " y z", tags=of) for k, of in enumerate(tags)]
+    probes = ProbeSet("tagged", tuple(rows))
+    probe = np.repeat(np.arange(4), 2)
+    features = rng.normal(size=(2, 8, 3))
+    prints = [
+        fingerprint_of(k, x, probe, probe_digest=probes.digest)
+        for k, x in zip("xy", features, strict=True)
+    ]
+    (pair,) = farthest_witnesses(prints, matrix_of(prints).squared, probes)
+    gaps = ((features[0].astype("f4") - features[1].astype("f4")) ** 2).sum(1)
+    for tag in "abc":
+        kept = np.array([tag in tags[k] for k in probe])
+        assert pair["tags"][tag] == pytest.approx(gaps[kept].mean() ** 0.5, rel=1e-5)
+    assert pair["witnesses"][0]["context"].startswith("x[ y z] at token ")

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.geometries.loglik import comparable
-from behaviordist.probes import ProbeSet
+from behaviordist.probes import Probe, ProbeSet
 
 Float64Array = NDArray[np.float64]
 
 ROWS = 1024
-PAIRS, EACH = 3, 3
-"""Pairs whose witnesses a matrix carries, and how many of each."""
+PAIRS, EACH = 60, 3
+"""Pairs whose witnesses a matrix carries (the farthest), and how many of each."""
+LONGEST = 160
+"""Characters of a context that is shown."""
 
 
 @dataclass(frozen=True)
@@ -54,44 +56,74 @@ def witnesses(
     InputError
         If the fingerprints cannot be mixed or are of other probes.
     """
-    check_mixable([first, second])
-    if first.identity.probe_digest != probes.digest or first.n_probes != len(probes):
-        raise InputError(f"the fingerprints are of other probes than '{probes.name}'")
-    a, b = comparable([first, second])
-    squared = _squared(a, b)
-    counts = np.bincount(a.probe)
-    weighted = squared / counts[a.probe]
-    total = weighted.sum()
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    order = np.argsort(-weighted, kind="stable")[:n]
-    return [
-        Witness(
-            probes.probes[int(a.probe[k])].id,
-            int(k - starts[a.probe[k]]),
-            float(squared[k]),
-            float(weighted[k] / total) if total > 0 else 0.0,
-        )
-        for k in order
-    ]
+    return _ranked(*_contributions(first, second, probes), probes, n)
 
 
 def farthest_witnesses(
     fingerprints: Sequence[Fingerprint], squared: Float64Array, probes: ProbeSet
 ) -> list[dict[str, Any]]:
-    """Return, JSON-able, the pairs farthest apart of a matrix (N, N), each with its witnesses."""
+    """Return, JSON-able, the pairs farthest apart of a matrix (N, N): witnesses, distance by tag.
+
+    A tag's distance is the root of the mean squared distance of its probes.
+    """
     rows, columns = np.triu_indices(len(fingerprints), 1)
     values = np.nan_to_num(squared[rows, columns])
     order = np.argsort(-values, kind="stable")[:PAIRS]
+    pairs = [(fingerprints[rows[k]], fingerprints[columns[k]]) for k in order if values[k] > 0]
+    return [_pair(first, second, probes) for first, second in pairs]
+
+
+def _pair(first: Fingerprint, second: Fingerprint, probes: ProbeSet) -> dict[str, Any]:
+    probe, gaps = _contributions(first, second, probes)
+    means = np.bincount(probe, gaps, len(probes)) / np.bincount(probe, minlength=len(probes))
+    tags = {tag for one in probes for tag in one.tags}
+    by_tag = {
+        tag: float(np.sqrt(np.mean([means[k] for k, one in enumerate(probes) if tag in one.tags])))
+        for tag in sorted(tags)
+    }
+    where = {one.id: one for one in probes}
+    return {
+        "pair": [first.label, second.label],
+        "tags": dict(sorted(by_tag.items(), key=lambda item: -item[1])),
+        "witnesses": [
+            {**asdict(one), "context": _context(where[one.probe], one.position)}
+            for one in _ranked(probe, gaps, probes, EACH)
+        ],
+    }
+
+
+def _context(probe: Probe, position: int) -> str:
+    text = f"{probe.prompt}[{probe.continuation}]"
+    text = text if len(text) <= LONGEST else f"…{text[-LONGEST:]}"
+    return f"{text} at token {position + 1} of the continuation"
+
+
+def _contributions(
+    first: Fingerprint, second: Fingerprint, probes: ProbeSet
+) -> tuple[NDArray[np.int64], Float64Array]:
+    """Return the probe (n,) and the squared distance (n,) of every position."""
+    check_mixable([first, second])
+    if first.identity.probe_digest != probes.digest or first.n_probes != len(probes):
+        raise InputError(f"the fingerprints are of other probes than '{probes.name}'")
+    a, b = comparable([first, second])
+    return np.asarray(a.probe, dtype=np.int64), _squared(a, b)
+
+
+def _ranked(
+    probe: NDArray[np.int64], squared: Float64Array, probes: ProbeSet, n: int
+) -> list[Witness]:
+    counts = np.bincount(probe)
+    weighted = squared / counts[probe]
+    total = weighted.sum()
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     return [
-        {
-            "pair": [fingerprints[rows[k]].label, fingerprints[columns[k]].label],
-            "witnesses": [
-                asdict(one)
-                for one in witnesses(fingerprints[rows[k]], fingerprints[columns[k]], probes, EACH)
-            ],
-        }
-        for k in order
-        if values[k] > 0
+        Witness(
+            probes.probes[int(probe[k])].id,
+            int(k - starts[probe[k]]),
+            float(squared[k]),
+            float(weighted[k] / total) if total > 0 else 0.0,
+        )
+        for k in np.argsort(-weighted, kind="stable")[:n]
     ]
 
 
