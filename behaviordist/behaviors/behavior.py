@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +92,7 @@ class Behavior(Protocol):
         ...
 
 
+@runtime_checkable
 class Resumable(Protocol):
     """What a behavior has whose pass can be continued."""
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
+from behaviordist.behaviors.abilities import NamesTokens, ScoresTokens
 from behaviordist.behaviors.behavior import (
     Behavior,
     IntArray,
     LogProbBlock,
+    Resumable,
     check_comparable,
     with_settings,
 )
@@ -31,15 +33,6 @@ from behaviordist.store import digest_of
 LARGEST_LOSS = 0.01
 # Below this share of the smaller vocabulary in common, two tokenizers are two tokenizers.
 LEAST_COMMON = 0.95
-
-
-@runtime_checkable
-class NamesTokens(Protocol):
-    """What a behavior has that says which token each id is."""
-
-    def token_ids(self) -> Mapping[str, int]:
-        """Return token -> id."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +51,7 @@ class CommonTokens:
         Filled as it is run: for each probe, the mean probability that was cut off.
     """
 
-    inner: Any
+    inner: Any  # a behavior that `NamesTokens`
     common: IntArray
     vocabulary: str
     lost: dict[int, float] = field(default_factory=dict)
@@ -94,9 +87,7 @@ class CommonTokens:
     def check(self, probes: ProbeSet) -> None:
         """Refuse what the behavior refuses, and texts with a token that the others lack."""
         self.inner.check(probes)
-        if not hasattr(self.inner, "scored_tokens"):
-            return
-        for probe, ids in zip(probes, self.inner.scored_tokens(probes), strict=True):
+        for probe, ids in zip(probes, self.scored_tokens(probes), strict=True):
             strange = np.setdiff1d(ids, self.common)
             if len(strange):
                 text = self.inner.token_text(int(strange[0]))
@@ -104,6 +95,10 @@ class CommonTokens:
                     f"probe '{probe.id}' scores the token {text!r} of '{self.inner.label}', which"
                     " the others lack; leave the probe out"
                 )
+
+    def scored_tokens(self, probes: ProbeSet) -> list[tuple[int, ...]]:
+        """Return the ids of every continuation, among all tokens of the behavior's own."""
+        return list(self.inner.scored_tokens(probes))
 
     def token_text(self, token: int) -> str:
         """Return the text of the token at this place among the common ones."""
@@ -115,7 +110,7 @@ class CommonTokens:
 
     def forward_rest(self, probes: ProbeSet, done: frozenset[int]) -> Iterator[LogProbBlock]:
         """Yield the same blocks, but for those all of whose probes are in `done`."""
-        if not hasattr(self.inner, "forward_rest"):
+        if not isinstance(self.inner, Resumable):
             return self.forward(probes)
         return self._cut(self.inner.forward_rest(probes, done), probes)
 
@@ -180,10 +175,10 @@ def check_same_tokens(behaviors: Sequence[Behavior], probes: ProbeSet) -> None:
     InputError
         Naming the first probe, and the geometries that work across tokenizers.
     """
-    able = [b for b in behaviors if hasattr(b, "scored_tokens")]
+    able = [(b.label, b.scored_tokens(probes)) for b in behaviors if isinstance(b, ScoresTokens)]
     if len(able) < 2:
         return
-    first, *others = [(b.label, b.scored_tokens(probes)) for b in able]
+    first, *others = able
     for label, ids in others:
         for probe, mine, theirs in zip(probes, first[1], ids, strict=True):
             if tuple(mine) != tuple(theirs):

@@ -6,29 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from behaviordist.behaviors.abilities import Samples, SamplesInTurn
 from behaviordist.behaviors.behavior import Behavior
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
-
-
-class Sampler(Protocol):
-    """A behavior that answers: `transformers` models and those behind servers."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def identity(self) -> str: ...
-
-    def samples(
-        self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
-    ) -> list[tuple[str, ...]]:
-        """Return `count` answers to every probe's prompt."""
-        ...
 
 
 def seed_of(seed: int, probe: Probe, draw: int = 0) -> int:
@@ -38,7 +24,7 @@ def seed_of(seed: int, probe: Probe, draw: int = 0) -> int:
 
 
 def rollout(
-    behaviors: Sequence[Sampler | Behavior],
+    behaviors: Sequence[Behavior],
     probes: ProbeSet,
     *,
     max_tokens: int = 32,
@@ -81,7 +67,7 @@ def rollout(
     if max_tokens < 1:
         raise InputError(f"a continuation of {max_tokens} tokens is none; allow one or more")
     for behavior in behaviors:
-        if not hasattr(behavior, "samples"):
+        if not isinstance(behavior, Samples):
             raise InputError(
                 f"'{behavior.label}' writes no continuations (arrays and lab checkpoints do not);"
                 " leave out --on-policy"
@@ -119,6 +105,6 @@ def _written(
     behavior: Any, probes: ProbeSet, max_tokens: int, seed: int
 ) -> Iterable[tuple[str, ...]]:
     """Return one answer to every probe, one after another where the behavior can."""
-    if hasattr(behavior, "samples_rest"):
+    if isinstance(behavior, SamplesInTurn):
         return (texts for _, texts in behavior.samples_rest(probes, 1, max_tokens, seed))
     return list(behavior.samples(probes, 1, max_tokens, seed))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior
+from behaviordist.behaviors.abilities import EndsAnswers, ListsAnswers, SamplesInTurn
 from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -178,7 +179,7 @@ def draw_answers(
     """
     if count < 1 or max_tokens < 1:
         raise InputError("answers need at least one draw of at least one token")
-    if exact and hasattr(behavior, "likely_answers"):
+    if exact and isinstance(behavior, ListsAnswers):
         listed = _enumerated(behavior, probes, max_tokens, folder)
         if listed is not None:
             return listed
@@ -231,9 +232,11 @@ def _drawing(
     """Return what yields (index, rows of `Answer`'s fields) of the prompts that are not done."""
     # Seeds must differ between behaviors: common random numbers would tie their answers together.
     own = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
-    if hasattr(behavior, "answers_rest"):
-        rest = partial(behavior.answers_rest, probes, count, max_tokens, own)
-    elif hasattr(behavior, "samples_rest"):
+    if isinstance(behavior, EndsAnswers):
+        rest: Callable[..., Iterable[Any]] = partial(
+            behavior.answers_rest, probes, count, max_tokens, own
+        )
+    elif isinstance(behavior, SamplesInTurn):
         rest = partial(behavior.samples_rest, probes, count, max_tokens, own)
     else:
         raise InputError(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors import ArrayBehavior, Behavior
+from behaviordist.behaviors import Behavior
+from behaviordist.behaviors.abilities import Encodes, GivenRows, ScoresTexts
 from behaviordist.distance.directed.answers import AnswerSet, Progress, draw_answers
 from behaviordist.distance.directed.arrays import array_moments
 from behaviordist.distance.directed.matrix import GEOMETRIES, DirectedMatrix
@@ -80,19 +81,19 @@ def divergences(
         cannot spell, or an error above `error` (with the number of probes that would do).
     """
     _check(sources, targets, geometry, per)
-    wanted: Sequence[Target] = sources if targets is None else targets
-    if all(isinstance(b, ArrayBehavior) for b in (*sources, *wanted)):
+    authors: Sequence[Target] = sources if targets is None else targets
+    if all(isinstance(b, GivenRows) for b in (*sources, *authors)):
         if probes is None:
             raise InputError("arrays are compared on the probes they were computed on: give them")
-        columns, said = array_moments(sources, wanted, probes, geometry, per)  # type: ignore[arg-type]
-        return _matrix(sources, wanted, columns, geometry, per, error, said, ())
+        columns, said = array_moments(sources, authors, probes, geometry, per)  # type: ignore[arg-type]
+        return _matrix(sources, authors, columns, geometry, per, error, said, ())
     drawn = [
         _answers_of(target, probes, answers, max_tokens, seed, exact, folder, progress)
-        for target in wanted
+        for target in authors
     ]
     scored = [
         _scored(sources, target, several, folder, progress)
-        for target, several in zip(wanted, drawn, strict=True)
+        for target, several in zip(authors, drawn, strict=True)
     ]
     alone = tuple(a.name for a, (_, own) in zip(drawn, scored, strict=True) if own is None)
     columns = [
@@ -105,7 +106,7 @@ def divergences(
             group=_groups(several),
             length=_length(per, several, target),
         )
-        for target, several, (nats, own) in zip(wanted, drawn, scored, strict=True)
+        for target, several, (nats, own) in zip(authors, drawn, scored, strict=True)
     ]
     said = _said(drawn, scored, sources, probes)
     return _matrix(
@@ -171,7 +172,7 @@ def _scored(
     try:
         return nats, answer_nats([target], answers, folder=folder, progress=progress)[0]
     except InputError:
-        if hasattr(target, "text_log_probs"):  # a server that answers and does not score
+        if isinstance(target, ScoresTexts):  # a server that answers and does not score
             return nats, None
         raise
 
@@ -194,7 +195,7 @@ def _length(per: str, answers: AnswerSet, target: Any) -> NDArray[np.float64] | 
         return None
     if per == "byte":
         each = [len(answer.text.encode()) for answer in answers.flat]
-    elif hasattr(target, "encoder"):
+    elif isinstance(target, Encodes):
         encode = target.encoder().encode
         each = [len(encode(answer.text)) + answer.ended for answer in answers.flat]
     else:

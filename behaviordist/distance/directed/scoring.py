@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors import ArrayBehavior, Behavior, shared_log_probs
+from behaviordist.behaviors import Behavior, shared_log_probs
+from behaviordist.behaviors.abilities import ChecksSpelling, GivenRows, ScoresTexts
 from behaviordist.distance.directed.answers import AnswerSet, Progress
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -71,7 +72,7 @@ def _end(behavior: Any) -> str:
 
 def _texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, NDArray[np.int64]]:
     """Return the different (prompt, answer) pairs as probes, and each answer's place in them."""
-    if isinstance(behavior, ArrayBehavior):
+    if isinstance(behavior, GivenRows):
         raise InputError(
             f"'{behavior.label}' is an array: it cannot score answers; compare arrays with arrays"
         )
@@ -94,12 +95,12 @@ def _texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, NDArray[np
     return probes, np.array(place)
 
 
-def _check_spelling(behavior: Any, probes: ProbeSet, answers: AnswerSet) -> None:
+def _check_spelling(behavior: Behavior, probes: ProbeSet, answers: AnswerSet) -> None:
     try:
         behavior.check(probes)
     except InputError as error:
         raise InputError(f"'{behavior.label}', answers of '{answers.name}': {error}") from None
-    if hasattr(behavior, "cannot_spell"):
+    if isinstance(behavior, ChecksSpelling):
         for probe in probes:
             if behavior.cannot_spell(probe.continuation):
                 raise InputError(
@@ -111,10 +112,9 @@ def _check_spelling(behavior: Any, probes: ProbeSet, answers: AnswerSet) -> None
 def _scored(
     behaviors: Sequence[Behavior], probes: ProbeSet, progress: Progress | None
 ) -> Float64Array:
-    remote = [b for b in behaviors if hasattr(b, "text_log_probs")]
     nats = np.zeros((len(behaviors), len(probes)))
     seen = np.zeros(len(behaviors), dtype=int)
-    local = [i for i, b in enumerate(behaviors) if b not in remote]
+    local = [i for i, b in enumerate(behaviors) if not isinstance(b, ScoresTexts)]
     for index, block in shared_log_probs([behaviors[i] for i in local], probes):
         if block.token is None:
             raise InputError(f"'{behaviors[local[index]].label}' does not say what it scores")
@@ -124,8 +124,8 @@ def _scored(
         if progress is not None:
             progress(behaviors[local[index]].label, int(seen[local[index]]), len(probes))
     for index, behavior in enumerate(behaviors):
-        if index not in local:
-            nats[index] = behavior.text_log_probs(probes)  # type: ignore[attr-defined]
+        if isinstance(behavior, ScoresTexts):
+            nats[index] = behavior.text_log_probs(probes)
             if progress is not None:
                 progress(behavior.label, len(probes), len(probes))
     return nats

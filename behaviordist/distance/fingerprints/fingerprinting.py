@@ -17,6 +17,8 @@ from behaviordist.behaviors import (
     over_common_tokens,
     shared_log_probs,
 )
+from behaviordist.behaviors.abilities import SpellsBytes
+from behaviordist.behaviors.behavior import Resumable
 from behaviordist.distance.checks import check_block
 from behaviordist.distance.fingerprints.collector import Collector
 from behaviordist.distance.fingerprints.references import (
@@ -159,7 +161,7 @@ def _resumed(
     """
     done: dict[str, frozenset[int]] = {}
     for behavior, several in zip(behaviors, collectors, strict=True):
-        can = hasattr(behavior, "forward_rest")
+        can = isinstance(behavior, Resumable)
         for collector in several:
             kept = collector.keep_parts() if can else frozenset()
             done[behavior.forward_key] = done.get(behavior.forward_key, kept) & kept
@@ -173,7 +175,7 @@ def _first(behavior: Behavior, geometry: Geometry) -> NDArray[np.int64] | None:
     """The first byte of every token, where the geometry needs it."""
     if geometry.unit != "byte":
         return None
-    if not hasattr(behavior, "first_bytes"):
+    if not isinstance(behavior, SpellsBytes):
         raise InputError(
             f"'{behavior.label}' does not say which bytes its tokens stand for; use --geometry"
             " loglik or samples"

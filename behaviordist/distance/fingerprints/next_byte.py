@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.behaviors import Behavior
+from behaviordist.behaviors.abilities import SpellsBytes
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint
 from behaviordist.probes import ProbeSet
@@ -83,10 +84,9 @@ def shared_positions(starts: dict[str, list[list[int]]], probes: ProbeSet) -> li
 
 
 def _boundaries(behavior: Behavior, probes: ProbeSet) -> list[list[int]]:
-    if not hasattr(behavior, "boundaries"):
+    if not isinstance(behavior, SpellsBytes):
         raise InputError(
             f"'{behavior.label}' does not say which bytes its tokens stand for (servers, arrays and"
             " lab checkpoints do not); use --geometry loglik or samples"
         )
-    found: list[list[int]] = behavior.boundaries(probes)
-    return found
+    return behavior.boundaries(probes)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.behaviors import Behavior
+from behaviordist.behaviors.abilities import Samples, ScoresTexts
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.fingerprinting import Progress, fingerprint
 from behaviordist.distance.fingerprints.loglik import loglik_distances
@@ -54,7 +55,7 @@ def text_distances(
     InputError
         See `fingerprint` and `loglik_distances`.
     """
-    remote = [b for b in behaviors if hasattr(b, "text_log_probs")]
+    remote = [b for b in behaviors if isinstance(b, ScoresTexts)]
     local = [b for b in behaviors if b not in remote]
     made: dict[str, Fingerprint] = {}
     if local:
@@ -120,7 +121,7 @@ def answer_distances(
     """
     check_answers(count, max_tokens, kernel)
     for behavior in behaviors:
-        if not hasattr(behavior, "samples"):
+        if not isinstance(behavior, Samples):
             raise InputError(
                 f"'{behavior.label}' gives no answers (arrays and lab checkpoints do not); use a"
                 " geometry of log-probabilities"
