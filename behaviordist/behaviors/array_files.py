@@ -56,7 +56,7 @@ def load_arrays(path: Path, label: str, settings: InferenceSettings) -> ArrayBeh
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as file:
+    with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
         arrays = {name: file[name] for name in ARRAYS if name in file}
         return {**arrays, **{name: str(file[name]) for name in TEXTS if name in file}}
 

@@ -67,7 +67,7 @@ def read_npz(path: Path, needed: Sequence[str], optional: Sequence[str]) -> dict
     """
     path = path / NPZ if path.is_dir() else path
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             names = [*needed, *(name for name in optional if name in file)]
             return {
                 "labels": tuple(file["labels"].tolist()),

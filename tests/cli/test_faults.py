@@ -58,6 +58,7 @@ def test_a_reader_that_has_read_enough_is_no_error():
     reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
     reader.wait()
     done = run("studies", stdout=reader.stdin, stderr=subprocess.PIPE)
+    reader.stdin.close()
     assert done.returncode in (0, 1) and done.stderr == ""
 
 

@@ -92,7 +92,7 @@ def test_loss_curves_agree_over_fifty_steps(tmp_path, start, monkeypatch, algori
 
     def recorded(self, *arguments, **named):
         loss = own(self, *arguments, **named)
-        seen.append(float(loss))
+        seen.append(loss.item())
         return loss
 
     monkeypatch.setattr(trl.SFTTrainer, "compute_loss", recorded)
@@ -125,7 +125,7 @@ def test_dpo_losses_agree_on_equal_batches(tmp_path, start, other, chosen_weight
     trainer = trainer_of(
         regime, load_whole(other), start, tmp_path, reference=load_whole(start).eval()
     )
-    found = float(trainer.compute_loss(trainer.model, first_batch(trainer, 16)))
+    found = trainer.compute_loss(trainer.model, first_batch(trainer, 16)).item()
     batch = objective("dpo").draw(regime, np.random.default_rng(SEED))
     params, reference = (checkpoint.load(folder).params for folder in (other, start))
     wanted = objective("dpo").loss(
@@ -138,7 +138,7 @@ def test_dpo_losses_agree_on_equal_batches(tmp_path, start, other, chosen_weight
 def test_reward_losses_agree_on_equal_batches(tmp_path, other):
     regime = lab_regime("reward", budget=10)
     trainer = trainer_of(regime, load_reward(other, None, 0), other, tmp_path)
-    found = float(trainer.compute_loss(trainer.model, first_batch(trainer, 16)))
+    found = trainer.compute_loss(trainer.model, first_batch(trainer, 16)).item()
     batch = objective("reward").draw(regime, np.random.default_rng(SEED))
     params = checkpoint.load(other).params
     wanted = float(objective("reward").loss(params, CONFIG, batch, KEY, Hyper.of(regime)))

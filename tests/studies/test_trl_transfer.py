@@ -34,7 +34,10 @@ def test_tasks_are_a_function_of_the_seed_and_share_no_question(tmp_path):
     assert [p.read_text() for p in first] == [p.read_text() for p in second]
     for task in TASKS:
         train, held_out = (
-            [json.loads(line) for line in (tmp_path / "a" / f"{task}.{s}.jsonl").open()]
+            [
+                json.loads(line)
+                for line in (tmp_path / "a" / f"{task}.{s}.jsonl").read_text().splitlines()
+            ]
             for s in ("train", "held-out")
         )
         assert not {r["prompt"] for r in train} & {r["prompt"] for r in held_out}

@@ -6,6 +6,7 @@ import gc
 import logging
 import tempfile
 import warnings
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -133,13 +134,14 @@ def open_model(files: CheckpointFiles, dtype: str, device: str | None = None) ->
     from transformers import AutoModelForCausalLM
 
     options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
-    view, spill = files.linked(), tempfile.TemporaryDirectory(prefix="behaviordist-")
+    folders = files.linked(), tempfile.TemporaryDirectory(prefix="behaviordist-")
+    view, spill = (Path(folder.name) for folder in folders)
     if device == "auto":
-        options |= {"device_map": "auto", "offload_folder": spill.name, "max_memory": MEMORY}
+        options |= {"device_map": "auto", "offload_folder": str(spill), "max_memory": MEMORY}
     with quiet():
         try:
             model, info = AutoModelForCausalLM.from_pretrained(
-                view.name,
+                str(view),
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
@@ -147,9 +149,12 @@ def open_model(files: CheckpointFiles, dtype: str, device: str | None = None) ->
                 **options,
             )
         except Exception as error:
-            raise refused(files, Path(view.name), "its weights", error) from None
+            for folder in folders:
+                folder.cleanup()
+            raise refused(files, view, "its weights", error) from None
     # What is left on disk is read from there while it runs: the folders go when the model goes.
-    model.behaviordist_folders = (view, spill)
+    for folder in folders:
+        weakref.finalize(model, folder.cleanup)
     check_loaded(info, files.folder)
     check_head(model, files.folder)
     return model

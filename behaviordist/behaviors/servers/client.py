@@ -150,7 +150,8 @@ class Client:
             with opener.open(request, timeout=self.timeout_s) as response:
                 return self._decode(response.read(LARGEST_ANSWER), response.headers)
         except urllib.error.HTTPError as error:
-            raise self._refusal(error) from None
+            with error:  # it holds the connection
+                raise self._refusal(error) from None
         except TimeoutError:
             raise _Again(f"no answer within {self.timeout_s:g} s") from None
         except urllib.error.URLError as error:

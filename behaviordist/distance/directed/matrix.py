@@ -203,7 +203,7 @@ class DirectedMatrix:
         path = Path(path)
         path = path / NPZ if path.is_dir() else path
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 said = json.loads(str(file["said"]))
                 arrays = {name: file[name] for name in _ARRAYS}
             return DirectedMatrix(**said, **arrays)

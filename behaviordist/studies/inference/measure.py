@@ -158,8 +158,11 @@ def log_prob_spread(roots: Floats, probe: NDArray[np.int64]) -> float:
 
 def read(paths: Sequence[Path]) -> dict[str, Floats]:
     """Read the measurements of several seeds, stacked over seeds as the first axis."""
-    files = [np.load(path, allow_pickle=False) for path in paths]
-    return {name: np.stack([file[name] for file in files]) for name in files[0].files}
+    seeds = []
+    for path in paths:
+        with np.load(path, allow_pickle=False) as file:
+            seeds.append(dict(file))
+    return {name: np.stack([arrays[name] for arrays in seeds]) for name in seeds[0]}
 
 
 def _probe_means(values: Floats, probe: NDArray[np.int64]) -> Floats:
