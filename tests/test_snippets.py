@@ -26,7 +26,7 @@ def commands():
             yield f"{path.name}: {line}"
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", list(commands()))
 def test_a_command_that_is_shown_exists_with_its_options(line):
     words = shlex.split(line.split(": ", 1)[1], comments=True)
     command = typer.main.get_command(app)
