@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from behaviordist.behaviors import rounding
-from behaviordist.behaviors.huggingface import opening
+from behaviordist.behaviors.huggingface import opening, packed
 from behaviordist.behaviors.huggingface.backend import TransformersBehavior
 from behaviordist.behaviors.huggingface.sources import Source, source_of
 from behaviordist.behaviors.settings import InferenceSettings
@@ -40,15 +40,15 @@ def describe(source: Source, label: str, settings: InferenceSettings) -> Transfo
             f"'{label}': sliding_window works for lab checkpoints run in float32; other models have"
             " the attention of their config.json: drop sliding_window"
         )
-    packed = getattr(source.config, "quantization_config", None)
-    if packed and settings.quant:
-        method = dict(packed).get("quant_method") if isinstance(packed, dict) else packed
+    told = getattr(source.config, "quantization_config", None)
+    if told and settings.quant:
         raise InputError(
-            f"'{label}': its weights are quantised already ({method}); drop quant={settings.quant}"
+            f"'{label}': its weights are quantised already ({packed.method_of(told)}); drop"
+            f" quant={settings.quant}"
         )
     text_config, tokens = source.config.get_text_config(), source.tokens()
     dtype, why = opening.choose_type(settings.dtype, *source.stored, settings.device)
-    notes = (*source.notes, *([why] if why else []))
+    notes = (*source.notes, *([packed.note(told)] if told else []), *([why] if why else []))
     if settings.thoughts:
         notes = (*notes, f"answers averaged over {settings.thoughts} sampled reasonings")
     if settings.quant:

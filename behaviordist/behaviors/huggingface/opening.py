@@ -10,6 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ from behaviordist.behaviors.files.checkpoint_files import (
     refuse_remote_code,
 )
 from behaviordist.behaviors.files.weight_files import tensors_of
+from behaviordist.behaviors.huggingface import packed
 from behaviordist.errors import InputError
 
 TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16", "F64": "float32"}
 # Where weights in the wider type take more of the free memory than this, they stay as stored.
 SHARE_OF_MEMORY = 0.7
-# Methods whose packed weights are never stored as plain floating-point numbers alone.
-PACKED = ("fp8", "fbgemm_fp8", "mxfp4", "gptq", "awq", "bitsandbytes")
 # What device=auto may take of each device, as accelerate has it; None: what it finds free.
 MEMORY: dict[Any, Any] | None = None
 
@@ -33,17 +33,22 @@ MEMORY: dict[Any, Any] | None = None
 def quiet() -> Iterator[None]:
     """Keep the progress bars and warnings of `transformers` off the user's terminal.
 
-    And those of what it imports: torchao names every kernel that this machine has no use for.
+    And those of what it imports: torchao names every kernel that this machine has no use for,
+    compressed-tensors counts the layers that it unpacks.
     """
+    from tqdm import tqdm
     from transformers.utils import logging as bars
 
     shown, level = bars.is_progress_bar_enabled(), logging.root.manager.disable
     bars.disable_progress_bar()
     logging.disable(logging.WARNING)
+    begin = tqdm.__init__
+    tqdm.__init__ = partialmethod(begin, disable=True)
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
+        tqdm.__init__ = begin
         logging.disable(level)
         if shown:
             bars.enable_progress_bar()
@@ -61,45 +66,13 @@ def refuse_foreign(folder: Path, raw: dict[str, Any]) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     refuse_remote_code(folder, raw, raw.get("model_type") in CONFIG_MAPPING_NAMES)
-    packed = raw.get("quantization_config")
-    if packed is not None:
-        from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
-
-        method = packed.get("quant_method") if isinstance(packed, dict) else packed
-        if method != "bitsandbytes" and str(method) not in AUTO_QUANTIZER_MAPPING:
-            raise InputError(
-                f"{folder}: its weights are packed by '{str(method)[:40]}', which transformers does"
-                " not know; use the unpacked model"
-            )
+    packed.refuse_unknown(folder, raw.get("quantization_config"))
     names = raw.get("architectures")
     heads = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     if isinstance(names, list) and names and not heads & set(map(str, names)):
         raise InputError(
             f"{folder}: config.json says {str(names[0])[:60]}, which is no language model: it has"
             " no head over the vocabulary (a reward, embedding or classification model)"
-        )
-
-
-def refuse_unpacked(files: CheckpointFiles, raw: Mapping[str, Any]) -> None:
-    """Refuse plain weights under a configuration that calls them packed.
-
-    `transformers` runs them as they are on one machine and packs them on another.
-
-    Raises
-    ------
-    InputError
-        Naming the method and the type that is stored.
-    """
-    packed = raw.get("quantization_config")
-    method = packed.get("quant_method") if isinstance(packed, dict) else packed
-    if method not in PACKED:
-        return
-    kinds = {kind for path in files.weights for kind, _ in tensors_of(path).values()}
-    if kinds <= set(TYPES):
-        raise InputError(
-            f"{files.folder}: config.json says that its weights are packed by '{method}', but they"
-            f" are plain ({', '.join(sorted(kinds))}); take quantization_config out of config.json"
-            " or get the packed weights"
         )
 
 
@@ -206,14 +179,14 @@ def check_head(model: Any, where: Path) -> None:
 
 
 def stored_type(files: CheckpointFiles) -> tuple[str, int]:
-    """Return the type that most of a checkpoint's bytes are of, and the number of values."""
+    """Return the type of most bytes that are plain numbers, and how many values there are."""
     sizes: Counter[str] = Counter()
     for path in files.weights:
         for kind, size in tensors_of(path).values():
             sizes[kind] += size
-    kind = max(sizes, key=lambda k: sizes[k], default="F32")
+    kind = max(TYPES, key=lambda k: sizes[k])
     widths = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}
-    return TYPES.get(kind, "bfloat16"), sum(s // widths.get(k, 1) for k, s in sizes.items())
+    return TYPES[kind], sum(s // widths.get(k, 1) for k, s in sizes.items())
 
 
 def choose_type(wanted: str, stored: str, values: int, device: str | None) -> tuple[str, str]:

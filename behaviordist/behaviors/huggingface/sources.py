@@ -15,7 +15,7 @@ from behaviordist.behaviors.files.checkpoint_files import (
     files_digest,
     read_config,
 )
-from behaviordist.behaviors.huggingface import adapters, gguf_files, opening
+from behaviordist.behaviors.huggingface import adapters, gguf_files, opening, packed
 from behaviordist.behaviors.text import tokens
 from behaviordist.behaviors.text.tokens import Tokens
 from behaviordist.errors import InputError
@@ -264,7 +264,7 @@ def source_of(path: Path, adapter: Path | None = None) -> Source:
     raw = read_config(path)  # what is no checkpoint, or runs code, is told before its weights
     opening.refuse_foreign(path, raw)
     files = checkpoint_files(path, tokenizer_of=adapter)
-    opening.refuse_unpacked(files, raw)
+    packed.refuse_plain(files, raw)
     return FolderSource(files, adapter)
 
 
