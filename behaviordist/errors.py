@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
+SHORT = {"temp": "temperature", "t": "temperature", "ctx": "context", "eps": "epsilon"}
+"""What people write for a name that other names begin like."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -20,7 +23,19 @@ class InputError(BehaviordistError, ValueError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` when a known name is close, else the list of known names."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = _meant(name.lower(), names)
     if close:
-        return f"did you mean '{close[0]}'? (known: {', '.join(names)})"
+        return f"did you mean '{close}'? (known: {', '.join(names)})"
     return f"known: {', '.join(names)}"
+
+
+def _meant(name: str, names: list[str]) -> str | None:
+    """Return the name that an abbreviation or a slip stands for: ``lr``, ``temp``, ``quantt``."""
+    usual = SHORT.get(name)
+    if usual in names:
+        return usual
+    letters = {x: "".join(word[:1] for word in re.split(r"[_\-]", x)) for x in names}
+    initials = [x for x in names if len(name) > 1 and letters[x] == name]
+    longer = [x for x in names if len(name) > 2 and x.startswith(name)]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return next(iter((*initials, *longer[: len(longer) == 1], *close)), None)

@@ -212,6 +212,11 @@ def parse_spec(spec: str) -> tuple[str, InferenceSettings]:
     for item in _split(tail, spec):
         key, equals, text = (part.strip() for part in item.partition("="))
         key = key.replace("-", "_")
+        if not equals and values:
+            raise InputError(
+                f"""'{spec}': after a comma a setting is expected, not '{item}'; a value with a"""
+                f""" comma in it is written in quotes: {list(values)[-1]}="a, b\""""
+            )
         if key not in kinds:
             raise InputError(f"'{spec}': unknown setting '{key}'; {did_you_mean(key, kinds)}")
         if not equals or not text:

@@ -22,14 +22,23 @@ from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
 from behaviordist.cli.grow import convert, grow
+from behaviordist.cli.help import (
+    ADVICE,
+    MEASURE,
+    STUDY,
+    TEST,
+    TUNE,
+    Group,
+    examples,
+    register,
+)
 from behaviordist.cli.inputs import check_folder
 from behaviordist.cli.leaderboard import leaderboard
 from behaviordist.cli.plan import plan
 from behaviordist.cli.power import power
 from behaviordist.cli.probes import app as probes
 from behaviordist.cli.report import report
-from behaviordist.cli.run import run, studies
-from behaviordist.cli.selftest import selftest
+from behaviordist.cli.run import run, selftest, studies
 from behaviordist.cli.terminal import visible
 from behaviordist.cli.test import test
 from behaviordist.cli.transfer import WithLists, transfer
@@ -93,9 +102,10 @@ def _plain(value: Any) -> Any:
 
 app = typer.Typer(
     name="behaviordist",
+    cls=Group,
     help="Distances between model behaviors, the cost of tuning one into another, and a test.",
+    epilog=ADVICE,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -116,22 +126,14 @@ def _commands(
     del version
 
 
-app.command("compare")(alone(compare))
-app.command("convert")(convert)
-app.add_typer(costs)
-app.command("distance")(alone(distance))
-app.command("gate")(gate)
-app.command("grow")(grow)
-app.command("leaderboard")(alone(leaderboard))
-app.add_typer(probes)
-app.command("plan")(alone(plan))
-app.command("power")(power)
-app.command("report")(redrawing(report))
-app.command("run")(run)
-app.command("selftest")(selftest)
-app.command("test")(alone(test))
-app.command("transfer", cls=WithLists)(alone(transfer))
-app.command("studies")(studies)
+# In order of use; every command comes with its examples (`help.EXAMPLES`).
+register(app, MEASURE, distance=alone(distance), compare=alone(compare), gate=gate)
+register(app, TUNE, transfer=(alone(transfer), WithLists), grow=grow, convert=convert)
+app.add_typer(costs, rich_help_panel=TUNE, epilog=examples("costs"))
+register(app, TEST, test=alone(test), leaderboard=alone(leaderboard), power=power)
+register(app, TEST, plan=alone(plan))
+register(app, STUDY, run=run, studies=studies, report=redrawing(report), selftest=selftest)
+app.add_typer(probes, rich_help_panel=STUDY, epilog=examples("probes"))
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import (
     Device,
     check_folder,
@@ -50,7 +51,7 @@ def compare(
         typer.Option(help="Let the models continue the probes themselves, by so many tokens."),
     ] = None,
     device: Device = None,
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/compare"),
+    out: Annotated[Path, out_to("Folder of the results.")] = Path("reports/compare"),
 ) -> None:
     """Say how two models differ, on which probes, and which tokens moved."""
     from behaviordist.record import CompareRecord

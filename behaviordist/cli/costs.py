@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from behaviordist.cli.help import Command, out_to
+
 app = typer.Typer(name="costs", help="Costs from training logs.", no_args_is_help=True)
 
 
@@ -15,7 +17,7 @@ def _commands() -> None:
     """Costs from training logs."""
 
 
-@app.command("import")
+@app.command("import", cls=Command)
 def import_(
     manifest: Annotated[
         Path,
@@ -33,7 +35,7 @@ def import_(
     target: Annotated[
         str | None, typer.Option(help="Of a wide table's runs.", show_default="the file's name")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Long table to write.")] = Path("costs.csv"),
+    out: Annotated[Path, out_to("Long table to write.")] = Path("costs.csv"),
 ) -> None:
     """Read trainer_state.json, TRL, TensorBoard, JSON-lines or CSV logs into one table of costs."""
     from behaviordist.store import write_text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import (
     Device,
     check_folder,
@@ -53,7 +54,7 @@ def distance(
             " differ next-byte, loglik, samples. Directed, over whole answers: kl, overlap."
         ),
     ] = "hellinger",
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/distance"),
+    out: Annotated[Path, out_to("Folder of the results.")] = Path("reports/distance"),
     device: Device = None,
     probes_limit: Annotated[
         int | None, typer.Option(help="Draw so many of the probes.", show_default="all")

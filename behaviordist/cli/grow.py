@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import check_folder
 from behaviordist.errors import InputError, did_you_mean
 
@@ -27,7 +28,7 @@ def grow(
             " same function and size at other weights."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the larger model; must not be there yet.")],
+    out: Annotated[Path, out_to("Folder of the larger model; must not be there yet.")],
     layers: Annotated[int | None, typer.Option(help="depth, stack, interpolate.")] = None,
     intermediate_size: Annotated[int | None, typer.Option(help="mlp: units a layer.")] = None,
     heads: Annotated[int | None, typer.Option(help="heads: query heads.")] = None,
@@ -101,7 +102,7 @@ def _write(source: Path, growth: Growth, out: Path, seed: int) -> None:
 
 def convert(
     model: Annotated[Path, typer.Argument(metavar="FILE.gguf", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
+    out: Annotated[Path, out_to("Folder to write.", show_default=False)],
 ) -> None:
     """Write a GGUF file's model as a Hugging Face folder: float32, plain, with its tokenizer."""
     from rich.console import Console

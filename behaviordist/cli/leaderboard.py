@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from behaviordist.cli.help import out_to
 from behaviordist.cli.tables import (
     Baselines,
     CostColumns,
@@ -52,7 +53,7 @@ def leaderboard(
     invalid: Invalid = None,
     strata: Strata = None,
     units: Units = None,
-    out: Annotated[Path, typer.Option(help="Where the files go.")] = Path("reports/leaderboard"),
+    out: Annotated[Path, out_to("Where the files go.")] = Path("reports/leaderboard"),
 ) -> None:
     """Compare predictors of transfer cost; writes leaderboard.json, .csv, .png and .svg."""
     from behaviordist.hypothesis import leaderboard as compare

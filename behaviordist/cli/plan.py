@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import Device
 from behaviordist.cli.plan_by_law import by_law, has_law
 from behaviordist.cli.tables import CostColumn, Invalid, named_paths
@@ -71,7 +72,7 @@ def plan(
         typer.Option("--unrelated", help="No start of the target's own task; needs --study."),
     ] = False,
     cost_column: CostColumn = None,
-    out: Annotated[Path, typer.Option(help="Where plan.json goes.")] = Path("reports/plan"),
+    out: Annotated[Path, out_to("Where plan.json goes.")] = Path("reports/plan"),
 ) -> None:
     """Rank the checkpoints one has as starts for a behavior one wants."""
     from behaviordist.hypothesis.tables.long_tables import read_cost_data, read_predictor

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from behaviordist.cli.help import Command, out_to
 from behaviordist.cli.terminal import visible
 
 if TYPE_CHECKING:
@@ -19,17 +21,25 @@ app = typer.Typer(
 Named = Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)]
 
 
-@app.command("list")
-def list_sets() -> None:
+@app.command("list", cls=Command)
+def list_sets(
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
     """List the shipped probe sets with their size and purpose."""
     from behaviordist.probes import ProbeSet, shipped_sets
 
+    rows = []
     for name, path in shipped_sets().items():
-        purpose = card_section(path.with_suffix(".md"), "Purpose")
-        typer.echo(f"{name:<14} {len(ProbeSet.load(name)):>4} probes  {_first_sentence(purpose)}")
+        purpose = _first_sentence(card_section(path.with_suffix(".md"), "Purpose"))
+        rows.append({"name": name, "probes": len(ProbeSet.load(name)), "purpose": purpose})
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']:<14} {row['probes']:>4} probes  {row['purpose']}")
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show(
     name: Named,
     probe: Annotated[str | None, typer.Option(help="Id of one probe.", show_default=False)] = None,
@@ -52,7 +62,7 @@ def show(
         typer.echo(visible(f"\n{one.id}  {' '.join(one.tags)}\n{one.prompt}[{one.continuation}]"))
 
 
-@app.command("validate")
+@app.command("validate", cls=Command)
 def validate(name: Named) -> None:
     """Check a set; exit 0 with its size and digest, or 2 with the first line that is wrong."""
     from behaviordist.probes import ProbeSet
@@ -65,7 +75,7 @@ def validate(name: Named) -> None:
         typer.echo(f"warning: {repeated} probes repeat the text of another one")
 
 
-@app.command("new")
+@app.command("new", cls=Command)
 def new(
     source: Annotated[
         str,
@@ -75,7 +85,7 @@ def new(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The .jsonl file to write.", show_default=False)],
+    out: Annotated[Path, out_to("The .jsonl file to write.", show_default=False)],
     prompt: Annotated[str, typer.Option(help="Column of the prompt.")] = "prompt",
     continuation: Annotated[str, typer.Option(help="Column of the continuation.")] = "continuation",
     tags: Annotated[str | None, typer.Option(help="Column of tags, comma-separated.")] = None,

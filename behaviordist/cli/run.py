@@ -1,4 +1,4 @@
-"""`behaviordist run` and `behaviordist studies`."""
+"""`behaviordist run`, `studies` and `selftest`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from behaviordist.cli.help import out_to
 from behaviordist.cli.terminal import visible
 
 
@@ -15,7 +16,7 @@ def run(
     study: Annotated[str, typer.Argument(help="A study's name or a YAML file.")] = "transfer",
     quick: Annotated[bool, typer.Option("--quick", help="The study's reduced form.")] = False,
     seed: Annotated[int, typer.Option(help="Seeds every random draw.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder; default reports/NAME.")] = None,
+    out: Annotated[Path | None, out_to("Folder; default reports/NAME.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; default one a core.")] = None,
 ) -> None:
     """Run a study from nothing to its report; run the same command again to continue it."""
@@ -41,9 +42,37 @@ def _sentence(record: dict[str, Any], folder: Path) -> str:
     return str(test["sentence"])
 
 
-def studies() -> None:
+def studies(
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
     """List the studies that `run` can run."""
     from behaviordist.studies.catalogue import STUDIES
 
+    if as_json:
+        typer.echo(json.dumps({name: study.line for name, study in STUDIES.items()}, indent=1))
+        return
     for name, study in STUDIES.items():
         typer.echo(f"{name:<14} {study.line}")
+
+
+def selftest() -> None:
+    """Run planted truths through the real pipeline; exit 1 when one is not found."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from behaviordist.selftest import run_selftest
+
+    console = Console()
+    checks = []
+    with console.status("Running planted truths ..."):
+        for check in run_selftest():
+            checks.append(check)
+    table = Table("planted truth", "expected", "found", "")
+    for check in checks:
+        table.add_row(check.name, check.expected, check.found, "ok" if check.passed else "FAILED")
+    console.print(table)
+    failed = [check.name for check in checks if not check.passed]
+    if failed:
+        typer.echo(f"{len(failed)} of {len(checks)} failed: {', '.join(failed)}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"All {len(checks)} planted truths were found.")

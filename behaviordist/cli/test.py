@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from behaviordist.cli.help import out_to
 from behaviordist.cli.tables import (
     Baselines,
     CostColumns,
@@ -56,7 +57,7 @@ def test(
     models: Annotated[
         bool, typer.Option("--models", help="Also ask regressions; writes models.json.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="Where test.json goes.")] = Path("reports/test"),
+    out: Annotated[Path, out_to("Where test.json goes.")] = Path("reports/test"),
 ) -> None:
     """Test whether closer behaviors are cheaper to reach."""
     # These bring pandas and scipy; --help of any command must not wait for them.

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from behaviordist.cli.help import Command, out_to
 from behaviordist.cli.terminal import visible
 
 LISTS = ("--sources", "--targets")
@@ -21,7 +21,7 @@ Targets = Annotated[
 ]
 
 
-class WithLists(TyperCommand):
+class WithLists(Command):
     """Lets an option take several values, ``--sources A B C``, as shells expand patterns to."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -41,7 +41,7 @@ class WithLists(TyperCommand):
 def transfer(
     sources: Sources,
     targets: Targets,
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reports/transfer"),
+    out: Annotated[Path, out_to("Folder of the results.")] = Path("reports/transfer"),
     base: Annotated[
         Path | None,
         typer.Option(

@@ -1,0 +1,103 @@
+"""What `--help` shows: commands in order of use, examples under each, flags without a type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+MEASURE, TUNE, TEST, STUDY = (
+    "Measure: how far apart?",
+    "Tune: what does it cost?",
+    "Test and plan: is closer cheaper?",
+    "Studies, pages, probes",
+)
+ADVICE = "`behaviordist COMMAND --help` has examples. Exit codes: 0 fine, 1 no, 2 bad input."
+EXAMPLES = {
+    "distance": (
+        "behaviordist distance checkpoints/base checkpoints/sft --probes general -o reports/mine",
+        "behaviordist distance model.gguf model.gguf@quant=int8 model.gguf@top_k=40,top_p=0.9",
+        "behaviordist distance base sft rl --groups groups.csv --palette cividis --format slide",
+        "behaviordist distance base sft --targets answers.jsonl --geometry kl",
+    ),
+    "compare": ("behaviordist compare released candidate --probes instruction",),
+    "gate": ("behaviordist gate released candidate --margin 0.2 --json gate.json",),
+    "transfer": (
+        "behaviordist transfer --sources base sft --targets regimes/a.yaml regimes/b.yaml -o costs",
+    ),
+    "grow": ("behaviordist grow checkpoints/small --operator depth --layers 8 --out larger",),
+    "convert": ("behaviordist convert model.gguf --out model",),
+    "costs": ("behaviordist costs import runs.csv --share 0.9 -o costs.csv",),
+    "test": (
+        "behaviordist test --distances distances.csv --costs costs.csv --baseline size=sizes.csv",
+        "behaviordist test --distances distances.csv --costs costs.csv --units families.csv",
+    ),
+    "leaderboard": (
+        "behaviordist leaderboard --costs costs.csv --distances kl=kl.csv --baseline size=s.csv",
+    ),
+    "power": ("behaviordist power --behaviors 8,12,16 --seeds 1,2,3",),
+    "plan": ("behaviordist plan --study reports/transfer --target rlvr-reverse",),
+    "run": (
+        "behaviordist run",
+        "behaviordist run sycophancy --quick -o reports/look",
+        "behaviordist run study.yaml --seed 1",
+    ),
+    "studies": ("behaviordist studies --json",),
+    "report": (
+        "behaviordist report reports/mine",
+        "behaviordist report reports/mine --labels names.csv --palette red --format slide",
+    ),
+    "selftest": ("behaviordist selftest",),
+    "probes": (
+        "behaviordist probes list",
+        "behaviordist probes show general --first 5",
+        "behaviordist probes validate mine.jsonl",
+    ),
+}
+"""Command -> lines to copy; a comma in a value begins the next setting or the next number."""
+
+
+def out_to(what: str, **options: Any) -> Any:
+    """Return the option ``--out``, ``-o``; `what` is its help."""
+    return typer.Option("--out", "-o", help=what, **options)
+
+
+def examples(command: str) -> str:
+    """Return the text under a command's help, a line a paragraph."""
+    return "\n\n".join(("Examples:", *EXAMPLES[command]))
+
+
+def _untyped(params: list[Any]) -> list[Any]:
+    """Return the parameters; a flag shows no type, as it takes no value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.display_type_rich = lambda ctx: None  # noqa: ARG005
+    return params
+
+
+class Command(TyperCommand):
+    """A command whose flags show no type."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return what it takes."""
+        return _untyped(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """Commands; flags show no type."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return what it takes."""
+        return _untyped(super().get_params(ctx))
+
+
+def register(app: typer.Typer, panel: str, **commands: Any) -> None:
+    """Add commands (a function, or one with its class) to a panel of the help."""
+    for name, given in commands.items():
+        function, kind = given if isinstance(given, tuple) else (given, Command)
+        command: Callable[[Any], Any] = app.command(
+            name, cls=kind, epilog=examples(name), rich_help_panel=panel
+        )
+        command(function)
