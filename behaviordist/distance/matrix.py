@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,14 @@ from numpy.typing import NDArray
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
 from behaviordist.distance.intervals import SIDE, cautions, interval_end
 from behaviordist.distance.matrix_files import read_npz, write_folder, write_npz
+from behaviordist.distance.matrix_html import matrix_html
 from behaviordist.distance.states import APART, PairStates, decide
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
     import skbio
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Float64Array = NDArray[np.float64]
@@ -236,14 +237,24 @@ class DistanceMatrix:
         """
         return DistanceMatrix(**read_npz(Path(path), _ARRAYS[:4], (*_ARRAYS[4:], "differs")))
 
-    def heatmap(self, ax: Any = None, path: str | Path | None = None) -> Figure:
-        """Draw the matrix in clustered order; write it to `path` (.png, .svg, .pdf) if given."""
+    @overload
+    def heatmap(self, ax: None = None, path: str | Path | None = None, **look: Any) -> Figure: ...
+    @overload
+    def heatmap(self, ax: Axes, path: str | Path | None = None, **look: Any) -> Axes: ...
+    def heatmap(
+        self, ax: Axes | None = None, path: str | Path | None = None, **look: Any
+    ) -> Figure | Axes:
+        """Draw the matrix in clustered order; write it to `path` (.png, .svg, .pdf) if given.
+
+        `look`: title, palette, full_range, groups, as `distance.heatmap.draw_heatmap` has them.
+        The figure shows itself as a cell's last line; with `ax`, that is returned.
+        """
         from behaviordist.distance.heatmap import draw_heatmap, save_figure
 
-        figure = draw_heatmap(self, ax=ax)
+        figure = draw_heatmap(self, ax=ax, **look)
         if path is not None:
             save_figure(figure, Path(path))
-        return figure
+        return figure if ax is None else ax
 
     def _frame(self, values: NDArray[Any]) -> pd.DataFrame:
         import pandas as pd
@@ -269,23 +280,13 @@ class DistanceMatrix:
         errors = self.squared_standard_errors
         return interval_end(self.squared, errors, freedom, skewness, quantile)
 
-    def _repr_html_(self) -> str:
-        apart = self.states().are(APART)
-        head = "".join(f"<th>{html.escape(label)}</th>" for label in self.labels)
-        rows = []
-        for i, label in enumerate(self.labels):
-            cells = "".join(
-                f"<td>{'' if i == j else self._cell(i, j, bool(apart[i, j]))}</td>"
-                for j in range(len(self))
-            )
-            rows.append(f"<tr><th>{html.escape(label)}</th>{cells}</tr>")
-        geometry = html.escape(str(self.metadata.get("geometry", "")))
-        note = f"{geometry} distance &plusmn; standard error; in brackets: not apart"
-        return f"<table><caption>{note}</caption><tr><th></th>{head}</tr>{''.join(rows)}</table>"
+    def __repr__(self) -> str:
+        return f"DistanceMatrix({len(self)} behaviors, {self.metadata.get('geometry', '')})"
 
-    def _cell(self, i: int, j: int, apart: bool) -> str:
-        text = f"{self.distances[i, j]:.3g} &plusmn; {self.standard_errors[i, j]:.2g}"
-        return text if apart else f"({text})"
+    def _repr_html_(self) -> str:
+        geometry = str(self.metadata.get("geometry", ""))
+        tables = (self.distances, self.standard_errors, self.states().table)
+        return matrix_html(self.labels, *tables, geometry)
 
 
 _ARRAYS = (

@@ -16,6 +16,7 @@ from scipy.cluster.hierarchy import leaves_list
 
 from behaviordist.drawing.cells import SMALLEST_LABEL, Cells, Handle, colours_of, draw_cells
 from behaviordist.drawing.panels import PALETTE
+from behaviordist.drawing.picture import Picture
 from behaviordist.drawing.style import SOFT, abbreviate, figure_style, text_width
 
 # Inches: a cell is as large as its number needs where there are few, and never too small to see,
@@ -81,7 +82,7 @@ class _Layout:
         height = max(below + self.inside[1], 2.9) + above
         self.bottom = height - above - self.inside[1]
         self.size = (self.left + self.inside[0] + SIDE_COLUMN, height)
-        self.figure = Figure(figsize=self.size)
+        self.figure = Picture(figsize=self.size)
 
     def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """Return new axes at a place given in inches."""

@@ -12,6 +12,7 @@ import numpy as np
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.probes.probe import REQUIRED, Probe, parse_probe
 from behaviordist.store import digest_of, write_text
+from behaviordist.store.shown import html_table
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ class ProbeSet:
 
     def __len__(self) -> int:
         return len(self.probes)
+
+    def __repr__(self) -> str:
+        return f"ProbeSet('{self.name}', {len(self)} probes, {self.digest[:12]})"
+
+    def _repr_html_(self) -> str:
+        rows = ((p.id, p.prompt, p.continuation, " ".join(p.tags)) for p in self)
+        return html_table(repr(self), ("id", "prompt", "continuation", "tags"), rows)
 
     def __iter__(self) -> Iterator[Probe]:
         return iter(self.probes)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError
+from behaviordist.store.shown import html_table
 from behaviordist.store.tables import read_costs, write_square
 from behaviordist.transfer.curves import summarise
 
@@ -36,6 +37,19 @@ class TransferMatrix:
     costs: pd.DataFrame
     censored: pd.DataFrame
     measure: str = "steps"
+
+    def __repr__(self) -> str:
+        sources, targets = self.costs.shape
+        return f"TransferMatrix({sources} sources x {targets} targets, {self.measure})"
+
+    def _repr_html_(self) -> str:
+        stopped = self.censored.to_numpy(dtype=float) > 0
+        rows = (
+            (label, *(f"{'>' * bool(s)}{x:.3g}" for x, s in zip(values, late, strict=True)))
+            for label, values, late in zip(self.labels, self.costs.to_numpy(), stopped, strict=True)
+        )
+        note = f"{self.measure} (> censored); rows: source, columns: target"
+        return html_table(note, ("", *map(str, self.costs.columns)), rows)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -150,7 +150,7 @@ def test_select_and_foreign_forms():
     assert part.labels == ("<b3>", "<b0>") and part.squared[0, 1] == made.squared[3, 0]
     assert made.to_skbio()["<b1>", "<b2>"] == made.distances[1, 2]
     html = made._repr_html_()
-    assert "&lt;b0&gt;" in html and "<b0>" not in html and "&plusmn;" in html
+    assert "&lt;b0&gt;" in html and "<b0>" not in html and "±" in html
 
 
 def test_ordination_recovers_points_up_to_rotation():

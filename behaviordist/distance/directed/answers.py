@@ -24,6 +24,7 @@ from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of, is_finished, publish, write_text
 from behaviordist.store.journal import Journal
+from behaviordist.store.shown import html_table
 
 Progress = Callable[[str, int, int], None]
 ANSWERS = "answers.jsonl"
@@ -82,6 +83,14 @@ class AnswerSet:
         for probe, several in zip(self.probes, self.answers, strict=True):
             if not several:
                 raise InputError(f"'{self.name}': no answer to '{probe.id}'; give at least one")
+
+    def __repr__(self) -> str:
+        return f"AnswerSet('{self.name}', {len(self.flat)} answers to {len(self.probes)} prompts)"
+
+    def _repr_html_(self) -> str:
+        pairs = zip(self.probes, self.answers, strict=True)
+        rows = ((p.prompt, a.text) for p, several in pairs for a in several)
+        return html_table(repr(self), ("prompt", "answer"), rows)
 
     @property
     def flat(self) -> list[Answer]:

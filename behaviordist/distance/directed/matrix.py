@@ -16,6 +16,7 @@ from behaviordist.distance.states import APART, SAME, UNDECIDED
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import surprise
 from behaviordist.store import publish
+from behaviordist.store.shown import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,6 +216,20 @@ class DirectedMatrix:
             raise
         except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError) as error:
             raise InputError(f"{path}: not a whole matrix of divergences ({error})") from None
+
+    def __repr__(self) -> str:
+        shape = f"{len(self.sources)} sources x {len(self.targets)} targets"
+        return f"DirectedMatrix({shape}, {self.geometry})"
+
+    def _repr_html_(self) -> str:
+        unit = "overlap" if self.geometry == "overlap" else f"nats per {self.metadata.get('per')}"
+        rows = (
+            (a, *(f"{x:.3g} ± {e:.2g}" for x, e in zip(values, errors, strict=True)))
+            for a, values, errors in zip(
+                self.sources, self.values, self.standard_errors, strict=True
+            )
+        )
+        return html_table(f"{unit} ± standard error; rows: source", ("", *self.targets), rows)
 
     def heatmap(self, path: str | Path | None = None) -> Figure:
         """Draw the matrix, sources as rows; write it to `path` (.png, .svg, .pdf) if given."""

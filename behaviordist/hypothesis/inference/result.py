@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,13 @@ class TransferTest:
     left_out: tuple[tuple[str, str], ...]
     references: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        interval = f"[{self.ci_low:.2f}, {self.ci_high:.2f}]"
+        return f"TransferTest({self.verdict}: {self.value:.2f} {interval}, p {self.p_value:.2g})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.sentence())}</p>"
 
     def sentence(self) -> str:
         """Return the verdict in one plain sentence, with interval, p-value and best baseline."""

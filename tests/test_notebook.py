@@ -1,0 +1,45 @@
+"""What a notebook shows of public objects: one picture, short texts, tables that escape."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+import behaviordist as bd
+from behaviordist.distance.directed.answers import Answer
+from behaviordist.probes import Probe
+
+LABELS = ("<b>", "c", "d", "e")
+SQUARED = np.ones((4, 4)) - np.eye(4)
+PLACES = np.array([0.0, 1.0, 3.0, 7.0])
+COSTS = pd.DataFrame(abs(PLACES[:, None] - PLACES), LABELS, LABELS)
+PROBES = tuple(Probe(f"p{k}", "<i>x", f" {k}") for k in range(100))
+SHOWN = (
+    bd.DistanceMatrix(LABELS, SQUARED, 0.01 * SQUARED, metadata={"geometry": "hellinger"}),
+    bd.DirectedMatrix(LABELS, LABELS, SQUARED, 0.1 * SQUARED, metadata={"per": "answer"}),
+    bd.TransferMatrix(pd.DataFrame(SQUARED, LABELS, LABELS), pd.DataFrame(0, LABELS, LABELS)),
+    bd.ProbeSet("mine", PROBES),
+    bd.AnswerSet("<b>", PROBES[:1], ((Answer("<u>yes", True, 1.0),),)),
+    bd.transfer_test(COSTS, COSTS, permutations=5),
+)
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda one: type(one).__name__)
+def test_texts_are_one_short_line_and_tables_escape(shown):
+    assert repr(shown).startswith(type(shown).__name__)
+    assert len(repr(shown)) < 130 and "\n" not in repr(shown)
+    html = shown._repr_html_()
+    assert not [tag for tag in ("<b>", "<i>", "<u>") if tag in html]
+    assert len(html) < 20_000
+
+
+def test_a_heatmap_shows_itself_once():
+    formatters = pytest.importorskip("IPython.core.formatters")
+    before = plt.get_fignums()
+    figure = SHOWN[0].heatmap()
+    data, _ = formatters.DisplayFormatter().format(figure)
+    assert data["image/png"][:4] == b"\x89PNG"
+    assert plt.get_fignums() == before  # pyplot would show it a second time
+    axes = plt.figure().subplots()
+    assert SHOWN[0].heatmap(ax=axes) is axes
+    plt.close(axes.figure)
