@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
     from behaviordist.errors import BehaviordistError, InputError
     from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
-    from behaviordist.probes import ProbeSet
+    from behaviordist.measurements.distance import write_distances
+    from behaviordist.probes import Probe, ProbeSet
     from behaviordist.studies.run import run
     from behaviordist.transfer.matrix import TransferMatrix
 
@@ -36,8 +37,10 @@ _HOMES = {
     "TransferTest": "hypothesis",
     "VerdictRule": "hypothesis",
     "transfer_test": "hypothesis",
+    "Probe": "probes",
     "ProbeSet": "probes",
     "run": "studies.run",
+    "write_distances": "measurements.distance",
     "TransferMatrix": "transfer.matrix",
 }
 
@@ -49,6 +52,7 @@ __all__ = [
     "DistanceMatrix",
     "InferenceSettings",
     "InputError",
+    "Probe",
     "ProbeSet",
     "TransferMatrix",
     "TransferTest",
@@ -59,6 +63,7 @@ __all__ = [
     "regime_distances",
     "run",
     "transfer_test",
+    "write_distances",
 ]
 
 

@@ -30,15 +30,21 @@ MAY_IMPORT = {
     "selftest": {"distance", "innerproduct", "behaviors", "probes", "hypothesis", "store"},
     "record": {"distance", "hypothesis", "store"},
     "report": {"record", "distance", "drawing", "transfer", "hypothesis", "store"},
+    "measurements": {
+        "report", "record", "distance", "innerproduct", "behaviors", "probes", "store",
+    },
     "studies": {
         "record", "report", "transfer", "distance", "hypothesis", "engines", "regimes",
         "behaviors", "innerproduct", "probes", "lab", "store",
     },
     "cli": {
-        "studies", "report", "record", "selftest", "planning", "transfer", "distance",
-        "hypothesis", "engines", "regimes", "behaviors", "innerproduct", "probes", "store",
+        "studies", "measurements", "report", "record", "selftest", "planning", "transfer",
+        "distance", "hypothesis", "engines", "regimes", "behaviors", "innerproduct", "probes",
+        "store",
     },
-    "__init__": {"studies", "transfer", "distance", "hypothesis", "behaviors", "probes"},
+    "__init__": {
+        "studies", "measurements", "transfer", "distance", "hypothesis", "behaviors", "probes",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 LONGEST, MOST = 300, 20

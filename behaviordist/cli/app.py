@@ -32,7 +32,6 @@ from behaviordist.cli.help import (
     examples,
     register,
 )
-from behaviordist.cli.inputs import check_folder
 from behaviordist.cli.leaderboard import leaderboard
 from behaviordist.cli.plan import plan
 from behaviordist.cli.power import power
@@ -43,7 +42,7 @@ from behaviordist.cli.terminal import visible
 from behaviordist.cli.test import test
 from behaviordist.cli.transfer import WithLists, transfer
 from behaviordist.errors import INTERRUPTED, BehaviordistError
-from behaviordist.store.folders import answering, exclusive
+from behaviordist.store.folders import answering, check_folder, exclusive
 
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What a system says that cannot take what is written."""

@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import (
-    Device,
-    check_folder,
-    command_line,
-    made_now,
-    open_inputs,
-    progress,
-    write_on_policy,
-)
+from behaviordist.cli.inputs import Device, command_line, watching
 from behaviordist.cli.terminal import cell, say, visible
 from behaviordist.errors import InputError
 from behaviordist.store import write_json
+from behaviordist.store.folders import check_folder
 
 if TYPE_CHECKING:
     from behaviordist.distance.comparison import Comparison
@@ -153,18 +146,20 @@ def _run(
     `before` is called with the probes before any model is run.
     """
     from behaviordist.distance.comparison import compare as run
+    from behaviordist.measurements.inputs import open_inputs, write_on_policy
+    from behaviordist.record import made_now
 
     tokens, folder = on_policy
-    behaviors, chosen = open_inputs(
-        models, probes, limit, answers_only=tokens is not None, device=device
-    )
-    notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
-    if tokens is not None:  # written by the two that are compared
-        chosen, note = write_on_policy(behaviors[:2], chosen, tokens, folder)
-        notes.append(note)
-    if before is not None:
-        before(chosen)
-    with progress(behaviors[1:], chosen, set()) as update:
+    with watching() as update:
+        behaviors, chosen = open_inputs(
+            models, probes, limit, answers_only=tokens is not None, device=device
+        )
+        notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
+        if tokens is not None:  # written by the two that are compared
+            chosen, note = write_on_policy(behaviors[:2], chosen, tokens, folder, progress=update)
+            notes.append(note)
+        if before is not None:
+            before(chosen)
         found, *floor = [run(behaviors[0], b, chosen, progress=update) for b in behaviors[1:]]
     record = {
         "schema": 2,

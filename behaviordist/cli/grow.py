@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import check_folder
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.store.folders import check_folder
 
 if TYPE_CHECKING:
     from behaviordist.regimes.declaration import Growth
@@ -107,8 +107,9 @@ def convert(
     """Write a GGUF file's model as a Hugging Face folder: float32, plain, with its tokenizer."""
     from rich.console import Console
 
-    from behaviordist.cli.inputs import check_folder, heartbeat
+    from behaviordist.cli.inputs import heartbeat
     from behaviordist.store import file_digest, is_finished, publish
+    from behaviordist.store.folders import check_folder
     from behaviordist.store.stages import stage
     from behaviordist.studies.real_models.base import convert_gguf
 

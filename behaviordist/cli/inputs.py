@@ -1,26 +1,20 @@
-"""What the commands that run models share: opening what is named, progress, what a record says."""
+"""What the commands that run models share: the device, progress, the command as it was typed."""
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from behaviordist.cli.terminal import say
-from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from behaviordist.behaviors import Behavior
-    from behaviordist.probes import ProbeSet
-    from behaviordist.record import Provenance
     from behaviordist.store.stages import Heartbeat
 
 
@@ -32,115 +26,6 @@ Device = Annotated[
         show_default="the first GPU, else cpu",
     ),
 ]
-
-
-def check_folder(out: Path) -> None:
-    """Refuse, before a model runs, an output folder that cannot be made.
-
-    Raises
-    ------
-    InputError
-        If it is a file, lies under one, or may not be written.
-    """
-    place = next(p for p in (out, *out.absolute().parents) if os.path.lexists(p))
-    if not place.is_dir():
-        raise InputError(f"--out {out}: {place} is a file; give a folder")
-    if not os.access(place, os.W_OK):
-        raise InputError(f"--out {out}: no permission to write in {place}; give another folder")
-
-
-def open_inputs(
-    models: Sequence[str],
-    probes: str | None,
-    limit: int | None,
-    *,
-    one_vocabulary: bool = True,
-    answers_only: bool = False,
-    device: str | None = None,
-) -> tuple[list[Behavior], ProbeSet]:
-    """Open everything that is named; whatever is wrong with it is said before anything is run.
-
-    Without a name, the probe set is `lab` for models of the lab and `general` for all others.
-    `one_vocabulary` says whether the models must share their tokens, `answers_only` whether the
-    continuations play no part, so that prompts alone will do; `device` is as in `load`.
-
-    Raises
-    ------
-    InputError
-        If a model or probe set cannot be opened, they do not go together, or vocabularies differ.
-    """
-    from rich.console import Console
-
-    from behaviordist.behaviors import load_all, over_common_tokens
-    from behaviordist.probes import ProbeSet
-
-    named = ProbeSet.load(probes) if probes else None
-    with heartbeat(Console(stderr=True)):
-        behaviors = load_all(models, device)
-        if one_vocabulary:
-            behaviors = over_common_tokens(behaviors)
-        chosen = _checked(behaviors, named, limit, one_vocabulary, answers_only)
-    return behaviors, chosen
-
-
-def _checked(
-    behaviors: Sequence[Behavior],
-    named: ProbeSet | None,
-    limit: int | None,
-    one_vocabulary: bool,
-    answers_only: bool,
-) -> ProbeSet:
-    from behaviordist.behaviors import check_same_tokens, speaks_lab
-    from behaviordist.probes import ProbeSet
-    from behaviordist.store.stages import stage
-
-    if named is None:
-        named = ProbeSet.load("lab" if speaks_lab(behaviors[0]) else "general")
-    if limit is not None:
-        named = named.subset(limit)
-    if answers_only:
-        named = named.answerable()
-    for behavior in behaviors:
-        with stage(f"{behavior.label}: checking the probes"):
-            behavior.check(named)
-    if one_vocabulary:
-        check_same_tokens(behaviors, named)
-    return named
-
-
-def write_on_policy(
-    behaviors: Sequence[Behavior],
-    probes: ProbeSet,
-    tokens: int,
-    folder: Path,
-    *,
-    one_vocabulary: bool = True,
-) -> tuple[ProbeSet, str]:
-    """Let the models continue the probes themselves; return the new set and a note about it.
-
-    Raises
-    ------
-    InputError
-        As `rollout`, or if the models' tokens of what was written differ.
-    """
-    from behaviordist.behaviors import check_same_tokens
-    from behaviordist.behaviors.sampling import rollout
-
-    with progress((), probes, set()) as update:
-        writers = [getattr(b, "inner", b) for b in behaviors]
-        written = rollout(writers, probes, max_tokens=tokens, folder=folder, progress=update)
-    for behavior in behaviors:
-        behavior.check(written)
-    if one_vocabulary:
-        check_same_tokens(behaviors, written)
-    lost = len(probes) - len(written)
-    note = (
-        f"continuations of up to {tokens} tokens are the models' own, each written by one of them"
-        " drawn at random"
-    )
-    return written, note + (
-        f"; {lost} prompts that were answered with nothing left out" * bool(lost)
-    )
 
 
 @contextmanager
@@ -157,10 +42,8 @@ def heartbeat(console: Console) -> Iterator[Heartbeat]:
 
 
 @contextmanager
-def progress(
-    behaviors: Sequence[Behavior], probes: ProbeSet, ran: set[str]
-) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for every behavior, with the time that is left; collect in `ran` who was run.
+def watching() -> Iterator[Callable[[str, int, int], None]]:
+    """Show stages, and a bar for every behavior with the time that is left, while models are run.
 
     Outside a terminal a line is written every half minute instead. The bars vanish where an error
     ends them.
@@ -170,6 +53,7 @@ def progress(
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        TaskID,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -183,19 +67,17 @@ def progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    from behaviordist.behaviors.huggingface.kept import kept_open
-
     console = Console(stderr=True)
-    with Progress(*columns, console=console) as bars, heartbeat(console) as heart, kept_open():
-        tasks = {b.label: bars.add_task(b.label, total=len(probes), start=False) for b in behaviors}
-        known = set(tasks)
+    with Progress(*columns, console=console) as bars, heartbeat(console) as heart:
+        tasks: dict[str, TaskID] = {}
 
         def update(label: str, done: int, total: int) -> None:
             if label not in tasks:
-                tasks[label] = bars.add_task(label, total=total)
-            ran.update({label} & known)
+                tasks[label] = bars.add_task(label, total=total, start=False)
+            if not done:  # its turn is to come
+                return
             bars.start_task(tasks[label])
-            bars.update(tasks[label], completed=done, total=total)
+            bars.update(tasks[label], completed=done)
             if not console.is_terminal:
                 heart.tell(f"{label}: {done} of {total} probes", same=True)
 
@@ -206,20 +88,11 @@ def progress(
             bars.live.transient = True
             bars.console.quiet = not bars.console.is_terminal
             raise
-        for label in known:
-            bars.start_task(tasks[label])
-            bars.update(tasks[label], completed=len(probes))
+        for task in bars.tasks:  # what was found finished, too
+            bars.start_task(task.id)
+            bars.update(task.id, completed=task.total)
 
 
 def command_line() -> str:
     """Return the command that is running, as it was typed: run again there, it continues."""
     return shlex.join(["behaviordist", *sys.argv[1:]])
-
-
-def made_now(command: str, **more: Any) -> Provenance:
-    """Return how this process makes its numbers; `more` as in `Provenance`."""
-    from behaviordist.record import Provenance, library_versions, this_commit, this_cpu
-
-    return Provenance(
-        command=command, versions=library_versions(), commit=this_commit(), cpu=this_cpu(), **more
-    )

@@ -131,8 +131,9 @@ def _distances_like(
     like: str, study: Path | None, probes: str | None, device: str | None, out: Path
 ) -> pd.DataFrame:
     """Measure a model among a study's checkpoints (the first replicate of each), on its probes."""
-    from behaviordist.cli.inputs import open_inputs, progress
+    from behaviordist.cli.inputs import watching
     from behaviordist.distance import distances
+    from behaviordist.measurements.inputs import open_inputs
 
     if study is None:
         raise InputError("--like needs --study DIR, whose checkpoints it is compared with")
@@ -141,8 +142,8 @@ def _distances_like(
     labels = [row.label for row in made]
     checkpoints = [str(study / row.runs[0].checkpoint) for row in made]
     name = probes if probes is not None or record.probes is None else record.probes.name
-    behaviors, chosen = open_inputs([*checkpoints, like], name, None, device=device)
-    with progress(behaviors, chosen, set()) as update:
+    with watching() as update:
+        behaviors, chosen = open_inputs([*checkpoints, like], name, device=device)
         matrix = distances(
             behaviors,
             chosen,

@@ -124,8 +124,8 @@ def _plan(
     out: Path,
 ) -> LawPlan:
     from behaviordist.behaviors import load
-    from behaviordist.cli.directed import kept_answers
     from behaviordist.distance.directed import divergences
+    from behaviordist.measurements.directed import kept_answers
     from behaviordist.planning import plan_by_law
     from behaviordist.probes import ProbeSet
 

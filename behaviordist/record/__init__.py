@@ -25,7 +25,14 @@ from behaviordist.record.claims import RULE, Claim, Verdict, decide
 from behaviordist.record.estimate import SEEN, Z80, Z95, Estimate, Number
 from behaviordist.record.files import read_record, write_record
 from behaviordist.record.findings import Findings
-from behaviordist.record.provenance import Cpu, Provenance, library_versions, this_commit, this_cpu
+from behaviordist.record.provenance import (
+    Cpu,
+    Provenance,
+    library_versions,
+    made_now,
+    this_commit,
+    this_cpu,
+)
 from behaviordist.record.run import (
     CompareRecord,
     DistanceRecord,
@@ -77,6 +84,7 @@ __all__ = [
     "Verdict",
     "decide",
     "library_versions",
+    "made_now",
     "read_record",
     "this_commit",
     "this_cpu",

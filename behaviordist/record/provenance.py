@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from behaviordist.record.estimate import Number, Part
 
@@ -116,3 +117,10 @@ def this_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
+
+
+def made_now(command: str, **more: Any) -> Provenance:
+    """Return how this process makes its numbers; `more` as in `Provenance`."""
+    return Provenance(
+        command=command, versions=library_versions(), commit=this_commit(), cpu=this_cpu(), **more
+    )

@@ -121,3 +121,18 @@ def _clear(folder: Path) -> None:
         for name in files:
             if name.startswith(".") and ".tmp" in name:
                 Path(place, name).unlink(missing_ok=True)
+
+
+def check_folder(out: Path) -> None:
+    """Refuse, before a model runs, an output folder that cannot be made.
+
+    Raises
+    ------
+    InputError
+        If it is a file, lies under one, or may not be written.
+    """
+    place = next(p for p in (out, *out.absolute().parents) if os.path.lexists(p))
+    if not place.is_dir():
+        raise InputError(f"--out {out}: {place} is a file; give a folder")
+    if not os.access(place, os.W_OK):
+        raise InputError(f"--out {out}: no permission to write in {place}; give another folder")

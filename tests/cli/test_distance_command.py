@@ -106,6 +106,32 @@ def test_the_look_is_chosen_kept_and_no_other_question(models, probes, tmp_path,
     assert "did you mean 'first'" in said
 
 
+@pytest.mark.parametrize("geometry", ["hellinger", "kl"])
+def test_the_library_writes_the_folder_that_the_command_writes(
+    models, probes, tmp_path, run, geometry, monkeypatch
+):
+    import behaviordist as bd
+    from behaviordist.measurements import distance
+
+    monkeypatch.setattr(distance.time, "perf_counter", lambda: 0.0)  # no two runs take the same
+    run(*models, "--probes", probes, "--geometry", geometry, "--out", tmp_path / "command")
+    typed = json.loads((tmp_path / "command" / "run.json").read_text())["provenance"]["command"]
+    matrix = bd.write_distances(models, tmp_path / "function", probes, geometry, command=typed)
+    there, here = (
+        {
+            str(p.relative_to(folder)): p.read_bytes()
+            for p in folder.rglob("*")
+            if p.is_file() and p.name[0] != "."
+        }  # its lock
+        for folder in (tmp_path / "command", tmp_path / "function")
+    )
+    assert "index.html" in there and "heatmap.png" in there
+    assert there.keys() == here.keys()
+    assert [name for name in there if there[name] != here[name]] == []
+    kept = type(matrix).load(tmp_path / "function")
+    assert kept.to_pandas().equals(matrix.to_pandas())
+
+
 def test_the_numbers_are_the_hellinger_distances(models, probes, tmp_path, run):
     from behaviordist.behaviors import load
 

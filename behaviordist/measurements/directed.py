@@ -1,0 +1,205 @@
+"""Directed distances of models at hand: how surprising each target is to each source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from behaviordist.behaviors import Behavior, load
+from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
+from behaviordist.distance.directed.answers import ANSWERS
+from behaviordist.errors import InputError
+from behaviordist.measurements.inputs import Progress, choose_probes, open_all
+from behaviordist.probes import ProbeSet
+from behaviordist.record import Behavior as Named
+from behaviordist.record import (
+    Findings,
+    Grid,
+    Probes,
+    Section,
+    StudyRecord,
+    Table,
+    made_now,
+    write_record,
+)
+from behaviordist.report.write import write_report
+from behaviordist.store.folders import check_folder
+
+Target = Behavior | AnswerSet
+
+
+def write_directed(
+    models: Sequence[Behavior | str],
+    targets: Sequence[Target | str],
+    named: tuple[ProbeSet | str | None, int | None, str | None],
+    geometry: str,
+    out: Path,
+    margin: float | None,
+    options: dict[str, Any],
+    command: str,
+    progress: Progress | None,
+) -> DirectedMatrix:
+    """Measure directed distances and write their folder; see `distance.write_distances`.
+
+    `named` are the probes, how many of them, and the device; `options` as `divergences` has them.
+    """
+    check_folder(out)
+    if len(models) < 2 and not targets:
+        raise InputError("a directed distance is between two: name two models, or --targets")
+    sources, columns, chosen = _opened(models, targets, *named)
+
+    def tick(label: str, done: int, total: int) -> None:
+        if progress is not None:  # answers are counted, and shown as their share of the probes
+            progress(label, round(done / total * len(chosen)), len(chosen))
+
+    for label in dict.fromkeys(
+        b.label for b in (*sources, *columns) if not isinstance(b, AnswerSet)
+    ):
+        tick(label, 0, 1)
+    matrix = divergences(
+        sources,
+        columns if targets else None,
+        chosen,
+        geometry,
+        folder=out / "answers",
+        progress=tick,
+        **options,
+    )
+    if margin is not None:
+        matrix.metadata["margin"] = margin
+    matrix.save(out)
+    write_record(out / "run.json", _record(matrix, sources, chosen, command))
+    matrix.heatmap(out / "heatmap.png")
+    write_report(out)
+    return matrix
+
+
+def _opened(
+    models: Sequence[Behavior | str],
+    targets: Sequence[Target | str],
+    probes: ProbeSet | str | None,
+    limit: int | None,
+    device: str | None,
+) -> tuple[list[Behavior], list[Target], ProbeSet]:
+    """Open sources, targets (models, or files of answers) and the probe set."""
+    sources, columns = open_all(models, device), []
+    known: dict[Any, Behavior] = dict(zip(map(_key, models), sources, strict=True))
+    for target in targets:
+        if not isinstance(target, str):
+            columns.append(target)
+            continue
+        kept = kept_answers(target, probes)
+        if kept is None and target not in known:
+            known[target] = load(target, device=device)
+        columns.append(known[target] if kept is None else kept)
+    return sources, columns, choose_probes(sources[0], probes, limit).answerable()
+
+
+def _key(model: Behavior | str) -> Any:
+    return model if isinstance(model, str) else id(model)
+
+
+def kept_answers(spec: str, probes: ProbeSet | str | None = None) -> AnswerSet | None:
+    """Return what a target said: a file of answers, or those kept beside a checkpoint."""
+    path = Path(spec).expanduser()
+    if path.suffix == ".jsonl":
+        return AnswerSet.load(path)
+    if probes is None and (path / ANSWERS).is_file():
+        return AnswerSet.load(path / ANSWERS)
+    return None
+
+
+def _record(
+    matrix: DirectedMatrix, sources: Sequence[Behavior], probes: ProbeSet, command: str
+) -> StudyRecord:
+    per = matrix.metadata["per"]
+    unit = "a probability" if matrix.geometry == "overlap" else f"nats per {per}"
+    blocks = [
+        Grid.of(
+            frame,
+            name=name,
+            title=title,
+            caption="Rows are sources, columns targets.",
+            scale=unit,
+            row_axis="source A",
+            column_axis="target B",
+            diverging=name == "antisymmetric",
+        )
+        for name, title, frame in _tables(matrix)
+    ]
+    return StudyRecord(
+        study="distance",
+        question="How surprising is each target to each source?",
+        geometry=matrix.geometry,
+        provenance=made_now(command, digests={"probes": probes.digest}),
+        probes=Probes(name=probes.name, n=len(probes), digest=probes.digest),
+        behaviors=tuple(
+            Named(label=b.label, settings=b.settings.canonical, identity=b.identity)
+            for b in sources
+        ),
+        findings=Findings(
+            headline=_headline(matrix, unit),
+            sections=(Section.of("Directed distances", *blocks), _errors(matrix, unit)),
+        ),
+        notes=tuple(_notes(matrix)),
+    )
+
+
+def _tables(matrix: DirectedMatrix) -> list[tuple[str, str, Any]]:
+    name = "KL(f_B || f_A)" if matrix.geometry == "kl" else "overlap <f_A, f_B>"
+    tables = [("divergences", name, matrix.to_pandas())]
+    if matrix.geometry == "kl" and len(matrix.labels) > 1:
+        parts = (("symmetric", "(there + back) / 2"), ("antisymmetric", "(there − back) / 2"))
+        tables += [(part, title, getattr(matrix, part)) for part, title in parts]
+    return tables
+
+
+def _errors(matrix: DirectedMatrix, unit: str) -> Section:
+    """Return every cell with its interval and state."""
+    low, high = matrix.interval()
+    states = matrix.states(matrix.metadata.get("margin"))
+    rows = tuple(
+        (a, b, f"{matrix.values[i, j]:.4g}", f"{low[i, j]:.4g} to {high[i, j]:.4g}", states[i, j])
+        for i, a in enumerate(matrix.sources)
+        for j, b in enumerate(matrix.targets)
+        if a != b
+    )
+    table = Table(
+        title=f"Every pair, {unit}",
+        header=("source A", "target B", "value", "95 % interval", "state"),
+        rows=rows,
+        align="llrrl",
+        note="Intervals over probes, all answers to a probe one cluster; pair by pair.",
+    )
+    return Section.of("Intervals", table)
+
+
+def _headline(matrix: DirectedMatrix, unit: str) -> str:
+    off = np.where(matrix.diagonal, np.nan, matrix.values)
+    if not np.isfinite(off).any():
+        return "No pair of different behaviors has a finite value."
+    sign = -1 if matrix.geometry == "overlap" else 1
+    i, j = np.unravel_index(int(np.nanargmin(sign * off)), off.shape)
+    said = "has most in common with" if sign < 0 else "is least surprised by"
+    return f"{matrix.sources[i]} {said} {matrix.targets[j]}: {off[i, j]:.3g} ({unit})."
+
+
+def _notes(matrix: DirectedMatrix) -> list[str]:
+    said = matrix.metadata
+    notes = [
+        f"target '{name}' is known by its answers alone: its column is a cross-entropy, larger than"
+        " KL by the target's own entropy; it ranks sources"
+        for name in matrix.cross_entropy
+    ]
+    notes += [
+        f"{pair}: {n} answers are impossible for the source, KL is infinite"
+        for pair, n in said.get("impossible_answers", {}).items()
+    ]
+    notes += [
+        f"answers of '{name}' were enumerated: {mass:.2%} of the mass"
+        for name, mass in said.get("enumerated_mass", {}).items()
+    ]
+    return notes

@@ -1,0 +1,101 @@
+"""What every measurement begins with: models opened, probes chosen and checked, a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from behaviordist.behaviors import (
+    Behavior,
+    check_same_tokens,
+    load_all,
+    over_common_tokens,
+    speaks_lab,
+)
+from behaviordist.behaviors.sampling import rollout
+from behaviordist.probes import ProbeSet
+from behaviordist.store.stages import stage
+
+Progress = Callable[[str, int, int], None]
+"""Called with (label, probes done, probes in all); with 0 done when a label's turn is to come."""
+
+
+def open_inputs(
+    models: Sequence[Behavior | str],
+    probes: ProbeSet | str | None,
+    limit: int | None = None,
+    *,
+    one_vocabulary: bool = True,
+    answers_only: bool = False,
+    device: str | None = None,
+) -> tuple[list[Behavior], ProbeSet]:
+    """Open everything that is named; whatever is wrong with it is said before anything is run.
+
+    Without a name, the probe set is `lab` for models of the lab and `general` for all others.
+    `one_vocabulary` says whether the models must share their tokens, `answers_only` whether the
+    continuations play no part, so that prompts alone will do; `device` is as in `load`.
+
+    Raises
+    ------
+    InputError
+        If a model or probe set cannot be opened, they do not go together, or vocabularies differ.
+    """
+    named = ProbeSet.load(probes) if isinstance(probes, str) else probes
+    behaviors = open_all(models, device)
+    if one_vocabulary:
+        behaviors = over_common_tokens(behaviors)
+    chosen = choose_probes(behaviors[0], named, limit)
+    if answers_only:
+        chosen = chosen.answerable()
+    for behavior in behaviors:
+        with stage(f"{behavior.label}: checking the probes"):
+            behavior.check(chosen)
+    if one_vocabulary:
+        check_same_tokens(behaviors, chosen)
+    return behaviors, chosen
+
+
+def open_all(models: Sequence[Behavior | str], device: str | None = None) -> list[Behavior]:
+    """Open what is named, and leave behaviors as they are; labels are those of `load_all`."""
+    specs = [model for model in models if isinstance(model, str)]
+    opened = iter(load_all(specs, device) if specs else [])
+    return [next(opened) if isinstance(model, str) else model for model in models]
+
+
+def choose_probes(first: Behavior, probes: ProbeSet | str | None, limit: int | None) -> ProbeSet:
+    """Return the probes, or those for models like the first; `limit` draws so many."""
+    named = ("lab" if speaks_lab(first) else "general") if probes is None else probes
+    chosen = ProbeSet.load(named) if isinstance(named, str) else named
+    return chosen if limit is None else chosen.subset(limit)
+
+
+def write_on_policy(
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    tokens: int,
+    folder: Path,
+    *,
+    one_vocabulary: bool = True,
+    progress: Progress | None = None,
+) -> tuple[ProbeSet, str]:
+    """Let the models continue the probes themselves; return the new set and a note about it.
+
+    Raises
+    ------
+    InputError
+        As `rollout`, or if the models' tokens of what was written differ.
+    """
+    writers = [getattr(b, "inner", b) for b in behaviors]
+    written = rollout(writers, probes, max_tokens=tokens, folder=folder, progress=progress)
+    for behavior in behaviors:
+        behavior.check(written)
+    if one_vocabulary:
+        check_same_tokens(behaviors, written)
+    lost = len(probes) - len(written)
+    note = (
+        f"continuations of up to {tokens} tokens are the models' own, each written by one of them"
+        " drawn at random"
+    )
+    return written, note + (
+        f"; {lost} prompts that were answered with nothing left out" * bool(lost)
+    )
