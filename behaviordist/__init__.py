@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
     from behaviordist.errors import BehaviordistError, InputError
     from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
+    from behaviordist.measurements.compare import write_comparison
     from behaviordist.measurements.distance import write_distances
     from behaviordist.probes import Probe, ProbeSet
     from behaviordist.studies.run import run
@@ -40,6 +41,7 @@ _HOMES = {
     "Probe": "probes",
     "ProbeSet": "probes",
     "run": "studies.run",
+    "write_comparison": "measurements.compare",
     "write_distances": "measurements.distance",
     "TransferMatrix": "transfer.matrix",
 }
@@ -63,6 +65,7 @@ __all__ = [
     "regime_distances",
     "run",
     "transfer_test",
+    "write_comparison",
     "write_distances",
 ]
 

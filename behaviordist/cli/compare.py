@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +16,7 @@ from behaviordist.store import write_json
 from behaviordist.store.folders import check_folder
 
 if TYPE_CHECKING:
-    from behaviordist.distance.comparison import Comparison
+    from behaviordist.distance.comparison import Compared, Comparison
     from behaviordist.probes import ProbeSet
 
 Reference = Annotated[
@@ -47,17 +46,22 @@ def compare(
     out: Annotated[Path, out_to("Folder of the results.")] = Path("reports/compare"),
 ) -> None:
     """Say how two models differ, on which probes, and which tokens moved."""
-    from behaviordist.record import CompareRecord
-    from behaviordist.report.compare_page import compare_page
-    from behaviordist.report.page import render
-    from behaviordist.store import write_text
+    from behaviordist.measurements.compare import write_comparison
 
-    check_folder(out)
-    models = [reference, candidate, *([replicate] if replicate else [])]
-    found, floor, record = _run(models, probes, probes_limit, device, on_policy=(on_policy, out))
-    write_json(out / "comparison.json", record)
-    write_text(out / "index.html", render(compare_page(found, floor, CompareRecord(**record))))
-    _show(found, floor)
+    with watching() as update:
+        record = write_comparison(
+            reference,
+            candidate,
+            out,
+            probes,
+            replicate=replicate,
+            probes_limit=probes_limit,
+            on_policy=on_policy,
+            device=device,
+            command=command_line(),
+            progress=update,
+        )
+    _show(record.comparison, record.floor)
     typer.echo(f"Report: {out / 'index.html'}")
 
 
@@ -90,6 +94,8 @@ def gate(
     from behaviordist.distance.fingerprints.collector import groups_of
     from behaviordist.distance.gate import check_gate, check_probes
     from behaviordist.distance.gate import gate as decide
+    from behaviordist.measurements.compare import compare_models
+    from behaviordist.record import GateRecord
 
     check_gate(margin, metric, alpha, bound=bound)
     _check_file(json_to)
@@ -98,10 +104,20 @@ def gate(
         can = check_probes(groups_of(chosen), margin, metric, alpha, bound)
         typer.echo(can, err=json_to == "-")
 
-    found, _, record = _run([reference, candidate], probes, probes_limit, device, before)
+    with watching() as update:
+        found, compared = compare_models(
+            [reference, candidate],
+            probes,
+            probes_limit,
+            device=device,
+            command=command_line(),
+            before=before,
+            progress=update,
+        )
     result = decide(found, margin, metric, alpha, bound=bound)
     lines = [*_metrics(found, alpha, bound), result.sentence()]
-    record = {**record, "kind": "gate", "gate": result.to_json()}
+    known = {key: value for key, value in vars(compared).items() if key != "kind"}
+    record = GateRecord(**known, gate=result.to_json()).to_json()
     if json_to == "-":
         typer.echo(json.dumps(record, indent=1))
     elif json_to is not None:
@@ -133,51 +149,7 @@ def _metrics(found: Comparison, alpha: float, bound: float | None) -> list[str]:
     return lines
 
 
-def _run(
-    models: list[str],
-    probes: str | None,
-    limit: int | None,
-    device: str | None,
-    before: Callable[[ProbeSet], None] | None = None,
-    on_policy: tuple[int | None, Path] = (None, Path()),
-) -> tuple[Comparison, Comparison | None, dict[str, Any]]:
-    """Compare the first model with the second, and with the third if there is one.
-
-    `before` is called with the probes before any model is run.
-    """
-    from behaviordist.distance.comparison import compare as run
-    from behaviordist.measurements.inputs import open_inputs, write_on_policy
-    from behaviordist.record import made_now
-
-    tokens, folder = on_policy
-    with watching() as update:
-        behaviors, chosen = open_inputs(
-            models, probes, limit, answers_only=tokens is not None, device=device
-        )
-        notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
-        if tokens is not None:  # written by the two that are compared
-            chosen, note = write_on_policy(behaviors[:2], chosen, tokens, folder, progress=update)
-            notes.append(note)
-        if before is not None:
-            before(chosen)
-        found, *floor = [run(behaviors[0], b, chosen, progress=update) for b in behaviors[1:]]
-    record = {
-        "schema": 2,
-        "kind": "compare",
-        "provenance": made_now(command_line()).model_dump(mode="json"),
-        "probes": {"name": chosen.name, "n": len(chosen), "digest": chosen.digest},
-        "behaviors": [
-            {"label": b.label, "settings": b.settings.canonical or "none", "identity": b.identity}
-            for b in behaviors
-        ],
-        "notes": notes,
-        "comparison": found.to_json(),
-        "floor": floor[0].to_json() if floor else None,
-    }
-    return found, floor[0] if floor else None, record
-
-
-def _show(found: Comparison, floor: Comparison | None) -> None:
+def _show(found: Compared, floor: Compared | None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

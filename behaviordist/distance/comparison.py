@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.references import reference_table
 from behaviordist.distance.tails import PositionLog, Tails
 from behaviordist.probes import ProbeSet
+from behaviordist.store.numbers import Number, Unbounded
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
@@ -54,11 +55,11 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What `compare` found: estimates over all probes, by tag, and the largest differences.
+class Compared:
+    """What a record keeps of a comparison: estimates over all probes, by tag, largest differences.
 
-    `values` (n_probes, 4) holds every probe's `MEASURES`, `group` (n_probes,) its group of
-    paraphrases.
+    `limits` holds the 95 % limits that assume no shape, of distance and agreement, where they are
+    known (`gate.with_limits`).
     """
 
     reference: str
@@ -70,24 +71,14 @@ class Comparison:
     by_tag: dict[str, dict[str, ProbeMean]]
     n_by_tag: dict[str, int]
     differences: tuple[Difference, ...]
-    values: Float64Array = field(repr=False)
-    group: NDArray[np.int64] = field(repr=False)
     tails: Tails | None = None
+    limits: dict[str, tuple[Number, Unbounded]] = field(default_factory=dict)
 
     def tags_by_effect(self) -> tuple[list[str], int]:
         """Return the tags of at least `RARE` probes, the farthest first, and how many are rarer."""
         known = [tag for tag, n in self.n_by_tag.items() if n >= RARE]
         known.sort(key=lambda tag: -self.by_tag[tag]["squared"].value)
         return known, len(self.n_by_tag) - len(known)
-
-    def measure(self, name: str) -> Float64Array:
-        """Return one of `MEASURES` at every probe, (n_probes,)."""
-        return np.asarray(self.values[:, MEASURES.index(name)])
-
-    @property
-    def one_token_each(self) -> bool:
-        """Whether every probe scores one token and stands alone: shares are then binomial."""
-        return self.n_positions == self.n_probes == len(np.unique(self.group))
 
     @staticmethod
     def cells(estimates: dict[str, ProbeMean]) -> tuple[str, str, str, str]:
@@ -102,11 +93,26 @@ class Comparison:
         forward, backward, agreement = (_with_error(e.value, e.standard_error) for e in rest)
         return _with_error(distance, error), forward, backward, agreement
 
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON-able values; what is infinite or unknown is None."""
-        known = {f.name: getattr(self, f.name) for f in fields(self)}
-        kept = {name: value for name, value in known.items() if name not in ("values", "group")}
-        return dict(finite(kept))
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Compared):
+    """What `compare` found, with every probe: what the gate decides on.
+
+    `values` (n_probes, 4) holds every probe's `MEASURES`, `group` (n_probes,) its group of
+    paraphrases.
+    """
+
+    values: Float64Array = field(repr=False)
+    group: NDArray[np.int64] = field(repr=False)
+
+    def measure(self, name: str) -> Float64Array:
+        """Return one of `MEASURES` at every probe, (n_probes,)."""
+        return np.asarray(self.values[:, MEASURES.index(name)])
+
+    @property
+    def one_token_each(self) -> bool:
+        """Whether every probe scores one token and stands alone: shares are then binomial."""
+        return self.n_positions == self.n_probes == len(np.unique(self.group))
 
 
 def compare(
@@ -239,16 +245,3 @@ def _describe(
         context=f"{probe.prompt}[{probe.continuation}] at token {position + 1} of the continuation",
         moved=tuple(Moved(reference.token_text(t), p, q) for t, p, q in moved),
     )
-
-
-def finite(value: Any) -> Any:
-    """Return JSON-able values: dataclasses as dicts, what is infinite or unknown as None."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.innerproduct.batches import effective_freedom
+from behaviordist.store.numbers import Number, Unbounded
 
 Float64Array = NDArray[np.float64]
 
@@ -17,9 +18,9 @@ Float64Array = NDArray[np.float64]
 class ProbeMean:
     """A mean over probes. `standard_error` is NaN where fewer than two groups of probes exist."""
 
-    value: float
-    standard_error: float
-    degrees_of_freedom: float
+    value: Unbounded
+    standard_error: Number
+    degrees_of_freedom: Number
 
     def bound(self, level: float, side: int) -> float:
         """Return the one-sided bound of the given level: side +1 from above, -1 from below."""

@@ -13,13 +13,13 @@ A gate shows closeness, never quality: a small distance leaves open in which dir
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.distance.comparison import Comparison, finite
+from behaviordist.distance.comparison import Comparison
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.limits import predictable_limit
 
@@ -84,8 +84,11 @@ class Gate:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-able values."""
-        return dict(finite({**asdict(self), "equivalent": self.equivalent}))
+        """Return JSON-able values; an infinite limit is None."""
+        known = {**asdict(self), "equivalent": self.equivalent}
+        return {
+            key: None if value in (math.inf, -math.inf) else value for key, value in known.items()
+        }
 
 
 def gate(
@@ -160,13 +163,14 @@ def limits(
     return root(max(0.0, low)), root(high)
 
 
-def exact_limits(comparison: Comparison, metric: str) -> tuple[float, float]:
-    """Return the 95 % limits of a metric that assume no shape; of `agreement` as the share alike.
+def with_limits(comparison: Comparison) -> Comparison:
+    """Return a comparison with the 95 % limits of distance and agreement that assume no shape.
 
     They stand where a standard error cannot: probes that all agree have none.
     """
-    low, high = limits(comparison, metric, 0.025)
-    return (1 - high, 1 - low) if metric == "agreement" else (low, high)
+    low, high = limits(comparison, "agreement", 0.025)
+    known = {"distance": limits(comparison, "distance", 0.025), "agreement": (1 - high, 1 - low)}
+    return replace(comparison, limits=known)
 
 
 def smallest_margin(

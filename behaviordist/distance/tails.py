@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from behaviordist.behaviors import LogProbBlock
 from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.probes import ProbeSet
+from behaviordist.store.numbers import Number, Unbounded
 
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
@@ -49,9 +50,9 @@ class Part:
 
     name: str
     positions: int
-    kl: float
-    share_of_kl: float
-    agreement: float
+    kl: Unbounded
+    share_of_kl: Number
+    agreement: Number
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,12 @@ class Tails:
         tokens that were scored are not known.
     """
 
-    quantiles: dict[str, float]
+    quantiles: dict[str, Unbounded]
     by_confidence: tuple[Part, ...]
     by_place: tuple[Part, ...]
     ranks: dict[str, float]
     entropy_change: ProbeMean
-    bits_per_byte: tuple[float, float, ProbeMean] | None
+    bits_per_byte: tuple[Unbounded, Unbounded, ProbeMean] | None
 
 
 class PositionLog:

@@ -22,7 +22,7 @@ from behaviordist.record.blocks import (
     Table,
 )
 from behaviordist.record.claims import RULE, Claim, Verdict, decide
-from behaviordist.record.estimate import SEEN, Z80, Z95, Estimate, Number
+from behaviordist.record.estimate import SEEN, Z80, Z95, Estimate
 from behaviordist.record.files import read_record, write_record
 from behaviordist.record.findings import Findings
 from behaviordist.record.provenance import (
@@ -41,6 +41,7 @@ from behaviordist.record.run import (
     StudyRecord,
     TransferRecord,
 )
+from behaviordist.store.numbers import Number
 
 __all__ = [
     "RULE",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from behaviordist.record.estimate import Number, Part
+from behaviordist.record.estimate import Part
+from behaviordist.store.numbers import Number
 
 
 class Run(Part):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from behaviordist.record.estimate import Estimate, Number, Part
+from behaviordist.record.estimate import Estimate, Part
+from behaviordist.store.numbers import Number
 
 if TYPE_CHECKING:
     import numpy as np

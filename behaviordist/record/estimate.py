@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Protocol
+from typing import Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict
+
+from behaviordist.store.numbers import Number
 
 LEVEL = 0.95
 """Confidence level of every interval that a page prints."""
@@ -19,26 +21,6 @@ class Part(BaseModel):
     """What a record is made of: frozen, and closed to keys that it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-def _read(value: Any) -> Any:
-    if value is None:
-        return math.nan
-    is_number = hasattr(value, "__float__") and not isinstance(value, str | bool)
-    return float(value) if is_number else value
-
-
-def _write(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-Number = Annotated[
-    float,
-    BeforeValidator(_read),
-    PlainSerializer(_write, when_used="json"),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "null"}]}),
-]
-"""A float. Missing is NaN here and null in JSON."""
 
 
 class Tested(Protocol):

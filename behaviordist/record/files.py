@@ -12,7 +12,7 @@ from behaviordist.errors import InputError, did_you_mean
 from behaviordist.record.run import KINDS, RECORD, SCHEMA, RunRecord
 from behaviordist.store import write_json
 
-RUN_FILE = "run.json"
+RUN_FILE, COMPARE_FILE = "run.json", "comparison.json"
 
 
 def write_record(path: Path, record: RunRecord) -> None:
@@ -26,7 +26,7 @@ def read_record(path: Path) -> RunRecord:
     Parameters
     ----------
     path
-        The file, or the folder whose ``run.json`` it is.
+        The file, or the folder whose ``run.json`` (of `compare`: ``comparison.json``) it is.
 
     Raises
     ------
@@ -34,7 +34,9 @@ def read_record(path: Path) -> RunRecord:
         The file is missing, no JSON, of an unknown kind or of a newer schema, or a key of it is
         wrong: the first such key is named.
     """
-    path = path / RUN_FILE if path.is_dir() else path
+    if path.is_dir():
+        compared = (path / COMPARE_FILE).is_file() and not (path / RUN_FILE).exists()
+        path = path / (COMPARE_FILE if compared else RUN_FILE)
     value = read_json(path)
     kind = value.get("kind")
     if kind not in KINDS:

@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from behaviordist.record.estimate import Number, Part
+from behaviordist.record.estimate import Part
+from behaviordist.store.numbers import Number
 
 LIBRARIES = ("behaviordist", "torch", "jax", "transformers", "tokenizers", "numpy")
 # From the widest down; what a compiler such as XLA picks by itself.

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from behaviordist.distance.comparison import Compared
 from behaviordist.record.behaviors import Behavior, Probes, Target
 from behaviordist.record.estimate import Part
 from behaviordist.record.findings import Findings
@@ -49,19 +50,19 @@ class DistanceRecord(Record):
 
 
 class CompareRecord(Record):
-    """Of `behaviordist compare`: a `Comparison`, and that of the reference made again."""
+    """Of `behaviordist compare`: what was compared, and the reference made again."""
 
     kind: Literal["compare"] = "compare"
-    comparison: dict[str, Any]
-    floor: dict[str, Any] | None = None
+    comparison: Compared
+    floor: Compared | None = None
 
 
 class GateRecord(Record):
     """Of `behaviordist gate`: a comparison and the decision about it."""
 
     kind: Literal["gate"] = "gate"
-    comparison: dict[str, Any]
-    floor: dict[str, Any] | None = None
+    comparison: Compared
+    floor: Compared | None = None
     gate: dict[str, Any]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from behaviordist.distance.comparison import RARE, Comparison, Difference
-from behaviordist.distance.gate import exact_limits
+from behaviordist.distance.comparison import RARE, Compared, Difference
 from behaviordist.record import CompareRecord, Fact, Paragraph, Table
 from behaviordist.record.formatting import plural
 from behaviordist.report.compare_tails import tail_tables
@@ -13,8 +12,9 @@ from behaviordist.report.provenance import notes_section, reproduce_section
 HEADER = ("", "probes", "distance", "KL(ref‖cand), nats", "KL(cand‖ref), nats", "same first token")
 
 
-def compare_page(comparison: Comparison, floor: Comparison | None, record: CompareRecord) -> Page:
-    """Return the report of a comparison, its noise floor if known, and the run's record."""
+def compare_page(record: CompareRecord) -> Page:
+    """Return the report of a comparison, and of its noise floor if it is known."""
+    comparison, floor = record.comparison, record.floor
     sections = (
         DrawnSection("In all, and by tag", (_measures(comparison, floor),)),
         DrawnSection("Beyond the mean", tail_tables(comparison)),
@@ -26,11 +26,12 @@ def compare_page(comparison: Comparison, floor: Comparison | None, record: Compa
     return Page(title, "behaviordist · compare", _summary(comparison, floor), sections)
 
 
-def _summary(comparison: Comparison, floor: Comparison | None) -> Summary:
+def _summary(comparison: Compared, floor: Compared | None) -> Summary:
     distance, forward, _, agreement = comparison.cells(comparison.overall)
     reference, candidate = comparison.reference, comparison.candidate
-    within = exact_words(comparison, "distance")
-    sentences = [f"{candidate} lies {distance} from {reference} (Hellinger; {within})."]
+    limits = exact_words(comparison, "distance")
+    within = f"; {limits}" if limits else ""
+    sentences = [f"{candidate} lies {distance} from {reference} (Hellinger{within})."]
     if floor is not None:
         sentences.append(floor_sentence(comparison, floor))
     facts = (
@@ -42,13 +43,15 @@ def _summary(comparison: Comparison, floor: Comparison | None) -> Summary:
     return Summary(tuple(sentences), facts)
 
 
-def exact_words(comparison: Comparison, metric: str) -> str:
-    """Return the limits that hold where equal probes give no standard error."""
-    low, high = exact_limits(comparison, metric)
+def exact_words(comparison: Compared, metric: str) -> str:
+    """Return the limits that hold where probes give no standard error; not in old records."""
+    if metric not in comparison.limits:
+        return ""
+    low, high = comparison.limits[metric]
     return f"95% limits {low:.4f} to {high:.4f}, assuming no shape"
 
 
-def floor_sentence(comparison: Comparison, floor: Comparison) -> str:
+def floor_sentence(comparison: Compared, floor: Compared) -> str:
     """Say whether a candidate lies farther away than the reference made again; 95 % limits."""
     lower = comparison.overall["squared"].bound(0.975, -1)
     above = lower > floor.overall["squared"].bound(0.975, 1)
@@ -59,7 +62,7 @@ def floor_sentence(comparison: Comparison, floor: Comparison) -> str:
     )
 
 
-def _measures(comparison: Comparison, floor: Comparison | None) -> Table:
+def _measures(comparison: Compared, floor: Compared | None) -> Table:
     rows = [("all", str(comparison.n_probes), *comparison.cells(comparison.overall))]
     if floor is not None:
         rows.append(("noise floor", str(floor.n_probes), *floor.cells(floor.overall)))
@@ -76,7 +79,7 @@ def _measures(comparison: Comparison, floor: Comparison | None) -> Table:
     return Table(title="Measures", header=HEADER, rows=tuple(rows), align="lrrrrr", note=note)
 
 
-def _differences(comparison: Comparison) -> tuple[Block, ...]:
+def _differences(comparison: Compared) -> tuple[Block, ...]:
     words = (
         f"The {plural(len(comparison.differences), 'probe')} with the largest distance, and the"
         " tokens whose probability moved most at the position where it is largest."
@@ -85,7 +88,7 @@ def _differences(comparison: Comparison) -> tuple[Block, ...]:
     return (Paragraph(text=words), *tables)
 
 
-def _difference(comparison: Comparison, one: Difference) -> Table:
+def _difference(comparison: Compared, one: Difference) -> Table:
     return Table(
         title=f"{one.probe}: {one.squared**0.5:.3f}",
         header=("token", comparison.reference, comparison.candidate),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from behaviordist.distance.comparison import Comparison
+from behaviordist.distance.comparison import Compared
 from behaviordist.distance.estimates import ProbeMean
 from behaviordist.distance.tails import Part, Tails
 from behaviordist.record import Table
 
 
-def tail_lines(comparison: Comparison) -> tuple[str, ...]:
+def tail_lines(comparison: Compared) -> tuple[str, ...]:
     """Return what a terminal shows of the tails: a few lines."""
     tails = comparison.tails
     if tails is None:
@@ -26,7 +26,7 @@ def tail_lines(comparison: Comparison) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def tail_tables(comparison: Comparison) -> tuple[Table, ...]:
+def tail_tables(comparison: Compared) -> tuple[Table, ...]:
     """Return the tables of a page: quantiles and changes, by confidence, by rank, by place."""
     tails = comparison.tails
     if tails is None:

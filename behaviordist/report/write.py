@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from behaviordist.errors import InputError
-from behaviordist.record import DistanceRecord
+from behaviordist.record import CompareRecord, DistanceRecord
 from behaviordist.record.run import StudyRecord, TransferRecord
 from behaviordist.report.folder import RunFolder, read_run
 from behaviordist.report.look import Look
@@ -19,7 +19,7 @@ def write_report(folder: Path, look: Look | None = None, *, slide: bool = False)
     Parameters
     ----------
     folder
-        What `behaviordist run` or `behaviordist distance` wrote, 0.1.0 included; see the
+        What `behaviordist run`, `distance` or `compare` wrote, 0.1.0 included; see the
         architecture notes for its files. Only `run.json` must be there: what else is absent is
         left out of the page.
     look
@@ -63,6 +63,7 @@ def _slide(page: Page) -> bytes:
 
 def _page(run: RunFolder) -> Page:
     # Plotting libraries take seconds to import; a folder that cannot be read is told at once.
+    from behaviordist.report.compare_page import compare_page
     from behaviordist.report.distance_page import distance_page
     from behaviordist.report.study_page import study_page
 
@@ -71,4 +72,8 @@ def _page(run: RunFolder) -> Page:
         return distance_page(run, record)
     if isinstance(record, StudyRecord | TransferRecord):
         return study_page(run, record)
-    raise InputError(f"{run.path}: the page of kind '{record.kind}' is written by its command")
+    if isinstance(record, CompareRecord):
+        return compare_page(record)
+    raise InputError(
+        f"{run.path}: a gate has no page; its decision is in its JSON and on the terminal"
+    )

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import behaviordist as bd
 from behaviordist.cli.app import main
 from behaviordist.probes import Probe, ProbeSet
 
@@ -68,6 +69,16 @@ def test_compare_writes_a_page_in_which_probes_are_text(model, probes, tmp_path,
     far, floor = (record[k]["overall"]["squared"]["value"] for k in ("comparison", "floor"))
     assert 0 < floor < far
     assert str(tmp_path) not in re.sub(r"<pre>.*?</pre>", "", page)  # the command, as typed
+    assert run("report", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out" / "index.html").read_text() == page, "drawn from the record alone"
+    command = record["provenance"]["command"]
+    again = bd.write_comparison(
+        model, warm, tmp_path / "again", probes, replicate=f"{model}@quant=int8", command=command
+    )
+    assert again.to_json() == record
+    for name in ("comparison.json", "index.html"):
+        there, here = (tmp_path / folder / name for folder in ("out", "again"))
+        assert there.read_bytes() == here.read_bytes()
 
 
 def test_the_gate_answers_by_exit_code_lines_and_json(model, probes, tmp_path, run):

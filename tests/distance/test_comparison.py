@@ -8,6 +8,7 @@ from behaviordist.behaviors import ArrayBehavior
 from behaviordist.distance import distances
 from behaviordist.distance.comparison import compare, estimate
 from behaviordist.probes import Probe, ProbeSet
+from behaviordist.record import CompareRecord
 
 COUNTS = (3, 1, 4, 2)
 PROBES = ProbeSet(
@@ -69,7 +70,10 @@ def test_tokens_without_probability_make_one_divergence_infinite_and_the_other_n
         over_probes(rel_entr(p, q).sum(1)), rel=1e-5
     )
     assert found.overall["kl_backward"].value == np.inf
-    assert found.to_json()["overall"]["kl_backward"]["value"] is None
+    written = CompareRecord(comparison=found).to_json()["comparison"]
+    assert written["overall"]["kl_backward"]["value"] is None
+    again = CompareRecord.model_validate({"comparison": written}).comparison
+    assert again.overall["kl_backward"].value == np.inf, "never missing: null is infinite"
 
 
 def test_tags_and_largest_differences():

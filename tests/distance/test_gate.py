@@ -10,12 +10,13 @@ from behaviordist.distance import Comparison, compare, gate
 from behaviordist.distance.comparison import MEASURES, estimate
 from behaviordist.distance.gate import (
     check_probes,
-    exact_limits,
     limits,
     probes_that_show,
     smallest_margin,
+    with_limits,
 )
 from behaviordist.errors import InputError
+from behaviordist.record import CompareRecord
 from tests.distance.worlds import behavior, probe_set
 
 
@@ -26,7 +27,9 @@ def comparison(values, group=None, positions=2, **measures):
     table = np.column_stack([measures.get(name, values) for name in MEASURES])
     overall = {name: estimate(table[:, k], group) for k, name in enumerate(MEASURES)}
     n = len(values)
-    return Comparison("a", "b", "p", n, n * positions, overall, {}, {}, (), table, group)
+    return Comparison(
+        "a", "b", "p", n, n * positions, overall, {}, {}, (), values=table, group=group
+    )
 
 
 WORLDS = {
@@ -87,7 +90,7 @@ def test_a_share_of_one_token_probes_has_its_exact_limit():
 def test_probes_that_all_agree_have_limits_though_no_standard_error():
     alike = comparison(np.zeros(50), positions=1, agreement=np.ones(50))
     assert alike.overall["agreement"].standard_error == 0
-    low, high = exact_limits(alike, "agreement")
+    low, high = with_limits(alike).limits["agreement"]
     assert (low, high) == (pytest.approx(0.025 ** (1 / 50)), 1.0)
     assert alike.cells(alike.overall)[3] == "1.0000", "not 1 ± 0"
 
@@ -118,7 +121,7 @@ def test_through_real_behaviors():
     found = compare(behavior("base", base), near, probe_set(300))
     assert gate(found, 0.2).equivalent
     assert gate(found, 0.2).value == pytest.approx(np.sqrt(found.values[:, 0].mean()))
-    assert "values" not in found.to_json()
+    assert "values" not in CompareRecord(comparison=found).to_json()["comparison"]
 
 
 @pytest.mark.parametrize(

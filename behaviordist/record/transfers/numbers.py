@@ -9,7 +9,8 @@ from pydantic import Field
 
 from behaviordist.record.behaviors import Behavior, Target
 from behaviordist.record.claims import Verdict
-from behaviordist.record.estimate import Estimate, Number, Part
+from behaviordist.record.estimate import Estimate, Part
+from behaviordist.store.numbers import Number
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest

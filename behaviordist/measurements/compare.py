@@ -1,0 +1,131 @@
+"""What `behaviordist compare` and `gate` do: two models, closely, and a third for the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from behaviordist.behaviors import Behavior
+from behaviordist.distance.comparison import Comparison, compare
+from behaviordist.distance.gate import with_limits
+from behaviordist.measurements.inputs import Progress, open_inputs, write_on_policy
+from behaviordist.probes import ProbeSet
+from behaviordist.record import Behavior as Named
+from behaviordist.record import CompareRecord, Probes, made_now, write_record
+from behaviordist.record.files import COMPARE_FILE
+from behaviordist.report.write import write_report
+from behaviordist.store.folders import check_folder
+
+
+def write_comparison(
+    reference: Behavior | str,
+    candidate: Behavior | str,
+    out: Path | str,
+    probes: ProbeSet | str | None = None,
+    *,
+    replicate: Behavior | str | None = None,
+    probes_limit: int | None = None,
+    on_policy: int | None = None,
+    device: str | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+) -> CompareRecord:
+    """Compare two behaviors and write the folder that `behaviordist compare` writes.
+
+    Parameters
+    ----------
+    reference, candidate
+        Behaviors over one vocabulary, or what `load` opens.
+    out
+        Folder of the results: ``comparison.json`` and ``index.html``.
+    probes, probes_limit, on_policy, device, command, progress
+        As in `write_distances`.
+    replicate
+        The reference, made again (another seed): its distance is the noise floor.
+
+    Returns
+    -------
+    CompareRecord: squared Hellinger distance, KL both ways in nats a token, the share of positions
+    with the same first choice, each with its standard error over probes.
+
+    Raises
+    ------
+    InputError
+        If models or probes cannot be opened or compared; nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, behaviordist as bd
+    >>> from behaviordist.behaviors import ArrayBehavior
+    >>> probes = bd.ProbeSet("two", tuple(bd.Probe(f"p{i}", "x", "y") for i in range(2)))
+    >>> fair = ArrayBehavior("fair", [0, 1], np.log([[0.5, 0.5]] * 2))
+    >>> biased = ArrayBehavior("biased", [0, 1], np.log([[0.9, 0.1]] * 2))
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> record = bd.write_comparison(fair, biased, folder.name, probes)
+    >>> round(record.comparison.overall["kl_forward"].value, 3)  # nats: 0.5 log(0.25 / 0.09)
+    0.511
+    >>> folder.cleanup()
+    """
+    out = Path(out)
+    check_folder(out)
+    models = [reference, candidate, *([] if replicate is None else [replicate])]
+    _, record = compare_models(
+        models,
+        probes,
+        probes_limit,
+        on_policy=on_policy,
+        folder=out,
+        device=device,
+        command=command,
+        progress=progress,
+    )
+    write_record(out / COMPARE_FILE, record)
+    write_report(out)
+    return record
+
+
+def compare_models(
+    models: Sequence[Behavior | str],
+    probes: ProbeSet | str | None = None,
+    limit: int | None = None,
+    *,
+    on_policy: int | None = None,
+    folder: Path | None = None,
+    device: str | None = None,
+    command: str = "",
+    before: Callable[[ProbeSet], None] | None = None,
+    progress: Progress | None = None,
+) -> tuple[Comparison, CompareRecord]:
+    """Compare the first model with the second, and with the third if there is one.
+
+    `before` is called with the probes before any model is run; probes that models write lie in
+    `folder`. The rest is as in `write_comparison`.
+    """
+    behaviors, chosen = open_inputs(
+        models, probes, limit, answers_only=on_policy is not None, device=device
+    )
+    notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
+    if on_policy is not None:  # written by the two that are compared
+        kept = folder or Path()
+        chosen, note = write_on_policy(behaviors[:2], chosen, on_policy, kept, progress=progress)
+        notes.append(note)
+    if before is not None:
+        before(chosen)
+    if progress is not None:
+        for behavior in behaviors[1:]:
+            progress(behavior.label, 0, len(chosen))
+    first, *floor = [
+        with_limits(compare(behaviors[0], b, chosen, progress=progress)) for b in behaviors[1:]
+    ]
+    record = CompareRecord(
+        provenance=made_now(command),
+        probes=Probes(name=chosen.name, n=len(chosen), digest=chosen.digest),
+        behaviors=tuple(
+            Named(label=b.label, settings=b.settings.canonical or "none", identity=b.identity)
+            for b in behaviors
+        ),
+        notes=tuple(notes),
+        comparison=first,
+        floor=floor[0] if floor else None,
+    )
+    return first, record
