@@ -13,11 +13,26 @@ INTERRUPTED = 130
 
 
 class BehaviordistError(Exception):
-    """Base of every error that behaviordist raises on purpose."""
+    """Base of every error that behaviordist raises on purpose.
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> issubclass(bd.InputError, bd.BehaviordistError)
+    True
+    """
 
 
 class InputError(BehaviordistError, ValueError):
-    """Bad input. The message is one line; the command line prints it and exits with 2."""
+    """Bad input. The message is one line; the command line prints it and exits with 2.
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> bd.InferenceSettings(temperature=-1)
+    Traceback (most recent call last):
+    behaviordist.errors.InputError: temperature must be ...
+    """
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import inspect
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,19 @@ def test_a_command_that_is_shown_exists_with_its_options(line):
 
 
 def python_block(path):
-    """Return the lines of the Python that a text shows."""
-    fenced = re.search(r"```python\n(.*?)```", path.read_text(), re.S)
-    return fenced[1]
+    """Return the Python that a text shows: fenced, or indented from an import on."""
+    text = path.read_text()
+    fenced = re.search(r"```python\n(.*?)```", text, re.S)
+    if fenced:
+        return fenced[1]
+    return textwrap.dedent(re.search(r"^    import behaviordist.*?(?=^\S)", text, re.M | re.S)[0])
+
+
+def test_no_other_text_shows_python():
+    shown = [
+        p.name for p in TEXTS if re.search(r"```python|^    (import|from) \w", p.read_text(), re.M)
+    ]
+    assert shown == ["README.md", "models.md"], "a block that no test runs"
 
 
 @pytest.fixture
@@ -55,12 +66,23 @@ def checkpoints(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_readmes_python_runs(checkpoints, monkeypatch):
+@pytest.fixture
+def few(monkeypatch):
+    """Other probes than the name says, the same calls: the tiny models' windows are short."""
+    probes = bd.ProbeSet("general", tuple(Probe(f"p{i}", "x" * (i + 1), " ab") for i in range(4)))
+    monkeypatch.setattr(bd.ProbeSet, "load", lambda name: probes)
+
+
+def test_the_python_of_models_runs(checkpoints, few, capsys):
+    names = {}
+    exec(python_block(ROOT / "docs" / "models.md"), names)
+    assert len(names["found"].overall) == 4 and names["on_policy"].probes
+    assert "the margin" in capsys.readouterr().out
+
+
+def test_readmes_python_runs(checkpoints, few, monkeypatch):
     lines = python_block(ROOT / "README.md").splitlines()
     cut = next(i for i, line in enumerate(lines) if line.startswith("C = "))
-    # The tiny models' windows are short: other probes than the name says, the same calls.
-    few = bd.ProbeSet("general", tuple(Probe(f"p{i}", "x" * (i + 1), " ab") for i in range(4)))
-    monkeypatch.setattr(bd.ProbeSet, "load", lambda name: few)
     names = {}
     exec("\n".join(lines[:cut]), names)
     assert (checkpoints / "heatmap.png").stat().st_size > 1000

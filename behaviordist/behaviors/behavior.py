@@ -58,6 +58,14 @@ class Behavior(Protocol):
     Notes
     -----
     A behavior whose passes take long may be `Resumable` too.
+
+    Examples
+    --------
+    >>> import numpy as np, behaviordist as bd
+    >>> from behaviordist.behaviors import ArrayBehavior  # one of those that `load` gives
+    >>> coin = ArrayBehavior("coin", probe=[0], log_p=np.log([[0.5, 0.5]]))
+    >>> coin.label, coin.vocabulary_size
+    ('coin', 2)
     """
 
     @property

@@ -53,6 +53,16 @@ def load(
     ------
     InputError
         If there is no such model, or it cannot be opened safely and whole.
+
+    Examples
+    --------
+    >>> import numpy as np, pathlib, tempfile, behaviordist as bd
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> file = pathlib.Path(folder.name, "mine.npz")
+    >>> np.savez(file, log_p=np.log([[0.5, 0.5]]), probe=[0])
+    >>> bd.load(f"{file}@temperature=0.5").label
+    'mine@temperature=0.5'
+    >>> folder.cleanup()
     """
     if not isinstance(spec, str | Path):
         if device is not None:

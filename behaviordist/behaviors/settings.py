@@ -81,6 +81,12 @@ class InferenceSettings:
     ------
     InputError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> bd.InferenceSettings(top_k=50, temperature=0.7).canonical
+    'temperature=0.7,top_k=50'
     """
 
     temperature: float = 1.0

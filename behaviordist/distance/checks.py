@@ -37,6 +37,7 @@ def check_block(block: LogProbBlock, label: str, probes: ProbeSet) -> None:
 
 
 def check_support(block: LogProbBlock, label: str, probes: ProbeSet, geometry: Geometry) -> None:
+    """Refuse rows of log-probabilities that are infinite, in a geometry of log p."""
     finite = np.isfinite(block.log_p).all(axis=1)
     if finite.all():
         return

@@ -92,3 +92,12 @@ def _too_narrow(n: int, units: int | None, metadata: Mapping[str, Any]) -> tuple
         f" differs: {smallest**0.5:.2g} is the least for {pairs} pair{'s' * (pairs > 1)} together;"
         f" {units_that_show(margin**2, bound, SIDE / pairs):,} would do.",
     )
+
+
+def evidence(gap: Float64Array, error: Float64Array, freedom: Float64Array) -> Float64Array:
+    """Return one-sided p-values of "the gap is not above 0", same shape; t with `freedom`."""
+    from scipy.stats import t
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where((error == 0) & (gap == 0), 0.0, gap / error)
+    return np.asarray(t.sf(ratio, freedom))

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
-from behaviordist.distance.intervals import SIDE, cautions, interval_end
+from behaviordist.distance.intervals import SIDE, cautions, evidence, interval_end
 from behaviordist.distance.matrix_files import read_npz, write_folder, write_npz
 from behaviordist.distance.matrix_html import matrix_html
 from behaviordist.distance.states import APART, PairStates, decide
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +63,12 @@ class DistanceMatrix:
     ------
     InputError
         On wrong shapes, duplicate labels, or a matrix that is not symmetric.
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> bd.DistanceMatrix(("a", "b"), [[0, 4], [4, 0]], [[0, 0.4], [0.4, 0]]).distances[0, 1]
+    np.float64(2.0)
     """
 
     labels: tuple[str, ...]
@@ -170,8 +176,6 @@ class DistanceMatrix:
         InputError
             If a label is unknown.
         """
-        from behaviordist.errors import did_you_mean
-
         for label in labels:
             if label not in self.labels:
                 raise InputError(f"no behavior '{label}': {did_you_mean(label, self.labels)}")
@@ -263,13 +267,8 @@ class DistanceMatrix:
 
     def _evidence(self) -> Float64Array:
         """One-sided p-values (N, N) of "not above the floor", the floor's error counted."""
-        from scipy.stats import t
-
-        gap = self.squared - self.floor
         error = np.hypot(self.squared_standard_errors, self.floor_standard_errors)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where((error == 0) & (gap == 0), 0.0, gap / error)
-        return np.asarray(t.sf(ratio, self.degrees_of_freedom))
+        return evidence(self.squared - self.floor, error, np.asarray(self.degrees_of_freedom))
 
     def _limits(self) -> Float64Array:
         """Upper limits (N, N) of the intervals that hold together (Bonferroni)."""

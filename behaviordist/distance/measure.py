@@ -68,6 +68,17 @@ def distances(
     ------
     InputError
         See `fingerprint`.
+
+    Examples
+    --------
+    >>> import numpy as np, behaviordist as bd
+    >>> from behaviordist.behaviors import ArrayBehavior
+    >>> probes = bd.ProbeSet("two", tuple(bd.Probe(f"p{i}", "x", "y") for i in range(2)))
+    >>> fair = ArrayBehavior("fair", [0, 1], np.log([[0.5, 0.5]] * 2))
+    >>> biased = ArrayBehavior("biased", [0, 1], np.log([[0.9, 0.1]] * 2))
+    >>> D = bd.distances([fair, biased], probes)
+    >>> round(float(D.squared[0, 1]), 4)  # 2 (1 - sqrt(0.45) - sqrt(0.05))
+    0.2111
     """
     named = ProbeSet.load(probes) if isinstance(probes, str) else probes
     opened = _opened(behaviors)

@@ -71,6 +71,19 @@ def regime_distances(
     ------
     InputError
         On a regime without replicates, or fingerprints that cannot be mixed.
+
+    Examples
+    --------
+    >>> import numpy as np, behaviordist as bd
+    >>> from behaviordist.behaviors import ArrayBehavior
+    >>> from behaviordist.distance.fingerprints.fingerprinting import fingerprint
+    >>> probes = bd.ProbeSet("four", tuple(bd.Probe(f"p{i}", "x", "y") for i in range(4)))
+    >>> p = {"sft-0": 0.5, "sft-1": 0.5, "dpo-0": 0.9, "dpo-1": 0.9}  # two seeds of each regime
+    >>> seeds = [ArrayBehavior(k, range(4), np.log([[x, 1 - x]] * 4)) for k, x in p.items()]
+    >>> prints = fingerprint(seeds, probes)["hellinger"]
+    >>> D = bd.regime_distances({"sft": prints[:2], "dpo": prints[2:]})
+    >>> round(float(D.squared[0, 1]), 4)
+    0.2111
     """
     for name, members in groups.items():
         if not members:

@@ -198,6 +198,7 @@ def _sampling(regime: Rlvr | Rlhf, model: Any, work: Path, seed: int) -> tuple[t
 
 
 def answer_tokens(regime: Regime) -> int:
+    """Return how many tokens an answer may have: the data's, or the lab's."""
     if regime.data.train is not None:
         return regime.data.max_new_tokens
     from behaviordist.regimes.objective import ANSWER_TOKENS

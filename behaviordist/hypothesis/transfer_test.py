@@ -108,6 +108,14 @@ def transfer_test(
     with 80 % power if the statistic spreads about the effect as it does about zero.
     ``minimum_supported`` asks as much of each part of the rule: of p, of the interval, and of the
     correlation with source effects removed (two-way residuals, own p by the same relabellings).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, behaviordist as bd
+    >>> at, labels = np.sqrt(np.arange(6)), list("abcdef")  # costs are distances, planted
+    >>> far = pd.DataFrame(np.abs(at[:, None] - at), labels, labels)
+    >>> bd.transfer_test(far, 10 * far, permutations=99, bootstrap=50).p_value < 0.05
+    True
     """
     rule = rule or VerdictRule()
     if bootstrap < 1:

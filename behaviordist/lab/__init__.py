@@ -1,0 +1,1 @@
+"""The microworld: a language of letter strings, and the small Llamas that learn it."""

@@ -33,6 +33,12 @@ class Probe:
     messages
         (role, content) of the turns before the answer, or none. A chat is rendered by each model's
         own template; the continuation is the answer.
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> bd.Probe("capital", "The capital of France is", " Paris", tags=("facts",)).tags
+    ('facts',)
     """
 
     id: str

@@ -35,6 +35,13 @@ class ProbeSet:
     ------
     InputError
         On no probes, or a duplicate id.
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> probes = bd.ProbeSet("one", (bd.Probe("p0", "2 + 2 =", " 4"),))
+    >>> len(probes), bd.ProbeSet.load("general").name  # the second is shipped
+    (1, 'general')
     """
 
     name: str

@@ -1,0 +1,1 @@
+"""Whole questions, a folder each, and what they are made of."""

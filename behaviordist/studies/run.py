@@ -51,6 +51,14 @@ def run(
     ------
     InputError
         Unknown study, bad file, bad settings, or a folder that another run holds.
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> record = bd.run("transfer", quick=True)  # doctest: +SKIP
+    >>> bd.run("tranfer")
+    Traceback (most recent call last):
+    behaviordist.errors.InputError: ...did you mean 'transfer'...
     """
     from joblib import cpu_count
 

@@ -1,0 +1,1 @@
+"""What it costs to turn one behavior into another: curves, censoring, matrices."""

@@ -32,6 +32,13 @@ class TransferMatrix:
         Same shape: share of the runs of a cell that never arrived.
     measure
         What is counted: steps, tokens, flops, aulc or aulc_after_start.
+
+    Examples
+    --------
+    >>> import pandas as pd, behaviordist as bd
+    >>> steps = pd.DataFrame([[0, 40], [70, 0]], ["a", "b"], ["a", "b"])
+    >>> bd.TransferMatrix(costs=steps, censored=steps > 60).labels
+    ('a', 'b')
     """
 
     costs: pd.DataFrame

@@ -71,6 +71,14 @@ class AnswerSet:
     ------
     InputError
         No prompt, or a prompt without an answer.
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> from behaviordist.distance.directed import Answer
+    >>> said = (Answer("4", True, 0.5), Answer("four", True, 0.5))
+    >>> len(bd.AnswerSet("human", (bd.Probe("p0", "2 + 2 =", "4"),), (said,)).flat)
+    2
     """
 
     name: str

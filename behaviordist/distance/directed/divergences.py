@@ -79,6 +79,17 @@ def divergences(
     InputError
         Nothing to compare, an unknown geometry, targets without answers, answers that a source
         cannot spell, or an error above `error` (with the number of probes that would do).
+
+    Examples
+    --------
+    >>> import numpy as np, behaviordist as bd
+    >>> from behaviordist.behaviors import ArrayBehavior
+    >>> probes = bd.ProbeSet("two", tuple(bd.Probe(f"p{i}", "x", "y") for i in range(2)))
+    >>> fair = ArrayBehavior("fair", [0, 1], np.log([[0.5, 0.5]] * 2))
+    >>> biased = ArrayBehavior("biased", [0, 1], np.log([[0.9, 0.1]] * 2))
+    >>> K = bd.divergences([fair, biased], probes=probes)
+    >>> K.to_pandas().loc["fair", "biased"].round(3)  # 0.9 log(0.9 / 0.5) + 0.1 log(0.1 / 0.5)
+    np.float64(0.368)
     """
     _check(sources, targets, geometry, per)
     authors: Sequence[Target] = sources if targets is None else targets

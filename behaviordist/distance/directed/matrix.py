@@ -57,6 +57,13 @@ class DirectedMatrix:
     ------
     InputError
         On wrong shapes, names that occur twice, or an unknown geometry.
+
+    Examples
+    --------
+    >>> import numpy as np, behaviordist as bd
+    >>> nats, errors = np.array([[0.0, 1.5], [0.3, 0.0]]), np.array([[0.0, 0.1], [0.1, 0.0]])
+    >>> bd.DirectedMatrix(("a", "b"), ("a", "b"), nats, errors, "kl").to_pandas().loc["a", "b"]
+    np.float64(1.5)
     """
 
     sources: tuple[str, ...]

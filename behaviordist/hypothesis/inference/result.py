@@ -105,6 +105,15 @@ class TransferTest:
         The verdict and the rule it follows.
     left_out, references, notes
         Targets left out with their reasons, labels that never were targets, and remarks.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, behaviordist as bd
+    >>> at, labels = np.sqrt(np.arange(6)), list("abcdef")  # costs are distances, planted
+    >>> far = pd.DataFrame(np.abs(at[:, None] - at), labels, labels)
+    >>> test = bd.transfer_test(far, 10 * far, permutations=99, bootstrap=50)
+    >>> test.value, test.n_behaviors
+    (1.0, 6)
     """
 
     statistic: str

@@ -30,6 +30,12 @@ class VerdictRule:
     ------
     InputError
         A level or an effect outside (0, 1).
+
+    Examples
+    --------
+    >>> import behaviordist as bd
+    >>> bd.VerdictRule(alpha=0.01).alpha
+    0.01
     """
 
     alpha: float = 0.05

@@ -17,6 +17,7 @@ SLACK = 1e-9
 
 
 def check_size(sources: Sequence[str], targets: Sequence[str]) -> None:
+    """Refuse a table of too few behaviors."""
     n = len(set(sources) | set(targets))
     if n < MIN_BEHAVIORS:
         raise InputError(
@@ -81,6 +82,7 @@ def shared_units(
 def unrankable(
     cost: FloatArray, distance: FloatArray, share: FloatArray, targets: Sequence[str]
 ) -> list[tuple[str, str]]:
+    """Return the targets (name, why) whose costs cannot be ranked."""
     left_out = []
     for t, target in enumerate(targets):
         known = np.isfinite(cost[:, t]) & np.isfinite(distance[:, t])

@@ -1,0 +1,1 @@
+"""What was trained against how: which of the two says what tuning costs."""

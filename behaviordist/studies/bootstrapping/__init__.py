@@ -1,0 +1,1 @@
+"""What pre-training pays for, and where."""

@@ -1,0 +1,1 @@
+"""How far inference settings move a behavior."""

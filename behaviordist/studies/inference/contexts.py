@@ -145,8 +145,10 @@ def series_over(label: str, x: Iterable[float], values: Iterable[NDArray[np.floa
 
 
 def cell(values: NDArray[np.float64], digits: int = 3) -> str:
+    """Return a median over seeds with its interval, as a table shows it."""
     return words(over_seeds(values), digits)
 
 
 def over_seeds(values: NDArray[np.float64]) -> Estimate:
+    """Return the median over seeds with its exact interval."""
     return median_over([float(value) for value in values])

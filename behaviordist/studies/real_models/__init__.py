@@ -1,0 +1,1 @@
+"""Are closer behaviors cheaper to reach, among real language models?"""

@@ -1,0 +1,1 @@
+"""Is there as dear as back?"""

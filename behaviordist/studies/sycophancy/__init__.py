@@ -1,0 +1,1 @@
+"""A policy that agrees: which training brings it, which takes it away."""

@@ -1,0 +1,1 @@
+"""The core study: is closer cheaper, and by which law?"""

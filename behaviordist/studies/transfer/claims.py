@@ -49,6 +49,7 @@ class Asked:
 
 
 def closer(test: TransferTest) -> Asked:
+    """Claim that closer is cheaper, by the test's own rule."""
     beyond = test.beyond_sources
     p = test.p_value if beyond is None else max(test.p_value, beyond.p_value)
     rest = "" if beyond is None else f", and {beyond.value:.2f} with source effects removed"
@@ -91,6 +92,7 @@ def _compared(tables: Tables, claim: str, other: str, words: str, rivals: pd.Dat
 
 
 def weights(tables: Tables) -> Asked:
+    """Claim that functions know the cost better than the weights do."""
     claim = "The functions know the cost better than the weights."
     return _compared(
         tables, claim, "weight distance", "distance of weights", tables.baselines[WEIGHTS]
@@ -98,6 +100,7 @@ def weights(tables: Tables) -> Asked:
 
 
 def direction(tables: Tables) -> Asked:
+    """Claim that KL towards the target knows more than KL the other way."""
     return _compared(
         tables, "The direction matters.", REVERSE, "KL(f_A || f_B)", tables.baselines[REVERSE]
     )
@@ -146,6 +149,7 @@ def _nat_gap(tables: Tables) -> float:
 
 
 def both_ways(tables: Tables, permutations: int, seed: int) -> Asked:
+    """Claim that the antisymmetric parts of KL and cost go together."""
     link = antisymmetric_link(
         tables.square_nats, tables.square, permutations=permutations, seed=seed
     )
@@ -164,6 +168,7 @@ def both_ways(tables: Tables, permutations: int, seed: int) -> Asked:
 
 
 def snapshots(tables: Tables) -> Asked:
+    """Claim that a snapshot costs more than its distance says."""
     found, late = residual_nats(tables, "snapshot")
     return Asked(
         "A snapshot costs more than its distance says.",

@@ -21,6 +21,7 @@ def scatter(
     predictor: pd.DataFrame,
     laws: Mapping[str, Law],
 ) -> Scatter:
+    """Draw costs against a predictor, a panel an algorithm, with the fitted law."""
     panels = []
     for algorithm, law in laws.items():
         targets = tables.of(algorithm)
@@ -74,6 +75,7 @@ def _line(law: Law, predictor: pd.DataFrame) -> Series:
 
 
 def square_section(tables: Tables) -> Section:
+    """Draw the antisymmetric parts of cost against those of KL."""
     odd = [(frame - frame.T) / 2 for frame in (tables.square_nats, tables.square)]
     upper = np.triu_indices(len(odd[0]), 1)
     x, y = (frame.to_numpy(dtype=float)[upper] for frame in odd)
@@ -99,6 +101,8 @@ def square_section(tables: Tables) -> Section:
 
 
 def map_section(tables: Tables) -> Section:
+    """Draw the tables of KL and of cost side by side."""
+
     def grid(name: str, title: str, frame: pd.DataFrame, scale: str, digits: int) -> Grid:
         return Grid.of(
             frame,
