@@ -1,0 +1,97 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A plan from fifty answers
+#
+# You know how the model should answer: fifty prompts with the answers you want. Which of your checkpoints
+# is the best start? The one that is least *surprised* by them: cost grows with the surprise, in nats, of
+# the target's answers to the source ([theory](../theory.md#the-law-of-cost)).
+#
+# The candidates here are tiny models that no one trained, apart from one: that one was moved part of the
+# way towards the model that wrote the answers, so we know who ought to win.
+
+# %%
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import behaviordist as bd
+from behaviordist.lab import checkpoint
+from behaviordist.lab.grammar import VOCABULARY
+from behaviordist.lab.llama import LlamaConfig, init
+
+
+def shell(line):
+    """Run a command as a terminal would; show what it says and its exit code."""
+    command = [sys.executable, "-m", *shlex.split(line)]
+    plain = {k: v for k, v in os.environ.items() if k != "FORCE_COLOR"} | {"TERM": "dumb"}
+    done = subprocess.run(command, capture_output=True, text=True, env=plain | {"COLUMNS": "110"})
+    print(done.stdout + done.stderr * (done.returncode == 2) + f"(exit code {done.returncode})")
+
+
+work = Path(tempfile.mkdtemp())
+config = LlamaConfig(vocab_size=len(VOCABULARY))
+wanted, *starts = (jax.tree.map(lambda x: 4 * x, init(config, seed)) for seed in range(4))
+starts[0] = jax.tree.map(lambda a, b: 0.75 * a + 0.25 * b, wanted, starts[0])
+for name, weights in dict(zip("wabc", (wanted, *starts), strict=True)).items():
+    checkpoint.save(work / f"start-{name}", weights, config, {"regime": "random"})
+
+# %% [markdown]
+# ## Fifty answers
+#
+# In your case they are a file, one line a prompt: `{"prompt": "...", "answers": ["..."]}`. Here the wanted
+# model writes them.
+
+# %%
+from behaviordist.distance.directed.answers import draw_answers
+
+probes = bd.ProbeSet.load("lab").subset(50)
+answers = draw_answers(bd.load(f"{work}/start-w", label="wanted"), probes, count=1, max_tokens=8)
+answers
+
+# %% [markdown]
+# ## Who is least surprised?
+
+# %%
+sources = [bd.load(f"{work}/start-{x}") for x in "abc"]
+K = bd.divergences(sources, [answers], probes, geometry="kl")
+K
+
+# %%
+low, high = K.interval()
+for k in np.argsort(K.values[:, 0]):
+    print(
+        f"{K.sources[k]}: {K.values[k, 0]:.1f} nats an answer [{low[k, 0]:.1f}, {high[k, 0]:.1f}]"
+    )
+
+# %% [markdown]
+# Where intervals overlap, fifty answers do not tell the starts apart: write more before you choose.
+#
+# ## From nats to steps
+#
+# Nats become steps once something like it was tuned before: the law of a past `transfer` study gives steps
+# a nat for each algorithm, with an interval, and `behaviordist plan --study DIR --algorithm sft` applies it.
+# Past costs alone do too: the nearest of the known sources, what it cost, and what a plan like this would
+# have saved before.
+
+# %%
+gallery = next(p for p in (Path.cwd(), *Path.cwd().parents) if (p / "reports" / "gallery").is_dir())
+study = gallery / "reports" / "gallery" / "algorithms"
+shell(
+    f"behaviordist plan --distances {study}/distances.csv --costs {study}/costs.csv --target rlvr-copy -o {work}/plan"
+)
