@@ -33,11 +33,11 @@ def run(
 
 def _sentence(record: dict[str, Any], folder: Path) -> str:
     """Return the study's answer: its headline, its test's sentence, or why there is none."""
+    if record.get("untested"):
+        return f"no test: {record['untested']}"
     findings = record.get("findings")
     if findings is not None:
         return f"{findings['claims'][0]['verdict']}: {findings['headline']}"
-    if "untested" in record:
-        return f"no test: {record['untested']}"
     test = json.loads((folder / "test.json").read_text(encoding="utf-8"))
     return str(test["sentence"])
 

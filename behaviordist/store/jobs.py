@@ -91,8 +91,9 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
         return_as="generator_unordered",
         batch_size=1,
         pre_dispatch=1 if processes == 1 else "2*n_jobs",
+        **_watched(),
     )
-    tasks = [delayed(_make)(job, os.getpid()) for job in waiting]
+    tasks = [delayed(_make)(job) for job in waiting]
     with warnings.catch_warnings():
         # A worker whose compiled programs fill memory is replaced; its job goes to the next one.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
@@ -136,21 +137,30 @@ def _undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _make(job: Job, parent: int) -> None:
-    _end_with(parent)
+def _make(job: Job) -> None:
     with publish(job.path, dict(job.inputs)) as temporary:
         job.work(temporary, **job.arguments)
 
 
-@functools.cache
+def _watched() -> dict[str, Any]:
+    """Return what makes joblib's own processes, which are on this machine, end with this one."""
+    from joblib._parallel_backends import LokyBackend
+    from joblib.parallel import get_active_backend
+
+    local = isinstance(get_active_backend()[0], LokyBackend)
+    return {"initializer": _end_with, "initargs": (os.getpid(),)} if local else {}
+
+
 def _end_with(parent: int) -> None:
-    """End this process soon after its parent: a killed run must not go on writing unseen."""
+    """End this process soon after its parent: a killed run must not go on writing unseen.
+
+    Called as the process starts, not with its first job: one that is never fed ends as well.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.1)
         os._exit(1)
 
-    if os.getppid() == parent:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading.Thread(target=watch, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=watch, daemon=True).start()

@@ -155,7 +155,7 @@ def test_dpos_implicit_reward_agrees_with_its_rater_on_strings_never_seen(base):
 @pytest.mark.slow
 def test_distillation_reaches_its_teacher(base, tmp_path):
     teacher = train(regime("sft", budget=60, prompts="plain"), CONFIG, [Start(base, 1)])[0]
-    assert teacher.scores[-1] > 2 * teacher.scores[0]
+    assert teacher.scores[-1] > teacher.scores[0] + 0.2
     checkpoint.save(tmp_path / "teacher", teacher.params, CONFIG, {})
     asked = regime("distill", teacher=str(tmp_path / "teacher"), prompts="plain", budget=90)
     student = train(asked, CONFIG, [Start(base, 2)])[0]
