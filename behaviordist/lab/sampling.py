@@ -71,12 +71,6 @@ def sample_rows(
 
 
 @partial(jax.jit, static_argnames=("config", "new_tokens"))
-def greedy(params: Params, config: LlamaConfig, prompts: jax.Array, new_tokens: int) -> Pair:
-    """Take the likeliest token each time; returns as `sample` does, at temperature 1."""
-    noise = jnp.zeros((new_tokens, prompts.shape[0], config.vocab_size))
-    return _decode(params, config, prompts, noise, 1.0)
-
-
 def _decode(
     params: Params,
     config: LlamaConfig,

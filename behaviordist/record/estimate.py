@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict
 
 from behaviordist.store.numbers import Number
 
-LEVEL = 0.95
-"""Confidence level of every interval that a page prints."""
 Z95, Z80 = 1.959964, 0.841621
 """Normal quantiles: half a 95 % interval in standard errors, and 80 % power."""
 SEEN = (Z95 + Z80) / Z95
@@ -89,10 +87,6 @@ class Estimate(Part):
     def has_interval(self) -> bool:
         """Whether there is an interval."""
         return math.isfinite(self.low) and math.isfinite(self.high)
-
-    def clipped(self, low: float = -math.inf, high: float = math.inf) -> Estimate:
-        """Return the same estimate, its interval cut to what the number can be."""
-        return self.model_copy(update={"low": max(low, self.low), "high": min(high, self.high)})
 
     def named(self, label: str) -> Estimate:
         """Return the same estimate under another label."""

@@ -18,7 +18,6 @@ from behaviordist.innerproduct.geometries import Geometry, without_full_support
 from behaviordist.innerproduct.sketch import position_keys, sketch_rows
 from behaviordist.probes import ProbeSet
 
-FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 
