@@ -29,16 +29,16 @@ def load_arrays(path: Path, label: str, settings: InferenceSettings) -> ArrayBeh
         If the file cannot be read, lacks `log_p` or `probe`, or does not hold distributions.
     """
     try:
-        found = READERS[path.suffix](path)
+        arrays = READERS[path.suffix](path)
     except InputError:
         raise
     except Exception as error:  # each format's reader raises kinds of its own
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{path} cannot be read as {path.suffix[1:]} ({reason})") from None
     for name in ("log_p", "probe"):
-        if found.get(name) is None:
+        if arrays.get(name) is None:
             raise InputError(f"{path} has no '{name}'; it needs log_p (n, V) and probe (n,)")
-    log_p, probe = np.asarray(found["log_p"]), np.asarray(found["probe"])
+    log_p, probe = np.asarray(arrays["log_p"]), np.asarray(arrays["probe"])
     if not np.issubdtype(log_p.dtype, np.floating) or not np.issubdtype(probe.dtype, np.integer):
         raise InputError(
             f"{path}: log_p must be floating-point and probe integers,"
@@ -49,9 +49,9 @@ def load_arrays(path: Path, label: str, settings: InferenceSettings) -> ArrayBeh
         probe=probe.astype(np.int64),
         log_p=log_p.astype(np.float32),
         settings=settings,
-        vocabulary=str(found.get("vocabulary") or "array"),
-        probe_digest=found.get("probe_digest"),
-        token=None if found.get("token") is None else np.asarray(found["token"], dtype=np.int64),
+        vocabulary=str(arrays.get("vocabulary") or "array"),
+        probe_digest=arrays.get("probe_digest"),
+        token=None if arrays.get("token") is None else np.asarray(arrays["token"], dtype=np.int64),
     )
 
 
@@ -74,16 +74,16 @@ def _read_parquet(path: Path) -> dict[str, Any]:
     from pyarrow import parquet
 
     table = parquet.read_table(path)
-    found: dict[str, Any] = {
+    arrays: dict[str, Any] = {
         name: table[name].to_numpy() for name in ("probe", "token") if name in table.column_names
     }
     if "log_p" in table.column_names:
         rows = table["log_p"].to_pylist()
         if len({len(row or ()) for row in rows}) > 1:
             raise InputError(f"{path}: the lists in 'log_p' have different lengths")
-        found["log_p"] = np.array(rows, dtype=np.float32)
+        arrays["log_p"] = np.array(rows, dtype=np.float32)
     texts = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-    return {**found, **{k: v for k, v in texts.items() if k in TEXTS}}
+    return {**arrays, **{k: v for k, v in texts.items() if k in TEXTS}}
 
 
 READERS = {".npz": _read_npz, ".safetensors": _read_safetensors, ".parquet": _read_parquet}

@@ -94,11 +94,11 @@ def rollout(
     said = tuple(probe for probe in continued if probe.continuation)
     if not said:
         raise InputError(f"no behavior says anything to the prompts of '{probes.name}'")
-    made = ProbeSet(name, said)
+    continued_set = ProbeSet(name, said)
     if path is not None:
         with publish(path, made_from) as temporary:
-            made.save(temporary)
-    return made
+            continued_set.save(temporary)
+    return continued_set
 
 
 def _written(

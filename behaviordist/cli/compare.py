@@ -105,7 +105,7 @@ def gate(
         typer.echo(can, err=json_to == "-")
 
     with watching() as update:
-        found, compared = compare_models(
+        comparison, compared = compare_models(
             [reference, candidate],
             probes,
             probes_limit,
@@ -114,8 +114,8 @@ def gate(
             before=before,
             progress=update,
         )
-    result = decide(found, margin, metric, alpha, bound=bound)
-    lines = [*_metrics(found, alpha, bound), result.sentence()]
+    result = decide(comparison, margin, metric, alpha, bound=bound)
+    lines = [*_metrics(comparison, alpha, bound), result.sentence()]
     known = {key: value for key, value in vars(compared).items() if key != "kind"}
     record = GateRecord(**known, gate=result.to_json()).to_json()
     if json_to == "-":
@@ -135,21 +135,21 @@ def _check_file(json_to: str | None) -> None:
     check_folder(path.parent)
 
 
-def _metrics(found: Comparison, alpha: float, bound: float | None) -> list[str]:
+def _metrics(comparison: Comparison, alpha: float, bound: float | None) -> list[str]:
     """Return a line for every metric: its value, and limits where they exist."""
     from behaviordist.distance.gate import METRICS, limits, value_of
 
     lines = []
     for metric in METRICS:
-        low, high = limits(found, metric, alpha, bound)
+        low, high = limits(comparison, metric, alpha, bound)
         name = "disagreement" if metric == "agreement" else metric
         between = f"{100 * (1 - alpha):g}% limits {low:.4g} and {high:.4g}"
         known = between if high < float("inf") else "no upper limit (name the largest: --bound)"
-        lines.append(f"{name:<13}{value_of(found, metric):<10.4g}{known}")
+        lines.append(f"{name:<13}{value_of(comparison, metric):<10.4g}{known}")
     return lines
 
 
-def _show(found: Compared, floor: Compared | None) -> None:
+def _show(comparison: Compared, floor: Compared | None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -158,7 +158,8 @@ def _show(found: Compared, floor: Compared | None) -> None:
     from behaviordist.report.compare_tails import tail_lines
 
     console = Console()
-    title = f"{found.candidate} against {found.reference}: {found.probes}, {found.n_probes} probes"
+    pair = f"{comparison.candidate} against {comparison.reference}"
+    title = f"{pair}: {comparison.probes}, {comparison.n_probes} probes"
     table = Table(
         title=cell(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
@@ -166,20 +167,22 @@ def _show(found: Compared, floor: Compared | None) -> None:
     for heading in ("n", "distance", "KL\nref‖cand", "KL\ncand‖ref", "same\nfirst token"):
         # Numbers stay whole in a narrow terminal; a long tag goes on in the next line.
         table.add_column(heading, justify="right", no_wrap=True)
-    rows = [("all", found.n_probes, found.cells(found.overall))]
+    rows = [("all", comparison.n_probes, comparison.cells(comparison.overall))]
     if floor is not None:
         rows.append(("noise floor", floor.n_probes, floor.cells(floor.overall)))
-    tags, rare = found.tags_by_effect()
-    rows += [(tag, found.n_by_tag[tag], found.cells(found.by_tag[tag])) for tag in tags]
+    tags, rare = comparison.tags_by_effect()
+    rows += [
+        (tag, comparison.n_by_tag[tag], comparison.cells(comparison.by_tag[tag])) for tag in tags
+    ]
     for name, count, cells in rows:
         table.add_row(cell(name), str(count), *(text.replace(" ", "") for text in cells))
     console.print(table)
     names = {"distance": "distance", "agreement": "same first token"}
-    limits = tuple(f"{name}: {exact_words(found, metric)}" for metric, name in names.items())
+    limits = tuple(f"{name}: {exact_words(comparison, metric)}" for metric, name in names.items())
     few = (f"{rare} tags of few probes are not shown",) if rare else ()
-    for line in (*few, *limits, *tail_lines(found)):
+    for line in (*few, *limits, *tail_lines(comparison)):
         say(console, line)
-    for difference in found.differences:
+    for difference in comparison.differences:
         moved = ", ".join(
             f"{m.token!r} {m.reference:.3f} → {m.candidate:.3f}" for m in difference.moved[:3]
         )

@@ -121,8 +121,8 @@ def _barred(invalid: Path | None, study: Path | None, unrelated: bool) -> dict[s
     if study is None:
         raise InputError("--unrelated needs --study DIR, whose run.json says each behavior's task")
     task = {row.label: row.task for row in _record(study).behaviors}
-    for target, own in task.items():
-        kin = [label for label, its in task.items() if own and its == own]
+    for target, its_task in task.items():
+        kin = [label for label, its in task.items() if its_task and its == its_task]
         barred[target] = [*barred.get(target, []), *kin]
     return barred
 
@@ -138,9 +138,9 @@ def _distances_like(
     if study is None:
         raise InputError("--like needs --study DIR, whose checkpoints it is compared with")
     record = _record(study)
-    made = [row for row in record.behaviors if row.runs]
-    labels = [row.label for row in made]
-    checkpoints = [str(study / row.runs[0].checkpoint) for row in made]
+    trained = [row for row in record.behaviors if row.runs]
+    labels = [row.label for row in trained]
+    checkpoints = [str(study / row.runs[0].checkpoint) for row in trained]
     name = probes if probes is not None or record.probes is None else record.probes.name
     with watching() as update:
         behaviors, chosen = open_inputs([*checkpoints, like], name, device=device)

@@ -84,12 +84,12 @@ def by_law(
         )
     console = Console()
     if like is None:
-        wanted = past.algorithms if algorithm is None else [algorithm]
-        found = [row for name in wanted for row in _backtests(past, name, base or BASE)]
+        algorithms = past.algorithms if algorithm is None else [algorithm]
+        backtests = [row for name in algorithms for row in _backtests(past, name, base or BASE)]
         write_json(out / "backtest.json", {"schema": 1, "rows": [
-            {"algorithm": a, "held_out": held, **asdict(result)} for a, held, result in found
+            {"algorithm": a, "held_out": held, **asdict(result)} for a, held, result in backtests
         ]})  # fmt: skip
-        for name, held, result in found:
+        for name, held, result in backtests:
             _show_backtest(name, held, result, console)
         typer.echo(f"written: {out / 'backtest.json'}")
         return
@@ -129,15 +129,15 @@ def _plan(
     from behaviordist.planning import plan_by_law
     from behaviordist.probes import ProbeSet
 
-    asked = list(past.costs.index) if have is None else [x.strip() for x in have.split(",")]
-    names = [*asked, *([base] if base not in asked else [])]
+    chosen = list(past.costs.index) if have is None else [x.strip() for x in have.split(",")]
+    names = [*chosen, *([base] if base not in chosen else [])]
     probes, device = named
     starts = [_start(past, name, device) for name in names]
     answers = kept_answers(like, probes)
-    wanted = load(like, "wanted", device=device) if answers is None else answers
+    target = load(like, "wanted", device=device) if answers is None else answers
     matrix = divergences(
         starts,
-        [wanted],
+        [target],
         ProbeSet.load(probes or "lab"),
         folder=out / "answers",
     )
@@ -184,7 +184,7 @@ def _backtests(past: Past, algorithm: str, base: str) -> list[tuple[str, str, La
         others["weights"] = read_matrix(past.folder / WEIGHTS)[targets]
     common = {"censored": past.late[targets], "units": past.units, "others": others}
     tables = past.nats[targets], past.costs[targets]
-    found = [("a function", backtest_law(*tables, base=base, **common))]  # type: ignore[arg-type]
+    backtests = [("a function", backtest_law(*tables, base=base, **common))]  # type: ignore[arg-type]
     second = [s for s in past.coherent if s == "B" or s.startswith("B-")]
     first = [s for s in past.coherent if s not in second]
     if len(second) > 2 and "B" in second:
@@ -195,8 +195,8 @@ def _backtests(past: Past, algorithm: str, base: str) -> list[tuple[str, str, La
             starts=second,
             **common,  # type: ignore[arg-type]
         )
-        found.append(("a function, and base B", apart))
-    return [(algorithm, held, result) for held, result in found]
+        backtests.append(("a function, and base B", apart))
+    return [(algorithm, held, result) for held, result in backtests]
 
 
 def _show(plan: LawPlan, console: Console) -> None:

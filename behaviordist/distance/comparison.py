@@ -145,7 +145,7 @@ def compare(
     check_same_tokens([reference, candidate], probes)
     table = reference_table(reference, probes, zeros=True)
     measured = np.full((len(probes), len(MEASURES)), np.nan)
-    found: list[tuple[float, int, int, Any]] = []
+    farthest: list[tuple[float, int, int, Any]] = []
     positions = done = 0
     log = PositionLog()
     for block in candidate.log_probs(probes):
@@ -160,8 +160,8 @@ def compare(
             worst = int(mine[rows[mine, 0].argmax()])
             moved = _moved(log_p[worst], block.log_p[worst])
             entry = (float(measured[index, 0]), -index, worst - int(mine[0]), moved)
-            keep = heapq.heappush if len(found) < differences else heapq.heappushpop
-            keep(found, entry)
+            keep = heapq.heappush if len(farthest) < differences else heapq.heappushpop
+            keep(farthest, entry)
             done += 1
         if progress is not None:
             progress(candidate.label, done, len(probes))
@@ -177,7 +177,7 @@ def compare(
         by_tag={tag: _estimates(measured[m], group[m]) for tag, m in of_tag.items()},
         n_by_tag={tag: int(m.sum()) for tag, m in of_tag.items()},
         differences=tuple(
-            _describe(reference, probes, *entry) for entry in sorted(found, reverse=True)
+            _describe(reference, probes, *entry) for entry in sorted(farthest, reverse=True)
         ),
         values=measured,
         group=group,
@@ -226,8 +226,8 @@ def _moved(log_p: FloatArray, log_q: FloatArray, most: int = 5) -> list[tuple[in
 
 
 def _largest(values: Float64Array, count: int) -> NDArray[np.int64]:
-    found = np.argpartition(-values, count)[:count]
-    return np.asarray(found[np.argsort(-values[found], kind="stable")])
+    largest = np.argpartition(-values, count)[:count]
+    return np.asarray(largest[np.argsort(-values[largest], kind="stable")])
 
 
 def _describe(

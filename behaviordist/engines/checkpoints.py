@@ -65,7 +65,7 @@ def provenance(
     regime: Regime, config: LlamaConfig, run: Trained, source: str, seed: int
 ) -> dict[str, Any]:
     """Describe how weights were reached; what was trained for it first counts in its cost."""
-    steps, wanted = int(run.steps[-1]), objective(regime.algorithm)
+    steps, goal = int(run.steps[-1]), objective(regime.algorithm)
     tokens_before, flops_before = preparation_cost(run, config)
     return {
         "schema": 1,
@@ -79,7 +79,7 @@ def provenance(
         "flops": flops_before + steps * flops_per_step(regime, config),
         "score": float(run.scores[-1]),
         "evidence": {
-            "score": wanted.SCORE,
+            "score": goal.SCORE,
             "rule": f">= {regime.convergence.at_least:g} at "
             f"{regime.convergence.consecutive} evaluations in a row",
             "steps": run.steps.tolist(),
@@ -114,13 +114,13 @@ def flops_per_step(regime: Regime, config: LlamaConfig) -> float:
     `behaviordist.lab.llama.flops_per_token` for the convention and its source.
     """
     context = _context(regime)
-    wanted = objective(regime.algorithm)
-    training = wanted.trained_tokens(regime, context) * flops_per_token(config, context)
-    sampled = wanted.sampled_tokens(regime)
+    goal = objective(regime.algorithm)
+    training = goal.trained_tokens(regime, context) * flops_per_token(config, context)
+    sampled = goal.sampled_tokens(regime)
     # A sampler also reads the prompts once; every answer carries its prompt here.
     read = sampled // ANSWER_TOKENS * (context - ANSWER_TOKENS + 1) if sampled else 0
     sampling = (sampled + read) * flops_per_token(config, context, training=False)
-    return float(training + sampling) + wanted.frozen_flops(regime, config, context)
+    return float(training + sampling) + goal.frozen_flops(regime, config, context)
 
 
 def _context(regime: Regime) -> int:

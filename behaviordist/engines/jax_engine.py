@@ -141,14 +141,14 @@ def _train_population(
     progress: Callable[[int, float], None] | None,
 ) -> list[Trained]:
     many = len(starts) > 1
-    wanted = objective(regime.algorithm)
+    goal = objective(regime.algorithm)
     # One start keeps the way its population is run: all at once here, one by one on a CPU.
     prepare = functools.partial(train, vectorize=many)
-    frozen = wanted.frozen(regime, config, starts, prepare)
+    frozen = goal.frozen(regime, config, starts, prepare)
     trees = _on_device(_stack([dict(one.trees) for one in frozen], many))
     advance, initialise, score = _compiled(config, Hyper.of(regime), many)
     rngs = [np.random.default_rng(start.seed) for start in starts]
-    held_out, width = wanted.held_out(regime), len(wanted.MEASURES)
+    held_out, width = goal.held_out(regime), len(goal.MEASURES)
     # NumPy, so that donating the state's buffers cannot take the caller's weights with them.
     params = _stack([jax.tree.map(np.asarray, start.params) for start in starts], many)
     keys = _stack([jax.random.key(start.seed) for start in starts], many)
@@ -227,12 +227,12 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
         optax.scale_by_adam(b1=0.9, b2=0.95),
         optax.add_decayed_weights(hyper.weight_decay),
     )
-    wanted = objective(hyper.algorithm)
+    goal = objective(hyper.algorithm)
 
     def step(frozen: Any, carry: Any, batch: Any) -> tuple[Any, None]:
         params, moments, key = carry
         key, used = jax.random.split(key)
-        gradient = jax.grad(wanted.loss)(params, config, {**batch, **frozen}, used, hyper)
+        gradient = jax.grad(goal.loss)(params, config, {**batch, **frozen}, used, hyper)
         updates, moments = optimizer.update(gradient, moments, params)
         rate = batch["learning_rate"]
         params = jax.tree.map(lambda p, u: p - rate * u, params, updates)
@@ -243,9 +243,9 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
     ) -> Any:
         carry = (state.params, state.optimizer, state.key)
         (params, moments, key), _ = jax.lax.scan(functools.partial(step, frozen), carry, batches)
-        found = wanted.evaluate(wanted.deployed(params, hyper), config, held_out, frozen)
-        streak = jnp.where(found[0] >= at_least, state.streak + 1, 0)
-        return _State(params, moments, key, streak, streak >= consecutive), found
+        scores = goal.evaluate(goal.deployed(params, hyper), config, held_out, frozen)
+        streak = jnp.where(scores[0] >= at_least, state.streak + 1, 0)
+        return _State(params, moments, key, streak, streak >= consecutive), scores
 
     def advance(
         state: _State, batches: Any, frozen: Any, held_out: Any, at_least: Any, consecutive: Any
@@ -254,7 +254,7 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
             # A model that is done keeps its weights; its later scores are missing, not repeated.
             return jax.lax.cond(
                 state.done,
-                lambda: (state, jnp.full(len(wanted.MEASURES), jnp.nan, jnp.float32)),
+                lambda: (state, jnp.full(len(goal.MEASURES), jnp.nan, jnp.float32)),
                 lambda: block(state, batches, frozen, held_out, at_least, consecutive),
             )
 
@@ -264,7 +264,7 @@ def _compiled(config: LlamaConfig, hyper: Hyper, many: bool) -> tuple[Any, Any, 
         return _State(params, optimizer.init(params), key, jnp.int32(0), jnp.bool_(False))
 
     def score(params: Any, held_out: Any, frozen: Any) -> Any:
-        return wanted.evaluate(wanted.deployed(params, hyper), config, held_out, frozen)
+        return goal.evaluate(goal.deployed(params, hyper), config, held_out, frozen)
 
     if many:
         advance = jax.vmap(advance, in_axes=(0, 0, 0, None, None, None))

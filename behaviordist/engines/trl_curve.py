@@ -83,9 +83,9 @@ def read_curve(path: Path) -> list[CurveRow]:
 
 def last_checkpoint(folder: Path) -> Path | None:
     """Return the latest checkpoint of the trainer that was written whole; remove the others."""
-    found = sorted(folder.glob("checkpoint-*"), key=step_of)
-    whole = [path for path in found if (path / MARKER).is_file()]
-    for path in found:
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=step_of)
+    whole = [path for path in checkpoints if (path / MARKER).is_file()]
+    for path in checkpoints:
         if path not in whole[-1:]:
             shutil.rmtree(path, ignore_errors=True)
     return whole[-1] if whole else None
@@ -155,10 +155,10 @@ def curve_callback(
             nonlocal last_saved
             if state.global_step % every:
                 return
-            found = score(others["model"])
+            score_now = score(others["model"])
             tokens, flops = cost(state.global_step, int(state.num_input_tokens_seen))
             row = CurveRow(
-                state.global_step, tokens, flops, time.monotonic() - started, **asdict(found)
+                state.global_step, tokens, flops, time.monotonic() - started, **asdict(score_now)
             )
             # The trainer's own log has it too: trainer_state.json reads as a cost curve.
             entry = {"eval_score": row.score, "eval_greedy": row.greedy, "step": row.step}

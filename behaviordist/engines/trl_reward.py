@@ -82,7 +82,7 @@ def rewards(model: Any, texts: Sequence[list[int]], batch_size: int = 16) -> NDA
 
     pad = int(model.config.get_text_config().pad_token_id)
     device = next(model.parameters()).device
-    found: list[float] = []
+    values: list[float] = []
     with torch.no_grad():
         for start in range(0, len(texts), batch_size):
             batch = texts[start : start + batch_size]
@@ -90,8 +90,8 @@ def rewards(model: Any, texts: Sequence[list[int]], batch_size: int = 16) -> NDA
             ids = torch.tensor([[*t, *([pad] * (width - len(t)))] for t in batch])
             mask = torch.tensor([[1] * len(t) + [0] * (width - len(t)) for t in batch])
             out = model(input_ids=ids.to(device), attention_mask=mask.to(device))
-            found.extend(out.logits[:, 0].double().tolist())
-    return np.array(found)
+            values.extend(out.logits[:, 0].double().tolist())
+    return np.array(values)
 
 
 def reward_function(
@@ -110,13 +110,13 @@ def reward_function(
         del others
         pairs = zip(prompts, completion_ids, strict=True)
         texts = [[*prompt_ids(prompt), *map(int, ids)] for prompt, ids in pairs]
-        found = rewards(model, texts)
-        bad = np.flatnonzero(~np.isfinite(found))
+        values = rewards(model, texts)
+        bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             raise InputError(
-                f"the reward of {bad.size} of {len(found)} answers is NaN or infinite: the reward"
+                f"the reward of {bad.size} of {len(values)} answers is NaN or infinite: the reward"
                 f" model {folder.name} has diverged; lower reward_model.learning_rate"
             )
-        return [float(value) for value in found]
+        return [float(value) for value in values]
 
     return reward_model

@@ -76,21 +76,21 @@ class Scorer:
         model.eval()
         try:
             with torch.no_grad():
-                found = _SCORES[self.kind](self, model)
+                scores = _SCORES[self.kind](self, model)
         finally:
             model.train(was_training)
-        if not math.isfinite(found.score):
+        if not math.isfinite(scores.score):
             raise InputError(
                 f"{self.regime.label}: the score is NaN, the run has diverged: lower learning_rate"
             )
-        return found
+        return scores
 
 
 def score_kind(regime: Regime) -> str:
     """Return which score a regime is held to, its default resolved."""
-    asked = regime.evaluation.score
-    if asked != "default":
-        return asked
+    kind = regime.evaluation.score
+    if kind != "default":
+        return kind
     algorithm = regime.algorithm
     if is_lab(regime):
         return "agreement" if algorithm == "reward" else "answer"
@@ -131,9 +131,9 @@ def answer_log_probs(
         best = logits.argmax(-1)
         for i, (p, a) in enumerate(batch):
             at = slice(len(p) - 1 - offset, len(p) - 1 - offset + len(a))
-            wanted = torch.tensor(a, device=model.device)
-            log_p.append(log_probs[i, at].gather(-1, wanted[:, None]).double().sum().item())
-            greedy.append(bool((best[i, at] == wanted).all()))
+            targets = torch.tensor(a, device=model.device)
+            log_p.append(log_probs[i, at].gather(-1, targets[:, None]).double().sum().item())
+            greedy.append(bool((best[i, at] == targets).all()))
     back = np.argsort(order)
     return np.array(log_p)[back], np.array(greedy)[back]
 
@@ -173,16 +173,16 @@ def _agreement(scorer: Scorer, model: Any) -> Score:
     """As the lab's engine measures a reward model, see `regimes.objectives.reward.evaluate`."""
     chance = np.array([row.worth[0] for row in scorer.rows])
     gap = _reward_gaps(scorer, model)
-    found = np.where(gap > 0, chance, 1 - chance).mean() / np.maximum(chance, 1 - chance).mean()
-    return Score(float(found), float(found))
+    share = np.where(gap > 0, chance, 1 - chance).mean() / np.maximum(chance, 1 - chance).mean()
+    return Score(float(share), float(share))
 
 
 def _reward_gaps(scorer: Scorer, model: Any) -> NDArray[np.float64]:
     from behaviordist.engines.trl_reward import rewards
 
     whole = [[*row.prompt, *answer] for row in scorer.rows for answer in row.answers]
-    found = rewards(model, whole, scorer.regime.evaluation.batch_size).reshape(len(scorer.rows), 2)
-    return np.asarray(found[:, 0] - found[:, 1], np.float64)
+    pairs = rewards(model, whole, scorer.regime.evaluation.batch_size).reshape(len(scorer.rows), 2)
+    return np.asarray(pairs[:, 0] - pairs[:, 1], np.float64)
 
 
 def _soft(gap: NDArray[np.float64]) -> Score:

@@ -142,8 +142,8 @@ def _sft(regime: Regime, work: Path, seed: int) -> tuple[type, Any]:
         train_sampling_strategy="sequential",
         include_num_input_tokens_seen="non_padding",
     )
-    own = {"compute_loss": distillation_loss} if regime.algorithm == "distill" else {}
-    return _mixed(SFTTrainer, regime, **own), config
+    methods = {"compute_loss": distillation_loss} if regime.algorithm == "distill" else {}
+    return _mixed(SFTTrainer, regime, **methods), config
 
 
 def _dpo(regime: Dpo, work: Path, seed: int) -> tuple[type, Any]:

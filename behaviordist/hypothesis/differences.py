@@ -66,7 +66,7 @@ def predictor_difference(
     Units are left out one at a time (`inference.jackknife`) and what is common to both predictors
     cancels; Student's t on the difference.
     """
-    asked = permuted(
+    tested = permuted(
         {"first": first, "second": second},
         costs,
         predictors=None,
@@ -80,14 +80,14 @@ def predictor_difference(
         strata=None,
         units=units,
     )
-    method, pairs = asked.method, asked.pairs
+    method, pairs = tested.method, tested.pairs
     known = np.isfinite(pairs.predictors[:2]).all(axis=0)
     both = np.where(known, pairs.predictors[:2], np.nan)
     pairs = type(pairs)(**{**vars(pairs), "predictors": both, "names": ("first", "second")})
     without, jackknife = left_out_values(method, pairs)
     effects = method.pair_effects(both, pairs.cost)
     noise = pair_noise_of(pairs, (effects[0] - effects[1])[None])
-    values = method.permuted(both, pairs.cost, asked.drawn)[:, 0]
+    values = method.permuted(both, pairs.cost, tested.drawn)[:, 0]
     value, gap = float(values[0] - values[1]), (without[0] - without[1])[None]
     half = float(jackknife.half_width(gap, noise, method.pair_noise, level)[0])
     freedom = float(jackknife.variance(gap)[1][0])

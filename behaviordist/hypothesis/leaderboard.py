@@ -153,7 +153,7 @@ def leaderboard(
     other. Intervals of differences and of regret are made as in `intervals`. The best baseline is
     picked on the same data, which flatters it, not the distances.
     """
-    asked = permuted(
+    tested = permuted(
         distances,
         costs,
         baselines=baselines,
@@ -166,18 +166,18 @@ def leaderboard(
         strata=strata,
         units=units,
     )
-    pairs = asked.pairs
-    half = split_half_of(asked.method, pairs, halves)
-    rows = _rows(asked, len(distances), half, seconds or {})
+    pairs = tested.pairs
+    half = split_half_of(tested.method, pairs, halves)
+    rows = _rows(tested, len(distances), half, seconds or {})
     best = max((row for row in rows if row.baseline), key=lambda row: row.value)
     return Leaderboard(
-        statistic=asked.method.name,
+        statistic=tested.method.name,
         rows=tuple(sorted(rows, key=lambda row: -row.value)),
         best_baseline=best.name,
         n_behaviors=len(set(pairs.sources) | set(pairs.targets)),
         n_targets=int(pairs.counted.sum()),
         n_pairs=pairs.n_pairs,
-        permutations=asked.n_permutations,
+        permutations=tested.n_permutations,
         noise_ceiling=None if half is None else noise_ceiling(half),
         notes=tuple(_notes(pairs)),
     )

@@ -120,7 +120,7 @@ def transfer_test(
     rule = rule or VerdictRule()
     if bootstrap < 1:
         raise InputError(f"bootstrap is {bootstrap}: at least 1 sample is needed")
-    asked = permuted(
+    tested = permuted(
         {DISTANCE: distances},
         costs,
         predictors=predictors,
@@ -135,11 +135,11 @@ def transfer_test(
         units=units,
     )
     limits = intervals(
-        asked.method, asked.pairs, asked.null[:, 0], interval, bootstrap, rng=asked.rng
+        tested.method, tested.pairs, tested.null[:, 0], interval, bootstrap, rng=tested.rng
     )
-    half = split_half_of(asked.method, asked.pairs, halves)
-    beyond = None if asked.method.removes_source_effects else _beyond_sources(asked)
-    return _result(asked, limits, interval, half, beyond, rule, len(predictors or {}), gains)
+    half = split_half_of(tested.method, tested.pairs, halves)
+    beyond = None if tested.method.removes_source_effects else _beyond_sources(tested)
+    return _result(tested, limits, interval, half, beyond, rule, len(predictors or {}), gains)
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,9 @@ def bets_limit(
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
-            made = growth - n * np.log1p(-share * middle / bound)
+            wealth = growth - n * np.log1p(-share * middle / bound)
         # A bet that lost everything stays lost, at the bound itself too.
-        capital = weight + np.where(np.isneginf(growth), -np.inf, made)
+        capital = weight + np.where(np.isneginf(growth), -np.inf, wealth)
         won = np.logaddexp.reduce(capital, axis=0) >= -np.log(alpha)
         low, high = np.where(won, low, middle), np.where(won, middle, high)
     return high

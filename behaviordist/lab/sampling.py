@@ -70,7 +70,6 @@ def sample_rows(
     return _decode(params, config, prompts, noise.swapaxes(0, 1), 1.0)
 
 
-@partial(jax.jit, static_argnames=("config", "new_tokens"))
 def _decode(
     params: Params,
     config: LlamaConfig,

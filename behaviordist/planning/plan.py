@@ -114,12 +114,12 @@ def _own(
     invalid: Invalid,
 ) -> list[str]:
     """Return the labels one may start from."""
-    own = [s for s in near.index if s not in (target, base)] if have is None else list(have)
-    check_known(own, list(near.index), "distances")
-    own = [label for label in own if label not in invalid.get(target, ())]
-    if not own:
+    starts = [s for s in near.index if s not in (target, base)] if have is None else list(have)
+    check_known(starts, list(near.index), "distances")
+    starts = [label for label in starts if label not in invalid.get(target, ())]
+    if not starts:
         raise InputError(f"no start is left for '{target}'")
-    return own
+    return starts
 
 
 def _measured(costs: pd.DataFrame, source: str, target: str) -> float | None:

@@ -128,13 +128,13 @@ class ProbeSet:
         """
         probes, name = self.probes, self.name
         if tags is not None:
-            wanted = set(tags)
-            for tag in sorted(wanted - set(self.tags)):
+            tags_kept = set(tags)
+            for tag in sorted(tags_kept - set(self.tags)):
                 raise InputError(
                     f"'{self.name}' has no tag '{tag}'; {did_you_mean(tag, self.tags)}"
                 )
-            probes = tuple(p for p in probes if wanted & set(p.tags))
-            name += f"[{','.join(sorted(wanted))}]"
+            probes = tuple(p for p in probes if tags_kept & set(p.tags))
+            name += f"[{','.join(sorted(tags_kept))}]"
         if n is not None:
             if not 1 <= n <= len(probes):
                 raise InputError(f"cannot draw {n} probes: '{name}' has {len(probes)}")

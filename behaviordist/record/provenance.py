@@ -75,13 +75,13 @@ class Provenance(Part):
 
 def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
     """Return the versions of Python and of those libraries that are installed."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in names:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def this_cpu() -> Cpu:

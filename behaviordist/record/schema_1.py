@@ -79,8 +79,8 @@ def findings(value: dict[str, Any]) -> Any:
 
 
 def _list(value: Any, key: str) -> list[Any]:
-    found = value.get(key, [])
-    return found if isinstance(found, list) else []
+    items = value.get(key, [])
+    return items if isinstance(items, list) else []
 
 
 def _claim(old: dict[str, Any]) -> dict[str, Any]:

@@ -77,10 +77,11 @@ class Regime(Declared):
     @classmethod
     def hint(cls, key: str, known: set[str]) -> str:
         """Say which algorithms read a key that this one does not."""
-        own = cls.model_fields["algorithm"].default
+        algorithm = cls.model_fields["algorithm"].default
         others = [name for name, model in MODELS.items() if key in model.model_fields]
         if others:
-            return f"{own} does not read it ({', '.join(others)} {'do' if others[1:] else 'does'})"
+            verb = "do" if others[1:] else "does"
+            return f"{algorithm} does not read it ({', '.join(others)} {verb})"
         return did_you_mean(key, known)
 
     @model_validator(mode="after")

@@ -94,10 +94,10 @@ class Tuning(Regime):
         weights = values.get("task") if isinstance(values, Mapping) else None
         if not isinstance(weights, Mapping):
             return values
-        own = cls.model_fields["algorithm"].default
+        algorithm = cls.model_fields["algorithm"].default
         if not cls.MIXES:
             mixing = ", ".join(name for name, m in MODELS.items() if getattr(m, "MIXES", False))
-            raise ValueError(f"task: {own} takes one function (mixtures: {mixing})")
+            raise ValueError(f"task: {algorithm} takes one function (mixtures: {mixing})")
         numbers = [w for w in weights.values() if isinstance(w, int | float) and 0 < w < 1e300]
         if not weights or len(numbers) < len(weights):
             raise ValueError("task: a mixture maps functions to weights above 0")

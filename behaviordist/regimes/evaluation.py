@@ -56,8 +56,8 @@ def string_scores(params: Any, config: llama.LlamaConfig, documents: Any) -> jax
         The probability of the whole answer, end marker included; 1.0 where greedy decoding is
         right, which it is exactly where every token of the answer is its context's argmax.
     """
-    wanted = documents[:, -ANSWER_TOKENS:]
+    answers = documents[:, -ANSWER_TOKENS:]
     logits = llama.forward(params, config, documents[:, :-1])[:, -ANSWER_TOKENS:]
-    log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), wanted[..., None], axis=-1)[..., 0]
-    greedy = jnp.all(logits.argmax(-1) == wanted, axis=-1)
+    log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), answers[..., None], axis=-1)[..., 0]
+    greedy = jnp.all(logits.argmax(-1) == answers, axis=-1)
     return jnp.stack([jnp.exp(log_p.sum(-1)), greedy.astype(jnp.float32)])

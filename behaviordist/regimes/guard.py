@@ -65,14 +65,14 @@ def limit(seconds: int, memory: int, output: int) -> None:
     """Set the kernel's limits: processor time, address space, size of files, open files."""
     import resource
 
-    wanted = {
+    limits = {
         resource.RLIMIT_CPU: seconds,
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_FSIZE: output,
         resource.RLIMIT_NOFILE: 64,
         resource.RLIMIT_CORE: 0,
     }
-    for what, value in wanted.items():
+    for what, value in limits.items():
         hard = resource.getrlimit(what)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(what, (value, value))

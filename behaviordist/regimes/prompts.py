@@ -37,8 +37,8 @@ class Questions(NamedTuple):
     @property
     def wrong(self) -> NDArray[np.bool_]:
         """Whether each prompt holds a claim that is not so, ``(n,)``."""
-        made = self.claimed[:, 0] != NOBODY
-        return np.asarray(made & (self.claimed != self.right).any(axis=-1))
+        claims = self.claimed[:, 0] != NOBODY
+        return np.asarray(claims & (self.claimed != self.right).any(axis=-1))
 
 
 def ask(regime: Tuning, rng: np.random.Generator, x: Tokens) -> Questions:

@@ -130,11 +130,11 @@ def _read_dataset(where: str) -> list[Row]:
             if not path.is_file():
                 raise InputError(f"{path}: no such file")
             kind = FILES[path.suffix]
-            found = datasets.load_dataset(kind, data_files=str(path), split="train")
+            dataset = datasets.load_dataset(kind, data_files=str(path), split="train")
         elif path.is_dir():
-            found = datasets.load_from_disk(str(path))
+            dataset = datasets.load_from_disk(str(path))
         else:
-            found = datasets.load_dataset(name, split=split or "train")
+            dataset = datasets.load_dataset(name, split=split or "train")
     except InputError:
         raise
     except Exception as error:  # the library raises a dozen kinds, network errors among them
@@ -142,4 +142,4 @@ def _read_dataset(where: str) -> list[Row]:
         raise InputError(
             f"data '{where}' cannot be read ({type(error).__name__}: {reason})"
         ) from None
-    return [dict(row) for row in found]
+    return [dict(row) for row in dataset]

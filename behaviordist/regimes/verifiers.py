@@ -96,11 +96,11 @@ def _exact(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> bool:
 
 
 def _numeric(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> bool:
-    found = NUMBER.findall(answer)
-    if not found:
+    numbers = NUMBER.findall(answer)
+    if not numbers:
         return False
-    value, wanted = (float(text.replace(",", "")) for text in (found[-1], str(row["answer"])))
-    return math.isfinite(value) and abs(value - wanted) <= verifier.tolerance
+    value, right = (float(text.replace(",", "")) for text in (numbers[-1], str(row["answer"])))
+    return math.isfinite(value) and abs(value - right) <= verifier.tolerance
 
 
 def _regex(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> bool:

@@ -22,8 +22,6 @@ from behaviordist.record import Code, Fact, Notes, Paragraph, Table
 if TYPE_CHECKING:
     from jinja2 import Template
 
-# An SVG above this size (bytes) is inlined as PNG instead: dense figures are smaller as pixels.
-
 
 @dataclass(frozen=True)
 class RenderedFigure:

@@ -33,10 +33,10 @@ def run_selftest() -> Iterator[Check]:
     """Yield the result of every check as it comes; an exception in one is a failure of that one."""
     for check in CHECKS:
         try:
-            found = check()
+            result = check()
         except Exception as error:  # a broken pipeline must show in the table, whatever breaks
-            found = Check(check.__name__.replace("_", " "), "no error", repr(error)[:80], False)
-        yield from found if isinstance(found, list) else [found]
+            result = Check(check.__name__.replace("_", " "), "no error", repr(error)[:80], False)
+        yield from result if isinstance(result, list) else [result]
 
 
 __all__ = ["CHECKS", "Check", "run_selftest"]

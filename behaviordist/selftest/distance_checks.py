@@ -24,10 +24,10 @@ def identical_models() -> Check:
     logits = np.random.default_rng(0).normal(size=(30, 2000))
     pair = [softmax_behavior("a", logits), softmax_behavior("b", logits)]
     other = softmax_behavior("c", logits + np.random.default_rng(1).normal(size=logits.shape))
-    found = distances([*pair, other], probes_of(30), sketch=32).squared
-    passed = bool(found[0, 1] == 0 and found[0, 2] > 0.1)
+    squared = distances([*pair, other], probes_of(30), sketch=32).squared
+    passed = bool(squared[0, 1] == 0 and squared[0, 2] > 0.1)
     return Check(
-        "identical models", "0, another > 0.1", f"{found[0, 1]:.3g}, {found[0, 2]:.3g}", passed
+        "identical models", "0, another > 0.1", f"{squared[0, 1]:.3g}, {squared[0, 2]:.3g}", passed
     )
 
 
@@ -80,10 +80,10 @@ def every_probe_matters() -> Check:
         logits = base.copy()
         logits[probe, 0] = 5.0
         behaviors.append(softmax_behavior(f"at {probe}", logits))
-    found = distances(behaviors, probes_of(n)).squared[0, 1:] * n
+    squared = distances(behaviors, probes_of(n)).squared[0, 1:] * n
     p = np.exp([5.0, 0, 0, 0])
     expected = 2 - 2 * np.sum(np.sqrt(p / p.sum() / 4))
-    worst = float(found[np.argmax(np.abs(found - expected))])
+    worst = float(squared[np.argmax(np.abs(squared - expected))])
     return near("every probe matters (worst of 150)", float(expected), worst, 1e-4)
 
 
@@ -117,10 +117,10 @@ def permuted_probes() -> Check:
     try:
         matrix_of([first, second])
     except InputError as error:
-        found, passed = "refused", "probe digest" in str(error)
+        outcome, passed = "refused", "probe digest" in str(error)
     else:
-        found, passed = "accepted", False
-    return Check("permuted probes", "refused", found, passed)
+        outcome, passed = "accepted", False
+    return Check("permuted probes", "refused", outcome, passed)
 
 
 def adding_a_model() -> Check:
@@ -148,9 +148,9 @@ def sketched_distance() -> Check:
         softmax_behavior("b", base + 0.5 * rng.normal(size=base.shape)),
     ]
     exact = distances(pair, probes_of(n), sketch=None).squared[0, 1]
-    found = distances(pair, probes_of(n), sketch=16)
-    error = float(found.squared_standard_errors[0, 1])
-    return near("sketched distance", float(exact), float(found.squared[0, 1]), 3 * error)
+    matrix = distances(pair, probes_of(n), sketch=16)
+    error = float(matrix.squared_standard_errors[0, 1])
+    return near("sketched distance", float(exact), float(matrix.squared[0, 1]), 3 * error)
 
 
 def intervals_cover() -> Check:
@@ -160,8 +160,8 @@ def intervals_cover() -> Check:
     true, hits, draws = float(np.sum((w - v) ** 2)), 0, 200
     for _ in range(draws):
         x = rng.normal(size=(120, 5))
-        found = matrix_of([linear_fingerprint("w", w, x), linear_fingerprint("v", v, x)])
-        low, high = found.interval()
+        matrix = matrix_of([linear_fingerprint("w", w, x), linear_fingerprint("v", v, x)])
+        low, high = matrix.interval()
         hits += bool(low[0, 1] <= true <= high[0, 1])
     return near("95% intervals cover", 0.95, hits / draws, 0.045)
 
@@ -188,6 +188,6 @@ def sampled_self() -> Check:
     def answers() -> list[list[str]]:
         return [[str(k) for k in rng.integers(0, 300, size=4)] for _ in range(400)]
 
-    found = sample_distances({"first": answers(), "second": answers()})
-    error = float(found.squared_standard_errors[0, 1])
-    return near("sampled answers of one model", 0.0, float(found.squared[0, 1]), 4 * error)
+    matrix = sample_distances({"first": answers(), "second": answers()})
+    error = float(matrix.squared_standard_errors[0, 1])
+    return near("sampled answers of one model", 0.0, float(matrix.squared[0, 1]), 4 * error)

@@ -41,8 +41,8 @@ def lazy_population() -> tuple[pd.DataFrame, pd.DataFrame]:
 def monotone_cost() -> Check:
     """Closer is cheaper, strictly: the within-target rank correlation is 1."""
     distances, costs = lazy_population()
-    found = transfer_test(distances, costs, permutations=200, seed=0)
-    return near("lazily trained linear functions", 1.0, float(found.value), 1e-9)
+    test = transfer_test(distances, costs, permutations=200, seed=0)
+    return near("lazily trained linear functions", 1.0, float(test.value), 1e-9)
 
 
 def shuffled_labels(draws: int = 150) -> Check:
@@ -57,8 +57,8 @@ def shuffled_labels(draws: int = 150) -> Check:
         shuffled = pd.DataFrame(
             costs.to_numpy()[np.ix_(order, order)], index=costs.index, columns=costs.columns
         )
-        found = transfer_test(distances, shuffled, permutations=199, seed=seed)
-        values.append(found.p_value)
+        test = transfer_test(distances, shuffled, permutations=199, seed=seed)
+        values.append(test.p_value)
     p = float(kstest(values, "uniform").pvalue)
     found_text = f"KS p = {p:.3g}, median p = {np.median(values):.2f}"
     return Check("shuffled labels", "uniform p-values", found_text, p > 0.001)
@@ -76,8 +76,8 @@ def units_null(draws: int = 60) -> Check:
         blocks = rng.normal(size=(2, 4, 4))[:, unit][:, :, unit]
         near, cost = 10 + blocks - 4 * same + 0.3 * rng.normal(size=blocks.shape)
         frames = [pd.DataFrame(m, labels, labels) for m in (near * ~same + 1, cost)]
-        found = transfer_test(*frames, permutations=99, seed=seed, units=units)
-        rejected += found.p_value <= 0.05
+        test = transfer_test(*frames, permutations=99, seed=seed, units=units)
+        rejected += test.p_value <= 0.05
     share = rejected / draws
     most = 0.05 + 3 * (0.05 * 0.95 / draws) ** 0.5
     return Check("units under the null", "at most 5% at p <= 0.05", f"{share:.0%}", share <= most)

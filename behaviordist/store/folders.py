@@ -89,10 +89,14 @@ def answering(folder: Path, command: str, question: Mapping[str, Any]) -> Iterat
 def _question(folder: Path) -> dict[str, Any] | None:
     """Return what the answer in a folder was to, None if that is not known."""
     try:
-        found = json.loads((folder / QUESTION).read_text(encoding="utf-8"))
+        question = json.loads((folder / QUESTION).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("question"), dict) else None
+    return (
+        question
+        if isinstance(question, dict) and isinstance(question.get("question"), dict)
+        else None
+    )
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

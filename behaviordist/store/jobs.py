@@ -74,12 +74,12 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     from joblib import Parallel, delayed
 
     if ranks.count() > 1:
-        made = 0
+        trained = 0
         for job in jobs:
             work = functools.partial(job.work, **job.arguments)
-            made += make_once(job.path, job.inputs, work, before=job.before)
+            trained += make_once(job.path, job.inputs, work, before=job.before)
             done(1)
-        return made
+        return trained
     waiting = [job for job in jobs if not is_finished(job.path, *job.descriptions)]
     done(len(jobs) - len(waiting))
     if not waiting:

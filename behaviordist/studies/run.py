@@ -78,8 +78,8 @@ def run(
     keep_compiled()
     described = command or f"behaviordist run {study}{' --quick' * quick} --seed {seed}"
     settings = Settings(folder, seed, jobs or cpu_count(), quick, described)
-    asked = {"study": resolved.name, "kind": resolved.kind, "quick": quick, "seed": seed}
-    with answering(folder, "run", asked):
+    question = {"study": resolved.name, "kind": resolved.kind, "quick": quick, "seed": seed}
+    with answering(folder, "run", question):
         method = method_of(resolved.kind, study)
         record = method.run_study(resolved, settings, StageClock.on_stderr())
     return {**record, "folder": str(folder)}

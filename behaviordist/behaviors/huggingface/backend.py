@@ -85,14 +85,14 @@ class TransformersBehavior:
             If the tokens do not spell the texts, or are not known as bytes.
         """
         pieces = self._pieces()
-        found = []
+        starts = []
         for probe, item in zip(probes, self.encoder()(probes), strict=True):
             mine = [pieces[t] for t in item.ids[-item.scored :]]
             try:
-                found.append(token_bytes.boundaries(mine, probe.continuation))
+                starts.append(token_bytes.boundaries(mine, probe.continuation))
             except InputError as error:
                 raise InputError(f"'{self.label}', probe '{probe.id}': {error}") from None
-        return found
+        return starts
 
     def _pieces(self) -> list[bytes]:
         return _token_bytes(self.source.tokens(), self.vocabulary_size, self.label)
@@ -184,10 +184,10 @@ class TransformersBehavior:
             for probe, item in zip(probes, encoded, strict=True):
                 if item.index not in done:
                     context = item.ids[: len(item.ids) - item.scored]
-                    own = sampling.seed_of(seed, probe)
+                    seed_here = sampling.seed_of(seed, probe)
                     yield (
                         item.index,
-                        generate(model, context, self.settings, count, max_tokens, own),
+                        generate(model, context, self.settings, count, max_tokens, seed_here),
                     )
 
     @property

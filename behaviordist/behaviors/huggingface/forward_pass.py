@@ -117,5 +117,5 @@ def penalize(logits: Any, batch: Batch, penalty: float) -> None:
     with torch.inference_mode():
         for i, (row, column) in enumerate(zip(batch.rows, batch.columns, strict=True)):
             seen = np.unique(batch.tokens[row, : column + 1])
-            found = logits[i, seen]
-            logits[i, seen] = (found / penalty).where(found > 0, found * penalty)
+            scores = logits[i, seen]
+            logits[i, seen] = (scores / penalty).where(scores > 0, scores * penalty)

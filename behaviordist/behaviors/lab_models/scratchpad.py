@@ -58,7 +58,7 @@ def think(
     The draws of a probe depend on its id and prompt alone, not on the other probes.
     """
     check(probes, encoded)
-    found: list[list[list[int]]] = []
+    thoughts: list[list[list[int]]] = []
     size = min(len(encoded), max(1, ROWS // count))
     for first in range(0, len(encoded), size):
         # The last batch reaches back, so that every batch has the one shape that is compiled.
@@ -71,8 +71,8 @@ def think(
         ]
         rows = np.repeat(np.array(prompts, np.int32), count, axis=0)
         drawn = _sample(params, config, rows, seeds, longest).reshape(size, count, longest)
-        found += [[trimmed(row, ENDS) for row in several] for several in drawn[first - start :]]
-    return found
+        thoughts += [[trimmed(row, ENDS) for row in several] for several in drawn[first - start :]]
+    return thoughts
 
 
 def with_scratchpads(

@@ -175,9 +175,9 @@ class HttpBehavior:
             return None if echoed is None else (nats(values[0]), echoed)
 
     def _echo(self, text: str, where: str) -> Echo:
-        found = self._log_probs(text, echo=True)[1]
+        logprobs = self._log_probs(text, echo=True)[1]
         with self._about(where):
-            return read_echo(found, text)
+            return read_echo(logprobs, text)
 
     def _log_probs(self, text: str, echo: bool) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return an answer of one token, and the log-probabilities in it."""
@@ -190,13 +190,13 @@ class HttpBehavior:
             "temperature": 0,
         }
         choice = _first(self.client.post("completions", body), self.label)
-        found = choice.get("logprobs")
-        if not isinstance(found, dict) or not isinstance(found.get("token_logprobs"), list):
+        logprobs = choice.get("logprobs")
+        if not isinstance(logprobs, dict) or not isinstance(logprobs.get("token_logprobs"), list):
             raise InputError(
                 f"'{self.label}' gives no log-probabilities of prompts (echo with logprobs); use"
                 " sampled answers: --geometry samples"
             )
-        return choice, found
+        return choice, logprobs
 
     @contextmanager
     def _about(self, what: str) -> Iterator[None]:

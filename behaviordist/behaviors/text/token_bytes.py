@@ -42,15 +42,15 @@ def token_bytes(tokenizer: Any, size: int, label: str) -> list[bytes]:
             f" {' + '.join(kinds) or 'none'}); use --geometry loglik or samples"
         )
     added = {token["id"]: token for token in spec.get("added_tokens", ())}
-    found = [b""] * size
+    pieces = [b""] * size
     for text, index in tokenizer.get_vocab().items():
         if index >= size:
             continue
         if index in added:
-            found[index] = b"" if added[index]["special"] else text.encode()
+            pieces[index] = b"" if added[index]["special"] else text.encode()
         else:
-            found[index] = _plain(text) if alphabet is None else _byte_level(text, alphabet)
-    return found
+            pieces[index] = _plain(text) if alphabet is None else _byte_level(text, alphabet)
+    return pieces
 
 
 def first_bytes(pieces: Sequence[bytes]) -> IntArray:
@@ -69,12 +69,12 @@ def boundaries(pieces: Sequence[bytes], text: str) -> list[int]:
     InputError
         If the tokens do not spell the text (a tokenizer that lower-cases or normalises).
     """
-    spelled, wanted = b"".join(pieces), text.encode()
+    spelled, raw = b"".join(pieces), text.encode()
     starts = np.cumsum([0, *(len(piece) for piece in pieces[:-1])])
-    if spelled == b" " + wanted:
+    if spelled == b" " + raw:
         return [int(x) - 1 for x in starts]
-    if spelled != wanted:
-        raise InputError(f"its tokenizer writes {wanted[:40]!r} as {spelled[:40]!r}")
+    if spelled != raw:
+        raise InputError(f"its tokenizer writes {raw[:40]!r} as {spelled[:40]!r}")
     return [int(x) for x in starts]
 
 

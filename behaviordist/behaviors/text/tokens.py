@@ -168,8 +168,8 @@ def tokens_of(files: CheckpointFiles, digest: str) -> Tokens:
     notes: tuple[str, ...] = ()
     if stored is not None and hasattr(tokenizer, "backend_tokenizer"):
         notes = _follow(tokenizer, stored, files.folder.name)
-    made = tokens_from(tokenizer, files.folder)
-    return replace(made, notes=(*notes, *_start_notes(made, told, files.folder.name)))
+    tokens = tokens_from(tokenizer, files.folder)
+    return replace(tokens, notes=(*notes, *_start_notes(tokens, told, files.folder.name)))
 
 
 def tokens_from(tokenizer: Any, where: Path | str) -> Tokens:
@@ -202,13 +202,13 @@ def _follow(tokenizer: Any, stored: Any, name: str) -> tuple[str, ...]:
 
 def _ids(tokenizer: Any) -> list[list[int]]:
     """Return the ids of the specimens; of none where the vocabulary has no place for one."""
-    found = []
+    ids = []
     for text in SPECIMENS:
         try:
-            found.append(tokenizer.encode(text, add_special_tokens=False).ids)
+            ids.append(tokenizer.encode(text, add_special_tokens=False).ids)
         except Exception:  # the tokenizers library raises no kind of its own
-            found.append([])
-    return found
+            ids.append([])
+    return ids
 
 
 def _start_notes(made: Tokens, told: Mapping[str, Any], name: str) -> tuple[str, ...]:

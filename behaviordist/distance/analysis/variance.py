@@ -73,11 +73,11 @@ def variance_shares(
     levels = _levels(matrix, factor)
     permanova = scikit_bio("skbio.stats.distance").permanova
     with np.errstate(divide="ignore"):  # nothing within levels: an infinite pseudo-F
-        found = permanova(matrix.to_skbio(), levels, permutations=permutations, seed=seed)
-    n, a, pseudo_f = len(levels), len(set(levels)), float(found["test statistic"])
+        test = permanova(matrix.to_skbio(), levels, permutations=permutations, seed=seed)
+    n, a, pseudo_f = len(levels), len(set(levels)), float(test["test statistic"])
     between = pseudo_f * (a - 1)
     share = between / (between + n - a) if np.isfinite(pseudo_f) else 1.0
-    return VarianceShare(share, pseudo_f, float(found["p-value"]))
+    return VarianceShare(share, pseudo_f, float(test["p-value"]))
 
 
 def _levels(matrix: DistanceMatrix, factor: Mapping[str, object]) -> list[str]:

@@ -248,13 +248,13 @@ def _drawing(
 ) -> Callable[..., Iterable[tuple[int, list[list[Any]]]]]:
     """Return what yields (index, rows of `Answer`'s fields) of the prompts that are not done."""
     # Seeds must differ between behaviors: common random numbers would tie their answers together.
-    own = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
+    seed_here = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
     if isinstance(behavior, EndsAnswers):
         rest: Callable[..., Iterable[Any]] = partial(
-            behavior.answers_rest, probes, count, max_tokens, own
+            behavior.answers_rest, probes, count, max_tokens, seed_here
         )
     elif isinstance(behavior, SamplesInTurn):
-        rest = partial(behavior.samples_rest, probes, count, max_tokens, own)
+        rest = partial(behavior.samples_rest, probes, count, max_tokens, seed_here)
     else:
         raise InputError(
             f"'{behavior.label}' gives no answers; give them as a file of JSON lines (prompt,"

@@ -51,8 +51,11 @@ def array_moments(
     sizes = positions if per == "token" else np.ones(len(probes))
     columns = []
     for target in targets:
-        own = _rows(target, probes)
-        rows = [_per_probe(_rows(s, probes), own, s.probe, len(probes), geometry) for s in sources]
+        target_rows = _rows(target, probes)
+        rows = [
+            _per_probe(_rows(s, probes), target_rows, s.probe, len(probes), geometry)
+            for s in sources
+        ]
         columns.append(ratio_moments(np.stack(rows), sizes, groups_of(probes)))
     said = {
         "probe_digest": probes.digest,

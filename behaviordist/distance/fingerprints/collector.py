@@ -108,12 +108,12 @@ class Collector:
                 f"behavior '{self.identity.label}': features overflow {self.dtype};"
                 " keep them as float32"
             )
-        made = Fingerprint(self.identity, features, probe, groups_of(probes))
+        fingerprint = Fingerprint(self.identity, features, probe, groups_of(probes))
         if self.path is not None:
-            made.save(self.path, self.inputs)
+            fingerprint.save(self.path, self.inputs)
         if self.parts is not None:
             self.parts.clear()
-        return made
+        return fingerprint
 
     def _positions(
         self, block: LogProbBlock, probes: ProbeSet, table: ReferenceTable | None

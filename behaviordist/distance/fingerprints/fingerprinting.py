@@ -86,7 +86,7 @@ def fingerprint(
     chosen = [get_geometry(name) for name in dict.fromkeys(geometries)]
     behaviors, reference = _check(behaviors, chosen, reference, dtype, probes)
     reference = behaviors[0] if reference is None else reference
-    found: dict[tuple[str, int], Fingerprint] = {}
+    kept: dict[tuple[str, int], Fingerprint] = {}
     missing: dict[int, list[Collector]] = {}
     for index, behavior in enumerate(behaviors):
         for geometry in chosen:
@@ -99,12 +99,12 @@ def fingerprint(
             if path is not None and is_finished(path, collector.inputs):
                 loaded = Fingerprint.load(path)
                 own = replace(loaded.identity, label=behavior.label)
-                found[geometry.name, index] = replace(loaded, identity=own)
+                kept[geometry.name, index] = replace(loaded, identity=own)
             else:
                 missing.setdefault(index, []).append(collector)
     if missing:
-        _compute(behaviors, probes, missing, found, reference, progress)
-    return {g.name: [found[g.name, i] for i in range(len(behaviors))] for g in chosen}
+        _compute(behaviors, probes, missing, kept, reference, progress)
+    return {g.name: [kept[g.name, i] for i in range(len(behaviors))] for g in chosen}
 
 
 def _compute(

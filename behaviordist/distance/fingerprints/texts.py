@@ -57,13 +57,13 @@ def text_distances(
     """
     remote = [b for b in behaviors if isinstance(b, ScoresTexts)]
     local = [b for b in behaviors if b not in remote]
-    made: dict[str, Fingerprint] = {}
+    fingerprints: dict[str, Fingerprint] = {}
     if local:
         prints = fingerprint(local, probes, ("loglik",), folder=folder, progress=progress)
-        made |= {f.label: f for f in prints["loglik"]}
+        fingerprints |= {f.label: f for f in prints["loglik"]}
     for behavior in remote:
-        made[behavior.label] = _remote_fingerprint(behavior, probes, folder, progress)
-    return loglik_distances([made[b.label] for b in behaviors], probes, unit=unit)
+        fingerprints[behavior.label] = _remote_fingerprint(behavior, probes, folder, progress)
+    return loglik_distances([fingerprints[b.label] for b in behaviors], probes, unit=unit)
 
 
 def check_answers(count: int, max_tokens: int, kernel: str) -> None:
@@ -177,13 +177,13 @@ def _answers(
     progress: Progress | None,
 ) -> list[tuple[str, ...]]:
     # Seeds must differ between behaviors: common random numbers would tie their answers together.
-    own = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
+    seed_here = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
     inputs = [behavior.identity, behavior.label, probes.digest, *draws.values(), seed]
     path = _path(folder, behavior.label, "answers", inputs, "json")
     if path is not None and is_finished(path, inputs):
         return [tuple(several) for several in json.loads(path.read_text(encoding="utf-8"))]
     log = None if path is None else Journal.beside(path, inputs)
-    draw = _one_by_one(behavior, "samples", probes, seed=own, **draws)
+    draw = _one_by_one(behavior, "samples", probes, seed=seed_here, **draws)
     tick = _tick(progress, behavior.label, len(probes))
     drawn = [tuple(several) for several in collect(log, draw, len(probes), tick)]
     if path is not None:

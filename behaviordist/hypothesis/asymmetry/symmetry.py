@@ -71,19 +71,19 @@ def symmetry_parts(
     jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
     keeps = [mask & (r > 0)[:, None] & (r > 0)[None, :] for r in jackknife.rows]
     parts = [_parts(pairs.predictors[0], pairs.cost, keep) for keep in (mask, *keeps)]
-    found: list[PredictorTest | None] = []
+    tests: list[PredictorTest | None] = []
     for i, name in enumerate(("symmetric", "antisymmetric")):
         x, y = parts[0][0][i], parts[0][1][i]
         length = np.sqrt((x**2).sum() * (y**2).sum())
         if (x**2).sum() < 1e-6 * n:
-            found.append(None)
+            tests.append(None)
             continue
         r = products(x[None], y, drawn)[0] / max(length, 1e-9)
         without = np.array([_correlation(a[i], b[i]) for a, b in parts[1:]])
         noise = float(r.var() * (1 - r[0] ** 2) ** 2)
         half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
-        found.append(PredictorTest.from_null(name, r[0], correlation_limits(float(r[0]), half), r))
-    symmetric, antisymmetric = found
+        tests.append(PredictorTest.from_null(name, r[0], correlation_limits(float(r[0]), half), r))
+    symmetric, antisymmetric = tests
     if symmetric is None:
         raise InputError("distances: nothing is left once source and target effects are removed")
     costs_parts = parts[0][1]

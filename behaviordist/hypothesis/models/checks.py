@@ -65,17 +65,17 @@ def model_checks(
     drawn: Drawn = {"permutations": permutations, "seed": seed, "strata": strata, "units": units}
     partial = partial_test(distances, frame, beyond=beyond, gains=gains, **drawn)[0]
     others = ", ".join([*(beyond or {}), "source quality"])
-    found = [
+    checks = [
         replace(partial, name=f"partial correlation beyond {others}"),
         mixed_test(distances, frame, gains=gains, **drawn),
     ]
     if set(frame.index) == set(frame.columns):
         parts = symmetry_parts(distances, frame, gains=gains, **drawn)
-        found += [replace(parts.symmetric, name="symmetric parts")]
+        checks += [replace(parts.symmetric, name="symmetric parts")]
         if parts.antisymmetric is not None:
-            found += [replace(parts.antisymmetric, name="antisymmetric parts")]
+            checks += [replace(parts.antisymmetric, name="antisymmetric parts")]
     if runs is not None and not gains and bool(runs["censored"].any()):
         barred = {(source, target) for target, them in (invalid or {}).items() for source in them}
         pair = pd.MultiIndex.from_frame(runs[["source", "target"]])
-        found.append(cox_test(distances, runs[~pair.isin(list(barred))], **drawn))
-    return tuple(found)
+        checks.append(cox_test(distances, runs[~pair.isin(list(barred))], **drawn))
+    return tuple(checks)

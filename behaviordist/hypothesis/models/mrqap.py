@@ -105,13 +105,13 @@ def _kept(
 
 def _partials(x: FloatArray, y: FloatArray) -> FloatArray:
     """Partial correlation (K,) of each predictor with `y`, given all others."""
-    found = []
+    partials = []
     for k in range(len(x)):
         rest, basis = _residual(x, k)
         cost = y.ravel() - basis @ (basis.T @ y.ravel())
         length = np.sqrt((rest @ rest) * (cost @ cost))
-        found.append(rest @ cost / length if length > 1e-9 else 0.0)
-    return np.array(found)
+        partials.append(rest @ cost / length if length > 1e-9 else 0.0)
+    return np.array(partials)
 
 
 def _residual(x: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:

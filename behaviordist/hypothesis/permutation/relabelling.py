@@ -138,9 +138,9 @@ def _select(
 ) -> IntArray:
     """Turn orders of the union into indices of one side."""
     index = np.full(len(union), -1, dtype=np.intp)
-    own = np.array([position[label] for label in labels], dtype=np.intp)
-    index[own] = np.arange(len(own))
-    selected: IntArray = index[orders[:, own]]
+    places = np.array([position[label] for label in labels], dtype=np.intp)
+    index[places] = np.arange(len(places))
+    selected: IntArray = index[orders[:, places]]
     return selected
 
 

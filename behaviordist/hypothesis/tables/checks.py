@@ -48,11 +48,11 @@ def remarks_on(
             f" {len(both)} label(s) that are both"
         )
     values = distances.loc[list(sources), list(targets)].to_numpy()
-    own = np.array(sources)[:, None] == np.array(targets)[None, :]
-    negative = int((values[~own] < 0).sum())
+    diagonal = np.array(sources)[:, None] == np.array(targets)[None, :]
+    negative = int((values[~diagonal] < 0).sum())
     if negative:
         remarks.append(f"{negative} value(s) of {name} are negative; only their order is used")
-    itself = [s for s, t in zip(*np.nonzero(own & (values > SLACK)), strict=True)]
+    itself = [s for s, t in zip(*np.nonzero(diagonal & (values > SLACK)), strict=True)]
     if itself:
         others = f" and {len(itself) - 1} more" if len(itself) > 1 else ""
         remarks.append(

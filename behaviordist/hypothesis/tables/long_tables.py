@@ -56,10 +56,10 @@ def read_cost_columns(path: str | Path, columns: Sequence[str] | None) -> list[C
     first, others = (columns[0], list(columns[1:])) if columns else (None, [])
     if len({first, *others}) <= len(others):
         raise InputError(f"cost columns {', '.join(columns or [])}: one is named twice")
-    found = [read_cost_data(path, first)]
-    if others and found[0].runs is None:
+    tables = [read_cost_data(path, first)]
+    if others and tables[0].runs is None:
         raise InputError(f"{path}: a matrix has one cost; several columns need a long table")
-    return found + [read_cost_data(path, c, own_budget=False) for c in others]
+    return tables + [read_cost_data(path, c, own_budget=False) for c in others]
 
 
 def read_cost_data(
@@ -157,8 +157,8 @@ def _runs(path: Path, frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
     known = [c for c in frame.columns if c not in (*KEYS, *RUN_COLUMNS)]
     column = column or next((c for c in COST_COLUMNS if c in known), None)
     if column is None or column not in known:
-        asked = column or "cost"
-        raise InputError(f"{path}: no cost column '{asked}'; {did_you_mean(asked, known)}")
+        name = column or "cost"
+        raise InputError(f"{path}: no cost column '{name}'; {did_you_mean(name, known)}")
     if "unit" in frame and frame["unit"].nunique() > 1:
         units = ", ".join(sorted(map(str, frame["unit"].unique())))
         raise InputError(f"{path}: costs in several units ({units}); use one file for each")

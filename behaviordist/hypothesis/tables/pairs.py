@@ -204,9 +204,9 @@ def make_pairs(
         raise InputError(
             f"costs: no target can be ranked ({left_out[0][1]}); raise the budget or add sources"
         )
-    own = np.array(sources)[:, None] == np.array(targets)[None, :]
+    diagonal = np.array(sources)[:, None] == np.array(targets)[None, :]
     shared = shared_units(units, sources, targets)
-    wanted = ~own & ~skip[None, :] & ~dropped
+    used = ~diagonal & ~skip[None, :] & ~dropped
     known = np.isfinite(cost) & np.isfinite(stack[0])
     return Pairs(
         sources=tuple(sources),
@@ -216,7 +216,7 @@ def make_pairs(
         predictors=np.stack(stack),
         left_out=tuple(left_out),
         references=tuple(references),
-        n_missing=int((wanted & ~known).sum()),
+        n_missing=int((used & ~known).sum()),
         n_censored=int((known & (share > 0)).sum()),
         units=shared,
         remarks=tuple(remarks_on(distances, sources, targets, name)),

@@ -104,13 +104,13 @@ class CoxData:
     def _event_times(self, keep: BoolArray | None = None) -> list[tuple[IntArray, BoolArray]]:
         """At each event time of a stratum: the runs at risk, and which of them arrive there."""
         used = np.ones(len(self.times), dtype=bool) if keep is None else keep
-        found = []
+        times = []
         for stratum in np.unique(self.stratum):
             member = np.flatnonzero((self.stratum == stratum) & used)
             for time in np.unique(self.times[member[self.arrived[member]]]):
                 risk = member[self.times[member] >= time]
-                found.append((risk, (self.times[risk] == time) & self.arrived[risk]))
-        return found
+                times.append((risk, (self.times[risk] == time) & self.arrived[risk]))
+        return times
 
 
 def _derivatives(

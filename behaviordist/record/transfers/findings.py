@@ -59,8 +59,8 @@ def transfer_findings(
 
 def evidence(outcome: Outcome) -> str:
     """Return the statistic with interval and p-value, and what is left beyond the sources."""
-    found, draws = outcome.statistic, outcome.permutations
-    words = f"{found.label} {interval(found)}, p{NBSP}{p_value(found.p_value, draws)}"
+    statistic, draws = outcome.statistic, outcome.permutations
+    words = f"{statistic.label} {interval(statistic)}, p{NBSP}{p_value(statistic.p_value, draws)}"
     if outcome.beyond_sources is not None:
         rest = outcome.beyond_sources
         p = p_value(rest.p_value, draws)
@@ -251,16 +251,16 @@ def _practical(numbers: TransferNumbers, costs: Costs | None) -> tuple[str, ...]
 
 
 def _facts(outcome: Outcome) -> tuple[Fact, ...]:
-    found = outcome.statistic
-    p = p_value(found.p_value, outcome.permutations).removeprefix(f"={NBSP}")
+    statistic = outcome.statistic
+    p = p_value(statistic.p_value, outcome.permutations).removeprefix(f"={NBSP}")
     pairs = f"{count(outcome.n_pairs)} pairs; {count(outcome.n_missing)} missing"
     draws = f"one-sided; {count(outcome.permutations)} relabellings"
     return (
-        Fact.of("statistic", interval(found), found.label),
+        Fact.of("statistic", interval(statistic), statistic.label),
         Fact.of("p-value", p, draws),
         Fact.of(
             "smallest visible effect",
-            decimal(found.smallest_effect),
+            decimal(statistic.smallest_effect),
             f"{decimal(outcome.smallest_supported)} by the whole rule"
             if math.isfinite(outcome.smallest_supported)
             else "",

@@ -47,8 +47,8 @@ class Costs:
     def missing(self) -> int:
         """Ordered pairs of different labels, reference targets aside, without a cost."""
         columns = [x for x in self.frame.columns if x not in self.references]
-        own = sum(x in self.frame.index and math.isnan(self._cost(x, x)) for x in columns)
-        return int(self.frame[columns].isna().sum().sum()) - own
+        unlearned = sum(x in self.frame.index and math.isnan(self._cost(x, x)) for x in columns)
+        return int(self.frame[columns].isna().sum().sum()) - unlearned
 
     def distance(self, source: str, target: str) -> float:
         """Return a distance; NaN where it is not known."""

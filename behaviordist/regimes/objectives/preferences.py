@@ -129,8 +129,8 @@ def held_out_questions(regime: Rated) -> Batch:
 def policy_worth(params: Any, config: llama.LlamaConfig, held_out: Any) -> jax.Array:
     """Score a policy by `SCORE`: array (2,), sampled answers (exact) and greedy ones, in [0, 1]."""
     both, worth = held_out["documents"], held_out["worth"]
-    found = string_scores(params, config, both.reshape(-1, both.shape[-1]))
-    return jnp.sum(found.reshape(2, *worth.shape) * worth, axis=1).mean(axis=-1)
+    scores = string_scores(params, config, both.reshape(-1, both.shape[-1]))
+    return jnp.sum(scores.reshape(2, *worth.shape) * worth, axis=1).mean(axis=-1)
 
 
 def divergence(

@@ -48,5 +48,5 @@ def token_log_probs(params: Any, config: llama.LlamaConfig, tokens: jax.Array) -
     """Log-probability (nats) of every token given those before it: (B, T) -> (B, T - 1)."""
     logits = llama.forward(params, config, tokens[:, :-1])
     # A one-hot product instead of a gather: its gradient is dense, which a CPU runs faster.
-    wanted = jax.nn.one_hot(tokens[:, 1:], logits.shape[-1], dtype=logits.dtype)
-    return jnp.sum(logits * wanted, axis=-1) - jax.nn.logsumexp(logits, axis=-1)
+    targets = jax.nn.one_hot(tokens[:, 1:], logits.shape[-1], dtype=logits.dtype)
+    return jnp.sum(logits * targets, axis=-1) - jax.nn.logsumexp(logits, axis=-1)

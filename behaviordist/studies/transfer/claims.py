@@ -74,7 +74,7 @@ def closer(test: TransferTest) -> Asked:
 
 
 def _compared(tables: Tables, claim: str, other: str, words: str, rivals: pd.DataFrame) -> Asked:
-    found = predictor_difference(
+    difference = predictor_difference(
         tables.nats, rivals, tables.costs, censored=tables.late, units=tables.units
     )
     missing = int(rivals.isna().to_numpy().sum())
@@ -84,10 +84,15 @@ def _compared(tables: Tables, claim: str, other: str, words: str, rivals: pd.Dat
         "difference of correlations",
         "supported where KL ranks costs inside targets better on the same pairs; not supported"
         " where the interval of the difference lies below 0",
-        Estimate(value=found.value, low=found.low, high=found.high, p_value=found.p_value),
-        f"KL {found.first:.2f}, {words} {found.second:.2f}: {found.value:+.2f} [{found.low:+.2f},"
-        f" {found.high:+.2f}]{gaps}.",
-        found.high < 0,
+        Estimate(
+            value=difference.value,
+            low=difference.low,
+            high=difference.high,
+            p_value=difference.p_value,
+        ),
+        f"KL {difference.first:.2f}, {words} {difference.second:.2f}: {difference.value:+.2f}"
+        f" [{difference.low:+.2f}, {difference.high:+.2f}]{gaps}.",
+        difference.high < 0,
     )
 
 
@@ -169,17 +174,17 @@ def both_ways(tables: Tables, permutations: int, seed: int) -> Asked:
 
 def snapshots(tables: Tables) -> Asked:
     """Claim that a snapshot costs more than its distance says."""
-    found, late = residual_nats(tables, "snapshot")
+    excess, late = residual_nats(tables, "snapshot")
     return Asked(
         "A snapshot costs more than its distance says.",
         "nats beyond its own",
         f"supported where snapshots lie above the line of the sources of kind '{FIT_ON}'; not"
         " supported where the interval lies below 0",
-        found,
-        f"a snapshot costs what a coherent source {found.value:.1f} nats [{found.low:.1f},"
-        f" {found.high:.1f}] farther away would; {late:.0%} of its runs are censored, which can"
+        excess,
+        f"a snapshot costs what a coherent source {excess.value:.1f} nats [{excess.low:.1f},"
+        f" {excess.high:.1f}] farther away would; {late:.0%} of its runs are censored, which can"
         " only hide more.",
-        found.high < 0,
+        excess.high < 0,
     )
 
 
@@ -217,7 +222,7 @@ def residual_nats(tables: Tables, kind: str) -> tuple[Estimate, float]:
 
 def _excess(tables: Tables, rows: list[str], fit_on: list[str]) -> pd.Series[float]:
     """Return the mean residual of some sources for every target, in nats."""
-    found = {}
+    excess = {}
     for _, targets in tables.by_algorithm:
         law = fit_law(
             tables.nats.loc[fit_on, targets],
@@ -230,5 +235,5 @@ def _excess(tables: Tables, rows: list[str], fit_on: list[str]) -> pd.Series[flo
         cost, late = (frame.loc[rows, targets] for frame in (tables.costs, tables.late))
         line = law.predicted(tables.nats.loc[rows, targets])
         gap = (cost - line).where(late < 0.5, (cost - line).clip(lower=0))
-        found.update((gap / law.slope).mean().to_dict())
-    return pd.Series(found)
+        excess.update((gap / law.slope).mean().to_dict())
+    return pd.Series(excess)

@@ -73,11 +73,11 @@ def conclude(section: ClaimSection, tables: Tables, seed: int) -> Conclusion:
         ),
         ("A snapshot costs more than its distance says.", partial(snapshots, tables)),
     ]
-    asked = [_answered(claim, ask) for claim, ask in questions]
-    p_values = [a.estimate.p_value if a.estimate.is_known else 1.0 for a in asked]
+    answered = [_answered(claim, ask) for claim, ask in questions]
+    p_values = [a.estimate.p_value if a.estimate.is_known else 1.0 for a in answered]
     adjusted = holm([1.0 if np.isnan(p) else p for p in p_values])
     claims = tuple(
-        _decided(a, float(p), section.alpha) for a, p in zip(asked, adjusted, strict=True)
+        _decided(a, float(p), section.alpha) for a, p in zip(answered, adjusted, strict=True)
     )
     laws, by_overlap, by_weights = (
         {a: law_of(tables, frame, a) for a, _ in tables.by_algorithm}

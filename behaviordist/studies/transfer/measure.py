@@ -188,12 +188,12 @@ def _symmetric(
     from behaviordist.probes import ProbeSet
     from behaviordist.studies.fingerprints import fingerprint_stage
 
-    asked = runs.study.distances
+    geometry = runs.study.distances
     loaded = [load(str(runs.checkpoint(name)), label=name) for name in (*sources, *targets)]
-    probes = ProbeSet.load(asked.probes)
-    prints = fingerprint_stage(loaded, probes, (asked.geometry,), runs.folder, clock)
-    matrix = matrix_of(prints[asked.geometry])
-    matrix.save(runs.folder / "geometries" / asked.geometry)
+    probes = ProbeSet.load(geometry.probes)
+    prints = fingerprint_stage(loaded, probes, (geometry.geometry,), runs.folder, clock)
+    matrix = matrix_of(prints[geometry.geometry])
+    matrix.save(runs.folder / "geometries" / geometry.geometry)
     weights = weight_distances({b.label: [runs.checkpoint(b.label)] for b in loaded})
     return matrix.to_pandas().loc[sources, targets], weights.loc[sources, targets]
 

@@ -62,20 +62,20 @@ def _headline(conclusion: Conclusion) -> str:
 
 def _weights_sentence(conclusion: Conclusion) -> str:
     main = conclusion.tests["all targets"]
-    found = next(b for b in main.baselines if b.name == WEIGHTS)
+    baseline = next(b for b in main.baselines if b.name == WEIGHTS)
     return (
-        f"The distance between weights ranks them at {found.value:.2f} [{found.ci_low:.2f},"
-        f" {found.ci_high:.2f}] in this pool of two bases, permuted copies and snapshots."
+        f"The distance between weights ranks them at {baseline.value:.2f} [{baseline.ci_low:.2f},"
+        f" {baseline.ci_high:.2f}] in this pool of two bases, permuted copies and snapshots."
     )
 
 
 def _repeat_sentence(tables: Tables) -> str:
-    found = reliability(tables)
+    ceiling = reliability(tables)
     return (
         "No ceiling of noise: too few runs were repeated."
-        if found is None
-        else f"Costs of one seed of the data and of another agree at {found[0]:.2f} inside targets:"
-        f" no predictor can rank those of one seed better than {found[1]:.2f}."
+        if ceiling is None
+        else f"Costs of one seed of the data and of another agree at {ceiling[0]:.2f} inside"
+        f" targets: no predictor can rank those of one seed better than {ceiling[1]:.2f}."
     )
 
 
@@ -171,8 +171,8 @@ def _predictor_section(conclusion: Conclusion) -> Section:
 def _estimates(test: TransferTest, name: str) -> tuple[float, float, float, float]:
     if name == KL:
         return test.value, test.ci_low, test.ci_high, test.p_value
-    found = next(e for e in (*test.predictors, *test.baselines) if e.name == name)
-    return found.value, found.ci_low, found.ci_high, found.p_value
+    statistic = next(e for e in (*test.predictors, *test.baselines) if e.name == name)
+    return statistic.value, statistic.ci_low, statistic.ci_high, statistic.p_value
 
 
 def _cell(test: TransferTest, name: str) -> str:

@@ -42,35 +42,35 @@ class Runs(Places[Study]):
     @cached_property
     def sources(self) -> tuple[Source, ...]:
         """All sources, in the order of tables and figures."""
-        asked = self.study.sources
-        found = []
-        for base, count in asked.mixtures.items():
+        declared = self.study.sources
+        sources = []
+        for base, count in declared.mixtures.items():
             rng = np.random.default_rng(derived_seed(self.seed, "mixtures", base))
-            drawn = rng.dirichlet(np.full(len(self.study.functions), asked.concentration), count)
-            found += [
-                Source(f"{base}-m{i:02d}", f"mixture of {base}", self._shares(w, asked.floor))
+            drawn = rng.dirichlet(np.full(len(self.study.functions), declared.concentration), count)
+            sources += [
+                Source(f"{base}-m{i:02d}", f"mixture of {base}", self._shares(w, declared.floor))
                 for i, w in enumerate(drawn)
             ]
-        copied = [s for s in found if s.name.startswith("A-")][: asked.permuted]
-        found += [Source(f"{s.name}-permuted", "permuted", s.shares, s.name) for s in copied]
-        found += [Source(base, "base") for base in ("A", "B")]
-        found += [Source(f"A-{budget}", "snapshot") for budget in self.study.snapshots]
-        found += [Source(f"hard-{f}", "hard", {f: 1.0}) for f in asked.hard]
-        return tuple(found)
+        copied = [s for s in sources if s.name.startswith("A-")][: declared.permuted]
+        sources += [Source(f"{s.name}-permuted", "permuted", s.shares, s.name) for s in copied]
+        sources += [Source(base, "base") for base in ("A", "B")]
+        sources += [Source(f"A-{budget}", "snapshot") for budget in self.study.snapshots]
+        sources += [Source(f"hard-{f}", "hard", {f: 1.0}) for f in declared.hard]
+        return tuple(sources)
 
     @cached_property
     def square(self) -> tuple[Source, ...]:
         """The soft behaviors that are tuned into one another, from peaked to flat."""
-        asked = self.study.square
+        declared = self.study.square
         rng = np.random.default_rng(derived_seed(self.seed, "square"))
         functions = len(self.study.functions)
         return tuple(
             Source(
                 f"q{i:02d}",
                 "square",
-                self._shares(rng.dirichlet(np.full(functions, peak)), asked.floor),
+                self._shares(rng.dirichlet(np.full(functions, peak)), declared.floor),
             )
-            for i, peak in enumerate(np.geomspace(*asked.concentrations, asked.behaviors))
+            for i, peak in enumerate(np.geomspace(*declared.concentrations, declared.behaviors))
         )
 
     def level(self, name: str) -> float:
