@@ -22,6 +22,9 @@ from behaviordist.record import Code, Fact, Notes, Paragraph, Table
 if TYPE_CHECKING:
     from jinja2 import Template
 
+# An SVG above this size (bytes) is inlined as PNG instead: dense figures are smaller as pixels.
+SVG_INLINE_LIMIT = 400_000
+
 
 @dataclass(frozen=True)
 class RenderedFigure:
@@ -51,6 +54,14 @@ class RenderedFigure:
     svg: str
     width: int
     type: ClassVar[str] = "figure"
+
+    @property
+    def data_uri(self) -> str:
+        """The image as a data URI: SVG where that is small, else PNG."""
+        vector = self.svg.encode()
+        if len(vector) <= SVG_INLINE_LIMIT:
+            return "data:image/svg+xml;base64," + base64.b64encode(vector).decode()
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
 class MapBlock(Protocol):
