@@ -1,4 +1,4 @@
-"""The probe sets of the lab, over strings that no training document shows.
+"""Writes the shipped probe sets `lab` and `lab-contexts`, over strings that training never shows.
 
 ``lab``: the function hidden or named. ``lab-contexts``: solved examples before the question, and
 functions of one and of two steps, in equal parts.

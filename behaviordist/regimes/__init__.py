@@ -1,1 +1,1 @@
-"""Regimes: pretrain, sft, rlvr. Declarations, losses, rewards; engines execute them."""
+"""Regimes: what a training algorithm is, declared; what it asks, loses and rewards."""

@@ -1,4 +1,4 @@
-"""How a study is run, as opposed to what it is."""
+"""How a study is run (folder, seed, processes, quick), as opposed to what it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """How a study is run, as opposed to what it is."""
+    """How a study is run (folder, seed, processes, quick), as opposed to what it is."""
 
     folder: Path
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Distances from sampled answers alone."""
+"""Distances from answers that `texts` has drawn: unbiased, by a string kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a statistic's jackknife counts the noise of single pairs, and what is taken off for it."""
+"""What statistics share: the noise of single pairs that their jackknife counts, and takes off."""
 
 from __future__ import annotations
 
