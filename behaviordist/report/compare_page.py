@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from behaviordist.distance.comparison import RARE, Compared, Difference
-from behaviordist.record import CompareRecord, Fact, Paragraph, Table
+from behaviordist.distance.estimates import ProbeMean
+from behaviordist.record import CompareRecord, Estimate, Fact, Intervals, Paragraph, Table
 from behaviordist.record.formatting import plural
 from behaviordist.report.compare_tails import tail_tables
-from behaviordist.report.page import Block, DrawnSection, Page, Summary
+from behaviordist.report.figures.forest import draw_forest
+from behaviordist.report.figures.render import render_figure
+from behaviordist.report.page import Block, DrawnSection, Page, RenderedFigure, Summary
 from behaviordist.report.provenance import notes_section, reproduce_section
 
+# Tags beyond which the chart runs off a screen.
+MOST_TAGS = 16
 HEADER = ("", "probes", "distance", "KL(ref‖cand), nats", "KL(cand‖ref), nats", "same first token")
 
 
@@ -16,7 +24,9 @@ def compare_page(record: CompareRecord) -> Page:
     """Return the report of a comparison, and of its noise floor if it is known."""
     comparison, floor = record.comparison, record.floor
     sections = (
-        DrawnSection("In all, and by tag", (_measures(comparison, floor),)),
+        DrawnSection(
+            "In all, and by tag", (_chart(comparison, floor), _measures(comparison, floor))
+        ),
         DrawnSection("Beyond the mean", tail_tables(comparison)),
         DrawnSection("Where they differ most", _differences(comparison)),
         notes_section(record),
@@ -60,6 +70,36 @@ def floor_sentence(comparison: Compared, floor: Compared) -> str:
         f"The reference made again lies {floor.cells(floor.overall)[0]} from itself: the"
         f" candidate {words}."
     )
+
+
+def _chart(comparison: Compared, floor: Compared | None) -> RenderedFigure:
+    """Draw the distance of all probes, of the reference made again, and of each tag."""
+    every = [_distance("all probes", comparison.overall)]
+    if floor is not None:
+        every.append(_distance("noise floor", floor.overall))
+    tags, rare = comparison.tags_by_effect()
+    by_tag = tuple(_distance(tag, comparison.by_tag[tag]) for tag in tags[:MOST_TAGS])
+    data = Intervals(
+        name="by-tag",
+        title="How far they lie apart, by tag",
+        caption="Hellinger distance with its 95% interval over probes (Student's t of the square)."
+        f" The {plural(len(by_tag), 'tag')} with the largest distance; the table below has all."
+        * bool(len(tags) > MOST_TAGS or rare),
+        unit="distance",
+        groups=(("In all", tuple(every)), ("By tag", by_tag)),
+        main=("all probes",),
+    )
+    return render_figure(data.name, draw_forest(data), data.title, data.caption)
+
+
+def _distance(label: str, measures: Mapping[str, ProbeMean]) -> Estimate:
+    squared = measures["squared"]
+    low, high = (
+        math.sqrt(max(0.0, end)) if math.isfinite(end) else math.nan
+        for end in (squared.bound(0.975, -1), squared.bound(0.975, 1))
+    )
+    value = math.sqrt(max(0.0, squared.value))
+    return Estimate(label=label, value=value, low=low, high=high)
 
 
 def _measures(comparison: Compared, floor: Compared | None) -> Table:

@@ -20,9 +20,13 @@ TONES = {"supported": "yes", "not supported": "no", "inconclusive": "open"}
 def study_page(run: RunFolder, record: StudyRecord | TransferRecord) -> Page:
     """Return the report of a study."""
     findings = record.findings
-    verdict = findings.claims[0].verdict if findings.claims else "no test"
+    none = "no test" if isinstance(record, TransferRecord) else ""
+    verdict = findings.claims[0].verdict if findings.claims else none
     summary = Summary(
-        (findings.headline, *findings.more), findings.facts, verdict, TONES.get(verdict, "open")
+        (findings.headline, *findings.more),
+        findings.facts,
+        verdict,
+        TONES.get(verdict, "open" if verdict else "plain"),
     )
     sections = (
         *(drawn(section, run) for section in findings.lead),
