@@ -40,7 +40,7 @@ def world(folder: Path) -> Path:
 
 
 def start(folder: Path, command: str, *, full: bool = False, **streams: Any) -> Popen[str]:
-    """Start a command line in a process of its own; on a `full` disk no file can grow."""
+    """Start a command line in a process group of its own; on a `full` disk no file can grow."""
     words = [sys.executable, "-m", "behaviordist", *COMMANDS[command].split()]
     if full:
         words = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *words]
@@ -51,6 +51,7 @@ def start(folder: Path, command: str, *, full: bool = False, **streams: Any) -> 
         stdout=streams.get("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
