@@ -103,6 +103,22 @@ def test_a_permuted_copy_lies_at_zero(folder):
     assert found.states()[0, 2] == "apart"
 
 
+def test_states_hold_together():
+    """Of studies in which every pair lies at the floor (or at the margin) few name any pair."""
+    rng, names, wrong = np.random.default_rng(0), tuple("abcdef"), []
+    off = ~np.eye(6, dtype=bool)
+    for truth, called in ((0.0, "apart"), (0.1, "same")):
+        count = 0
+        for _ in range(800):
+            errors = np.sqrt(rng.chisquare(30, (6, 6)) / 30) * 0.02
+            values = np.where(off, truth + rng.normal(0, 0.02, (6, 6)), 0.0)
+            errors[~off] = 0.0
+            found = DirectedMatrix(names, names, values, errors, degrees_of_freedom=30)
+            count += (found.states(margin=0.1)[off] == called).any()
+        wrong.append(count / 800)
+    assert all(0.005 <= share <= 0.045 for share in wrong), wrong  # 2.5 % by the rule
+
+
 def test_direction_and_parts(folder):
     found = bd.divergences([load(folder, "a"), load(folder, "b", 0.3)], probes=PROBES, max_tokens=4)
     square = found.to_pandas()

@@ -12,11 +12,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.states import APART, SAME, UNDECIDED
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import surprise
 from behaviordist.store import publish
 from behaviordist.store.shown import html_table
+from behaviordist.store.step_down import holm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,24 +115,41 @@ class DirectedMatrix:
         return self.values - half, self.values + half
 
     def states(self, margin: float | None = None) -> NDArray[np.str_]:
-        """Return (S, T) of ``apart``, ``same``, ``undecided``; cells one by one, at 95 %.
+        """Return (S, T) of ``apart``, ``same``, ``undecided``, that hold together.
 
-        A pair of a KL matrix is apart where the lower limit lies above the floor (an infinite
-        divergence is), the same within `margin` nats where the upper limit lies below it, undecided
-        otherwise. An overlap below 1 says how often two behaviors repeat each other, which is no
-        distance: all of its pairs are undecided, as are columns of cross-entropies.
+        A pair of a KL matrix is apart where it lies above the floor by Student's t (an infinite
+        divergence does), the same where it lies below `margin` nats; each at 2.5 % in all, by
+        Holm's step-down over the pairs of different behaviors. The others are undecided. An overlap
+        below 1 says how often two behaviors repeat each other, which is no distance: all of its
+        pairs are undecided, as are columns of cross-entropies.
         """
         states = np.full(self.values.shape, UNDECIDED, dtype="<U9")
         if self.geometry != "kl":
             return states
-        low, high = self.interval()
-        states[(low > self.floor) | np.isposinf(self.values)] = APART
+        known = np.array([t not in self.cross_entropy for t in self.targets], dtype=bool)
+        asked = known[None, :] & ~self.diagonal & ~np.isposinf(self.values)
+        states[asked] = np.where(
+            self._below(-self.values, -np.asarray(self.floor), asked), APART, UNDECIDED
+        )
         if margin is not None:
-            states[high < margin] = SAME
-        unknown = np.array([t in self.cross_entropy for t in self.targets], dtype=bool)
-        states[:, unknown] = UNDECIDED
+            limit = np.full(self.values.shape, margin)
+            states[asked] = np.where(self._below(self.values, limit, asked), SAME, states[asked])
+        states[np.isposinf(self.values) & known[None, :]] = APART
         states[self.diagonal & (self.values == 0)] = SAME
         return states
+
+    def _below(
+        self, values: Float64Array, limits: Float64Array, asked: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return of the cells asked which lie below their limits, all of them at `SIDE`."""
+        from scipy.stats import t
+
+        room, error = (limits - values)[asked], self.standard_errors[asked]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = np.where((error == 0) & (room <= 0), -np.inf, room / error)
+        score = np.where(np.isnan(room), np.nan, score)
+        freedom = np.maximum(np.asarray(self.degrees_of_freedom)[asked], 1)
+        return holm(t.sf(score, freedom)) <= SIDE
 
     @cached_property
     def surprise(self) -> DirectedMatrix:
