@@ -43,3 +43,18 @@ def test_a_heatmap_shows_itself_once():
     axes = plt.figure().subplots()
     assert SHOWN[0].heatmap(ax=axes) is axes
     plt.close(axes.figure)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (lambda: bd.distances("models/base", "general"), "give a list"),
+        (lambda: bd.distances(["models/base"], ["a prompt"]), "a ProbeSet, a name or a file"),
+        (lambda: SHOWN[0].heatmap("map.png"), r"heatmap\(path='map.png'\)"),
+        (lambda: bd.load(3), "a model is a name"),
+    ],
+)
+def test_natural_mistakes_are_one_line(mistake, said):
+    with pytest.raises(bd.InputError, match=said) as error:
+        mistake()
+    assert "\n" not in str(error.value)

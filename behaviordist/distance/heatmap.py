@@ -18,6 +18,7 @@ from behaviordist.distance.states import SAME, UNDECIDED, PairStates
 from behaviordist.drawing.cells import CellMark, Cells, colours_of, draw_cells
 from behaviordist.drawing.matrix import draw_matrix
 from behaviordist.drawing.style import abbreviate, figure_style
+from behaviordist.errors import InputError
 from behaviordist.store import write_bytes
 
 # No cell of a larger matrix has room for a number.
@@ -68,6 +69,8 @@ def draw_heatmap(
     -------
     The figure. It is not registered with pyplot, so that nothing needs closing.
     """
+    if ax is not None and not isinstance(ax, Axes):
+        raise InputError(f"ax is matplotlib axes; to write a file say heatmap(path={str(ax)!r})")
     n = len(matrix.distances)
     tree = linkage(matrix.distances) if n > 2 else None
     order = leaf_order(matrix.distances, tree)

@@ -14,6 +14,7 @@ from behaviordist.distance.fingerprints.references import Reference
 from behaviordist.distance.fingerprints.texts import answer_distances, text_distances
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.pairwise import matrix_of
+from behaviordist.errors import InputError
 from behaviordist.innerproduct import get_geometry
 from behaviordist.probes import ProbeSet
 
@@ -81,6 +82,10 @@ def distances(
     0.2111
     """
     named = ProbeSet.load(probes) if isinstance(probes, str) else probes
+    if not isinstance(named, ProbeSet):
+        raise InputError(f"probes are a ProbeSet, a name or a file, not {type(named).__name__}")
+    if isinstance(behaviors, str):
+        raise InputError(f"distances are between several: give a list, ['{behaviors}', ...]")
     opened = _opened(behaviors)
     unit = get_geometry(geometry).unit
     if unit == "answers":

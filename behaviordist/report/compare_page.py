@@ -79,12 +79,13 @@ def _chart(comparison: Compared, floor: Compared | None) -> RenderedFigure:
         every.append(_distance("noise floor", floor.overall))
     tags, rare = comparison.tags_by_effect()
     by_tag = tuple(_distance(tag, comparison.by_tag[tag]) for tag in tags[:MOST_TAGS])
+    caption = "Hellinger distance with its 95% interval over probes (Student's t of its square)."
+    if len(tags) > MOST_TAGS or rare:
+        caption += f" The {plural(len(by_tag), 'tag')} farthest apart, of several probes."
     data = Intervals(
         name="by-tag",
         title="How far they lie apart, by tag",
-        caption="Hellinger distance with its 95% interval over probes (Student's t of the square)."
-        f" The {plural(len(by_tag), 'tag')} with the largest distance; the table below has all."
-        * bool(len(tags) > MOST_TAGS or rare),
+        caption=caption,
         unit="distance",
         groups=(("In all", tuple(every)), ("By tag", by_tag)),
         main=("all probes",),
