@@ -198,10 +198,10 @@ def _objection_section(runs: Runs, tables: Tables) -> Section:
     return Section.of(
         "The obvious objection",
         "Would any starting loss do? Distances are taken on strings that no run trains on. RLVR"
-        " does not descend the predictor: its gradient knows rewards alone. The pool is mixed, so that"
-        " weights had every chance; snapshots, where the law rightly fails, have a verdict of their"
-        " own above. What remains where the"
-        " score at step 0 is next to nothing, and where it is regressed out:",
+        " does not descend the predictor: its gradient knows rewards alone. The pool is mixed, so"
+        " that weights had every chance, and snapshots, where the law rightly fails, have a verdict"
+        " above. What remains where the score at step 0 is next to nothing, and where it is"
+        " regressed out:",
         table,
     )
 
