@@ -66,7 +66,8 @@ def refuse_foreign(folder: Path, raw: dict[str, Any]) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     refuse_remote_code(folder, raw, raw.get("model_type") in CONFIG_MAPPING_NAMES)
-    packed.refuse_unknown(folder, raw.get("quantization_config"))
+    with quiet():
+        packed.refuse_unknown(folder, raw.get("quantization_config"))
     names = raw.get("architectures")
     heads = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     if isinstance(names, list) and names and not heads & set(map(str, names)):

@@ -35,11 +35,11 @@ def refuse_unknown(folder: Path, packed: Any) -> None:
     InputError
         Naming the method, and the extra that would do.
     """
-    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
-
     method = method_of(packed)
     if method is None or method == "bitsandbytes":
         return
+    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING  # it loads torchao, loudly
+
     if method not in AUTO_QUANTIZER_MAPPING:
         raise InputError(
             f"{folder}: its weights are packed by '{method}', which transformers does not know;"
