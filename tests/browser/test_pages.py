@@ -24,7 +24,7 @@ MAP = "document.querySelector('figure.map').matrixMap"
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("name", [*map(str, SIZES), "transfer"])
+@pytest.mark.parametrize("name", [*map(str, SIZES), "transfer", "directed"])
 def test_nothing_runs_over_and_the_picture_is_first(opened, name, width, scheme):
     started = time.perf_counter()
     page = opened(name, width, scheme)
@@ -85,6 +85,21 @@ def test_rows_sort_names_filter_and_the_map_zooms(opened, pages):
     assert page.evaluate(f"{MAP}.cell") == pytest.approx(before)
 
 
+def test_a_directed_map_switches_its_tables_and_says_both_ways(opened):
+    page = opened("directed")
+    assert page.locator("figure.map").count() == 1
+    value = page.evaluate(f"{MAP}.layer.value(1, 4)")
+    back = page.evaluate(f"{MAP}.layer.value(4, 1)")
+    page.locator(".map-view canvas").click(position=spot(page, 1, 4))
+    panel = page.locator(".map-panel").inner_text()
+    assert "the other way" in panel
+    assert f"{value:.3f}" in panel.replace(",", "") or f"{value:.1f}" in panel
+    assert f"{back:.3f}" in panel or f"{back:.1f}" in panel
+    page.locator(".map-tools select").first.select_option(label="(there − back) / 2")
+    assert page.evaluate(f"{MAP}.layer.value(1, 4)") == pytest.approx((value - back) / 2, rel=1e-5)
+    assert page.evaluate(f"{MAP}.layer.diverging")
+
+
 def test_keys_move_through_the_cells_and_open_a_pair(opened):
     page = opened("21")
     page.locator(".map-view canvas").focus()
@@ -129,7 +144,7 @@ def test_print_shows_the_picture_on_the_first_page(opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["21", "transfer"])
+@pytest.mark.parametrize("name", ["21", "transfer", "directed"])
 def test_accessibility_has_no_serious_finding(opened, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core")
     page = opened(name, scheme=scheme)

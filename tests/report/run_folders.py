@@ -17,9 +17,14 @@ from behaviordist.record import (
     Cpu,
     DistanceRecord,
     Estimate,
+    Findings,
+    Grid,
+    Mark,
     Probes,
     Provenance,
     Run,
+    Section,
+    StudyRecord,
     Target,
     TransferRecord,
     write_record,
@@ -102,6 +107,26 @@ def write_distance_run(
         behaviors=tuple(Behavior(label=x, settings="none", identity="cd" * 32) for x in labels),
         notes=("Weights were rounded per output channel.",),
     )
+    write_record(folder / "run.json", record)
+    return folder
+
+
+def write_directed_run(folder: Path, n: int = 7, seed: int = 0) -> Path:
+    """Write the folder of directed distances: two square tables of the same names, marks in one."""
+    values = np.random.default_rng(seed).gamma(2.0, 3.0, (n, n)) * (1 - np.eye(n))
+    labels = [f"model-{k}@quant=int{2 + k}" for k in range(n)]
+    frame = pd.DataFrame(values, labels, labels)
+    parts = {"KL(f_B || f_A)": frame, "(there − back) / 2": (frame - frame.T) / 2}
+    grids = [
+        Grid.of(
+            table, name=f"part-{k}", title=title, caption="Rows are sources.", scale="nats",
+            diverging=k == 1, marks=(Mark.of("ring", "not shown", values < 2),) if k == 0 else (),
+        )
+        for k, (title, table) in enumerate(parts.items())
+    ]  # fmt: skip
+    findings = Findings(headline="A is near B.", sections=(Section.of("Directed", *grids),))
+    record = StudyRecord(study="distance", question="How surprising?", findings=findings)
+    folder.mkdir(exist_ok=True)
     write_record(folder / "run.json", record)
     return folder
 
