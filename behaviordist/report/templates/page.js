@@ -132,10 +132,11 @@
         const names = this.layers.map((layer) => layer.name);
         bar.append(choice("Show", names, (k) => this.show(k)));
       }
-      const orders = ["clustered", "as given", "by name"];
       const kept = Object.keys(this.data.groups);
       if (this.square) {
-        bar.append(choice("Order", [...orders, ...kept.map((name) => `by ${name}`)], (k) => this.sort(k, kept)));
+        const skipped = this.data.order ? 0 : 1;
+        const orders = ["clustered", "as given", "by name", ...kept.map((name) => `by ${name}`)].slice(skipped);
+        bar.append(choice("Order", orders, (k) => this.sort(k + skipped, kept)));
       }
       if (kept.length > 1) {
         bar.append(choice("Colour names by", kept, (k) => this.group(kept[k])));
@@ -164,6 +165,7 @@
 
     show(k) {
       this.layer = this.layers[k];
+      this.tell("");
       this.arrange();
     }
 
@@ -633,11 +635,11 @@
         part.append(items);
         return part;
       };
-      const turned = this.layer.unit.startsWith("overlap");
+      const far = this.layer.unit.includes("distance");
       const few = ranked.length < 6 ? Math.max(1, Math.floor(ranked.length / 2)) : 3;
       const [first, last] = [ranked.slice(0, few), ranked.slice(-few).reverse()];
-      this.side.append(list(turned ? "Least in common" : "Nearest", first));
-      if (ranked.length > 1) this.side.append(list(turned ? "Most in common" : "Farthest", last));
+      this.side.append(list(far ? "Nearest" : "Smallest", first));
+      if (ranked.length > 1) this.side.append(list(far ? "Farthest" : "Largest", last));
     }
 
     ranked() {
