@@ -47,6 +47,13 @@ class TransferSection(Section):
     budget: dict[str, int]
 
 
+class AnswerSection(Section):
+    """On how many held-out strings directed distances are taken, and answers drawn at each."""
+
+    strings: int = Field(ge=8)
+    draws: int = Field(ge=1)
+
+
 class DistanceSection(Section):
     """On which probes and in which geometries distances are taken; `geometry` is the tested one."""
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from scipy.stats import binomtest
 
+from behaviordist.studies.bootstrapping.coherence import coherence_claims, residuals
 from behaviordist.studies.bootstrapping.conclude import conclude, saving_claim
 from behaviordist.studies.bootstrapping.measure import within_target_links
 from behaviordist.studies.bootstrapping.page import findings, threshold_table
@@ -43,6 +44,44 @@ def planted(steps, *, censored=(), seeds=9, step_flops=10.0, pretrain_flops=1.0)
     table = pd.DataFrame(rows)
     table["total_flops"] = table["flops"] + table["pretrain_flops"]
     return table
+
+
+def planted_law(excess=1.0, slope=3.0, seeds=9, late=()):
+    """Runs of one regime: coherent sources on a line, shorter bases so many times above it."""
+    rows = []
+    for seed in range(seeds):
+        sources = [(f"reverse-{k}", "coherent", n) for k, n in ((10, 3.0), (30, 2.0), (60, 1.0))]
+        sources += [("base-00400", "base", 4.0), ("base-00100", "base", 6.0)]
+        sources += [("base-00000", "random", 20.0)]
+        for source, role, nats in sources:
+            line = 5.0 + seed + slope * nats
+            steps = line * (excess if source == "base-00100" else 1.0)
+            rows.append((source, role, "sft-reverse", "sft", seed, steps, (source, seed) in late,
+                         nats))  # fmt: skip
+    names = ["source", "role", "target", "algorithm", "seed", "steps", "censored", "nats"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_what_coherence_adds_is_what_was_planted():
+    lines = residuals(planted_law(excess=2.0))
+    assert lines["excess"].to_numpy() == pytest.approx(1.0)
+    assert lines["slope"].to_numpy() == pytest.approx(3.0)
+    assert lines["rho"].to_numpy() == pytest.approx(1.0)
+    nearer, dearer = coherence_claims(lines)
+    assert nearer.verdict == dearer.verdict == "supported" and "2 times" in dearer.answer
+    assert coherence_claims(residuals(planted_law(excess=0.5)))[1].verdict == "not supported"
+    assert coherence_claims(residuals(planted_law(slope=-1.0)))[0].verdict == "not supported"
+    # A run that never arrived only says that the truth is higher.
+    late = {("base-00100", s) for s in range(9)}
+    bound = coherence_claims(residuals(planted_law(excess=0.5, late=late)))[1]
+    assert bound.verdict == "inconclusive"
+
+
+def test_costs_that_do_not_vary_have_no_line():
+    flat = planted_law().assign(steps=4.0)
+    lines = residuals(flat)
+    assert lines[["rho", "excess"]].isna().all().all()
+    assert coherence_claims(lines)[1].verdict == "inconclusive"
 
 
 def test_cheap_pretraining_pays_and_dear_pretraining_does_not():
@@ -88,7 +127,8 @@ def test_whether_random_weights_arrive_is_a_binomial_question(tmp_path):
     words, links = "From random weights, sft", within_target_links(planted(steps))
     for arrive, verdict in ((9, "not supported"), (5, "inconclusive"), (0, "supported")):
         censored = {(0, s) for s in range(arrive, 9)}
-        claims = conclude(planted(steps, censored=censored), links, ("sft",))
+        lines = residuals(planted_law())
+        claims = conclude(planted(steps, censored=censored), links, lines, ("sft",))
         claim = claim_of(claims, words)
         assert claim.verdict == verdict and f"{arrive} of 9 seeds" in claim.answer
         oracle = binomtest(arrive, 9)
@@ -125,7 +165,7 @@ def test_no_interval_is_drawn_below_zero(tmp_path):
     table.loc[(table["seed"] == 0) & (table["budget"] == 400), "steps"] = 90
     post = {"sft": runs.study.post_training["sft"]}
     runs = BudgetRuns(runs.study.model_copy(update={"post_training": post}), tmp_path, 0)
-    page = findings(runs, table)
+    page = findings(runs, table, planted_law())
     lines = page.sections[0].blocks[0]
     assert all(low >= 0 for series in lines.series for low in series.low)
     assert verdict_of(page.claims, "The nearer a base lies") == "supported"
@@ -144,6 +184,9 @@ def test_a_small_study_from_nothing_to_its_report(tmp_path):
         settings |= {"budget": 20, "batch_size": 32}
         settings["convergence"] |= {"at_least": 0.05, "strings": 32}
     values["post_training"]["rlhf"]["reward_model"] |= {"budget": 40}
+    values["coherent"] |= {"shares": [0.2, 0.7]}
+    values["coherent"]["training"] |= {"budget": 20, "batch_size": 32}
+    values["answers"] = {"strings": 8, "draws": 2}
     values["budget_from_random"] = {"sft": 40}
     path = tmp_path / "mini.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -156,7 +199,7 @@ def test_a_small_study_from_nothing_to_its_report(tmp_path):
     )
     assert (table.loc[table["budget"] == 0, "pretrain_flops"] == 0).all()
     assert (table["steps"] <= table["budget"].eq(0) * 20 + 20).all()
-    assert (out / "index.html").is_file() and len(record["findings"]["claims"]) == 9
+    assert (out / "index.html").is_file() and len(record["findings"]["claims"]) == 11
     # One run is lost: it alone is made again, and says the same.
     lost = out / "transfers" / "sft-reverse" / "base-00020-s1.json"
     before, others = lost.read_text(), out / "transfers" / "rlvr-reverse" / "base-00020-s1.json"

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.record import Claim
+from behaviordist.studies.bootstrapping.coherence import coherence_claims
 from behaviordist.studies.claims import median_claim, share_claim, together
 from behaviordist.studies.estimates import words
 from behaviordist.studies.exact import SeedValues
 
 
 def conclude(
-    table: pd.DataFrame, links: pd.DataFrame, algorithms: Sequence[str]
+    table: pd.DataFrame, links: pd.DataFrame, lines: pd.DataFrame, algorithms: Sequence[str]
 ) -> tuple[Claim, ...]:
     """Return the study's claims with their verdicts, which hold together.
 
@@ -25,12 +26,15 @@ def conclude(
         One row a run: budget, algorithm, target, seed, costs, censored.
     links
         Correlations of `measure.within_target_links`.
+    lines
+        Of `coherence.residuals`.
     algorithms
         In the order of the page.
     """
     return together(
         (
             _nearer_claim(links),
+            *coherence_claims(lines),
             *[_random_claim(table, algorithm) for algorithm in algorithms],
             *[saving_claim(table, algorithm) for algorithm in algorithms],
         )

@@ -7,18 +7,19 @@ import math
 import numpy as np
 import pandas as pd
 
-from behaviordist.studies.bootstrapping.runs import BudgetRuns
+from behaviordist.studies.bootstrapping.runs import COHERENT, BudgetRuns
 from behaviordist.studies.bootstrapping.study import base_name
 from behaviordist.studies.fingerprints import fingerprint_stage
+from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.stages import StageClock
 
 
 def cost_table(runs: BudgetRuns, rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a run: budget, target, algorithm, seed, what is left to pay, what was paid before."""
+    """One row a run from a base: budget, target, algorithm, seed, costs left and paid before."""
     from behaviordist.transfer.curves import summarise
 
-    table = summarise(rows)
+    table = summarise(rows[rows["source_role"] != COHERENT])
     algorithm = {regime.label: regime.algorithm for regime in runs.study.regimes()}
     budgets = {base_name(budget): budget for budget in runs.study.budgets}
     table["budget"] = table["source"].map(budgets)
@@ -56,6 +57,34 @@ def base_distances(runs: BudgetRuns, clock: StageClock) -> pd.DataFrame:
                 away = frame.loc[runs.base(budget, r).name, others]
                 distances.append((budget, regime.label, r, float(np.mean(away.to_numpy()))))
     return pd.DataFrame(distances, columns=["budget", "target", "seed", "distance"])
+
+
+def law_table(runs: BudgetRuns, rows: pd.DataFrame, clock: StageClock) -> pd.DataFrame:
+    """One row a run from any source: source, role, target, algorithm, seed, steps, censored, nats.
+
+    Nats are KL(target || source), the target of the next seed: no source is its parent or child.
+    """
+    from behaviordist.transfer.curves import summarise
+
+    study, parts = runs.study, []
+    with clock.stage("divergences", study.seeds, "Scoring every target's answers") as done:
+        for r in runs.replicates:
+            names = dict.fromkeys(n for regime in study.regimes() for n in runs.sources(regime))
+            matrix = checkpoint_divergences(
+                {name: runs.checkpoint(name, r) for name in names},
+                {g.label: runs.target(g, (r + 1) % study.seeds) for g in study.regimes()},
+                study.answers,
+                runs.seed,
+                runs.folder / "divergences" / f"s{r}",
+            )
+            nats = matrix.to_pandas().rename_axis("source").reset_index()
+            parts.append(nats.melt("source", var_name="target", value_name="nats").assign(seed=r))
+            done(1)
+    table = summarise(rows).rename(columns={"source_role": "role"})
+    table["algorithm"] = table["target"].map({g.label: g.algorithm for g in study.regimes()})
+    table = table.merge(pd.concat(parts), on=["source", "target", "seed"])
+    columns = ["source", "role", "target", "algorithm", "seed", "steps", "censored", "nats"]
+    return table[columns]
 
 
 def within_target_links(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,8 +5,9 @@ budget 0 is random weights. Every regime (algorithm x function) starts from ever
 until its score reaches tau, fixed in the file; a run that does not is censored at its budget. The
 target behavior itself is the regime's converged checkpoint from the longest pre-training of
 another seed, so that no base is compared with its own child. Then: the total FLOPs to tau
-against the budget, the smallest budget at which a regime works at all, and whether the base that
-lies nearer to the target has less left to pay.
+against the budget, the smallest budget at which a regime works at all, whether the base that
+lies nearer to the target has less left to pay, and how far bases that are not finished lie above
+the line of cost against nats of coherent sources.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from behaviordist.store.jobs import run_jobs
-from behaviordist.studies.bootstrapping.measure import base_distances, cost_table
+from behaviordist.studies.bootstrapping.measure import base_distances, cost_table, law_table
 from behaviordist.studies.bootstrapping.page import findings
 from behaviordist.studies.bootstrapping.runs import BudgetRuns
 from behaviordist.studies.bootstrapping.study import Study
@@ -34,6 +35,9 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     jobs = runs.target_jobs()
     with clock.stage("targets", len(jobs), "Post-training the targets") as done:
         run_jobs(jobs, settings.jobs, done)
+    jobs = runs.coherent_jobs()
+    with clock.stage("coherent", len(jobs), "Tuning coherent sources") as done:
+        run_jobs(jobs, settings.jobs, done)
     transfers = runs.transfers()
     jobs = [runs.transfer_job(transfer) for transfer in transfers]
     with clock.stage("transfers", len(jobs), "Post-training from every base") as done:
@@ -43,7 +47,9 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     table = cost_table(runs, rows)
     table = table.merge(base_distances(runs, clock), on=["budget", "target", "seed"])
     table.to_csv(runs.folder / "costs_by_budget.csv", index=False)
-    page = findings(runs, table)
+    law = law_table(runs, rows, clock)
+    law.to_csv(runs.folder / "costs_by_nats.csv", index=False)
+    page = findings(runs, table, law)
     unconverged = [
         regime.label
         for regime in runs.study.regimes()

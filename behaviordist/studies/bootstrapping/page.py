@@ -9,6 +9,7 @@ import pandas as pd
 
 from behaviordist.record import Fact, Findings, Lines, Section, Series, Table
 from behaviordist.record.formatting import spread
+from behaviordist.studies.bootstrapping.coherence import coherence_section, residuals
 from behaviordist.studies.bootstrapping.conclude import conclude, correlation
 from behaviordist.studies.bootstrapping.measure import within_target_links
 from behaviordist.studies.bootstrapping.runs import BudgetRuns
@@ -148,22 +149,34 @@ def _headline(runs: BudgetRuns, table: pd.DataFrame, links: pd.DataFrame) -> str
     )
 
 
-def findings(runs: BudgetRuns, table: pd.DataFrame) -> Findings:
-    """Return the study's claims, figures and tables."""
+def findings(runs: BudgetRuns, table: pd.DataFrame, law: pd.DataFrame) -> Findings:
+    """Return the study's claims, figures and tables.
+
+    Parameters
+    ----------
+    runs
+        Names the study.
+    table
+        One row a run from a base, of `measure.cost_table`, with distances.
+    law
+        One row a run from any source, of `measure.law_table`.
+    """
+    lines = residuals(law)
     links = within_target_links(table)
     thresholds = threshold_table(runs, table)
     return Findings(
         headline=_headline(runs, table, links),
-        claims=conclude(table, links, tuple(runs.study.post_training)),
+        claims=conclude(table, links, lines, tuple(runs.study.post_training)),
         facts=(
             Fact.of("pre-training budgets", str(len(runs.study.budgets)), "steps, the first none"),
             Fact.of("regimes", str(len(runs.study.regimes())), "algorithm x function"),
-            Fact.of("runs", str(len(table)), f"{int(table['censored'].sum())} censored"),
+            Fact.of("runs", str(len(law)), f"{int(law['censored'].sum())} censored"),
             Fact.of("seeds", str(runs.study.seeds), "each with bases of its own"),
         ),
         sections=(
             Section.of("What is left to pay", _steps_left(runs, table), thresholds),
             Section.of("What a behavior costs in total", *_total_blocks(runs, table)),
             Section.of("Distance and the cost left", *_distance_blocks(runs, table, links)),
+            coherence_section(law, lines),
         ),
     )

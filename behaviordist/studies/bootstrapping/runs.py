@@ -15,6 +15,8 @@ from behaviordist.studies.places import Places
 from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.transfer.runs import Goal, Transfer
 
+COHERENT = "coherent"
+
 
 @dataclass(frozen=True)
 class BudgetRuns(Places[Study]):
@@ -56,12 +58,33 @@ class BudgetRuns(Places[Study]):
             for r in self.replicates
         ]
 
-    def transfers(self) -> list[Transfer]:
-        """Return one run for every regime, budget and seed."""
+    def coherent_jobs(self) -> list[Job]:
+        """Return what tunes the longest base into mixtures, every seed."""
         return [
-            self.transfer(base_name(budget), "base" if budget else "random", regime.label, r)
+            training_job(
+                self.checkpoint(name, r),
+                regime,
+                self.config,
+                self.base(max(self.study.budgets), r),
+                training_seed(self.seed, name, r),
+            )
+            for task in self.study.tasks
+            for name, regime in self.study.coherent_regimes(task).items()
+            for r in self.replicates
+        ]
+
+    def sources(self, regime: Regime) -> dict[str, str]:
+        """Return the sources of a regime with what each is: random, base, coherent."""
+        bases = {base_name(b): "base" if b else "random" for b in self.study.budgets}
+        soft = self.study.coherent_regimes(str(regime.task))
+        return {**bases, **dict.fromkeys(soft, COHERENT)}
+
+    def transfers(self) -> list[Transfer]:
+        """Return one run for every regime, source and seed."""
+        return [
+            self.transfer(name, role, regime.label, r)
             for regime in self.study.regimes()
-            for budget in self.study.budgets
+            for name, role in self.sources(regime).items()
             for r in self.replicates
         ]
 

@@ -8,12 +8,22 @@ from pydantic import Field, model_validator
 
 from behaviordist.regimes.declaration import Algorithm, Convergence, Regime
 from behaviordist.studies.study_file import (
+    AnswerSection,
     DistanceSection,
     ModelSection,
+    Section,
     StudyFile,
     check_distances,
     check_functions,
 )
+
+
+class CoherentSection(Section):
+    """Soft sources: the share of the task in each, the rest is `other`; how they are tuned."""
+
+    other: str
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(min_length=2)
+    training: dict[str, Any]
 
 
 class Study(StudyFile):
@@ -25,6 +35,8 @@ class Study(StudyFile):
     pretrain: dict[str, Any]
     tau: float = Field(gt=0, lt=1)
     post_training: dict[Algorithm, dict[str, Any]] = Field(min_length=1)
+    coherent: CoherentSection
+    answers: AnswerSection
     budget_from_random: dict[Algorithm, int] = {}
     distances: DistanceSection
 
@@ -34,7 +46,20 @@ class Study(StudyFile):
             raise ValueError("budgets must grow")
         if self.seeds < 2:
             raise ValueError("seeds: at least 2, a base is never compared with its own child")
+        if self.coherent.other in self.tasks:
+            raise ValueError("coherent.other: a function that is no task belongs there")
         return self
+
+    def coherent_regimes(self, task: str) -> dict[str, Regime]:
+        """Return the tuning of every coherent source of a task, by the source's name."""
+        return {
+            f"{task}-{round(100 * share):02d}": Regime(
+                algorithm="sft",
+                task={task: share, self.coherent.other: 1 - share},
+                **self.coherent.training,
+            )
+            for share in self.coherent.shares
+        }
 
     def base_regime(self, budget: int) -> Regime:
         """Return pre-training with a budget; its length is its only stopping rule."""
@@ -46,6 +71,8 @@ class Study(StudyFile):
         for budget in self.budgets:
             if budget:
                 self.base_regime(budget)
+        for task in self.tasks:
+            self.coherent_regimes(task)
         return [
             Regime(algorithm=algorithm, task=task, **settings)
             for algorithm, settings in self.post_training.items()
@@ -54,7 +81,10 @@ class Study(StudyFile):
 
     def check(self, where: str) -> None:
         """Refuse functions, geometries and probe sets that do not exist."""
-        check_functions((*self.tasks, *self.base_regime(max(self.budgets)).functions), where)
+        check_functions(
+            (*self.tasks, self.coherent.other, *self.base_regime(max(self.budgets)).functions),
+            where,
+        )
         check_distances(self.distances)
 
 

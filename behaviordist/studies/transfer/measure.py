@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.stages import StageClock
 from behaviordist.studies.transfer.runs import Runs
 from behaviordist.transfer.curves import summarise
 
 if TYPE_CHECKING:
     from behaviordist.distance.directed import DirectedMatrix
-    from behaviordist.probes import ProbeSet
 
 KL, SURPRISE, HELLINGER, START = "KL", "-log overlap", "hellinger", "score at step 0"
 WEIGHTS, REVERSE, LABEL = "weights", "reverse KL", "label"
@@ -78,50 +78,26 @@ class Tables:
         return [(algorithm, self.of(algorithm)) for algorithm in algorithms]
 
 
-def question_set(runs: Runs) -> ProbeSet:
-    """Return held-out strings as hidden prompts: what targets answer, and no run trains on."""
-    from behaviordist.lab import grammar
-    from behaviordist.probes import Probe, ProbeSet
-
-    rng = np.random.default_rng(derived_seed(runs.seed, "questions"))
-    x = grammar.held_out_strings(rng, runs.study.answers.strings)
-    prompts = [grammar.decode(row) for row in grammar.hidden_prompts(x)]
-    answers = [" " + grammar.decode(row) for row in grammar.letters(x)]
-    pairs = enumerate(zip(prompts, answers, strict=True))
-    return ProbeSet("held-out strings", tuple(Probe(f"x{i:03d}", p, a) for i, (p, a) in pairs))
-
-
 def measure_divergences(runs: Runs, clock: StageClock) -> dict[str, DirectedMatrix]:
     """Return KL and overlap of sources and targets, the reverse, and KL inside the square."""
-    from behaviordist.behaviors import load
-    from behaviordist.distance.directed import divergences
 
-    def opened(names: list[str]) -> list[object]:
-        return [load(str(runs.checkpoint(name)), label=name) for name in names]
+    def places(names: list[str]) -> dict[str, Path]:
+        return {name: runs.checkpoint(name) for name in names}
 
-    sources = opened([s.name for s in runs.sources])
-    targets = opened([r.label for r in runs.study.regimes() if runs.is_target(r.label)])
-    soft = opened([s.name for s in runs.square])
-    questions = question_set(runs)
+    sources = places([s.name for s in runs.sources])
+    targets = places([r.label for r in runs.study.regimes() if runs.is_target(r.label)])
+    soft = places([s.name for s in runs.square])
     asked = [
         ("kl", sources, targets, "kl"),
         ("overlap", sources, targets, "overlap"),
         ("reverse", targets, sources, "kl"),
         ("square", soft, soft, "kl"),
     ]
-    found = {}
+    found, answers = {}, runs.study.answers
     with clock.stage("divergences", len(asked), "Scoring every target's answers") as done:
         for name, rows, columns, geometry in asked:
-            found[name] = divergences(
-                rows,  # type: ignore[arg-type]
-                columns,  # type: ignore[arg-type]
-                questions,
-                geometry,
-                answers=runs.study.answers.draws,
-                max_tokens=8,
-                seed=runs.seed,
-                exact=False,
-                folder=runs.folder / "answers",
+            found[name] = checkpoint_divergences(
+                rows, columns, answers, runs.seed, runs.folder, geometry
             )
             done(1)
     return found

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from behaviordist.regimes.declaration import Regime
 from behaviordist.studies.study_file import (
+    AnswerSection,
     DistanceSection,
     ModelSection,
     Section,
@@ -50,13 +51,6 @@ class SquareSection(Section):
     share: Share
     budget: int = Field(gt=0)
     strings: int = Field(ge=8)
-
-
-class AnswerSection(Section):
-    """On how many held-out strings directed distances are taken, and answers drawn at each."""
-
-    strings: int = Field(ge=8)
-    draws: int = Field(ge=1)
 
 
 class ClaimSection(Section):
