@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.study_file import AnswerSection
 
 if TYPE_CHECKING:
-    from behaviordist.distance.directed import DirectedMatrix
+    from behaviordist.distance.directed import AnswerSet, DirectedMatrix
     from behaviordist.probes import ProbeSet
 
 
@@ -29,9 +29,24 @@ def question_set(seed: int, strings: int) -> ProbeSet:
     return ProbeSet("held-out strings", tuple(Probe(f"x{i:03d}", p, a) for i, (p, a) in pairs))
 
 
+def right_answers(task: str, seed: int, strings: int) -> AnswerSet:
+    """Return what a function answers to the `question_set`: surely, so KL from it is -log p."""
+    import numpy as np
+
+    from behaviordist.distance.directed import Answer, AnswerSet
+    from behaviordist.lab import grammar
+
+    x = grammar.held_out_strings(np.random.default_rng(derived_seed(seed, "questions")), strings)
+    said = tuple(
+        (Answer(" " + grammar.decode(row), ended=True, log_p=0.0),)
+        for row in grammar.answers(task, x)
+    )
+    return AnswerSet(task, question_set(seed, strings).probes, said)
+
+
 def checkpoint_divergences(
     sources: Mapping[str, Path],
-    targets: Mapping[str, Path],
+    targets: Mapping[str, Path | AnswerSet],
     answers: AnswerSection,
     seed: int,
     folder: Path,
@@ -42,7 +57,7 @@ def checkpoint_divergences(
     Parameters
     ----------
     sources, targets
-        Folders of checkpoints by the names that rows and columns get.
+        Folders of checkpoints by the names that rows and columns get; a target may be answers.
     answers
         How many strings are asked, and answers drawn at each.
     seed
@@ -55,9 +70,10 @@ def checkpoint_divergences(
     from behaviordist.behaviors import load
     from behaviordist.distance.directed import divergences
 
-    rows, columns = (
-        [load(str(path), label=name) for name, path in side.items()] for side in (sources, targets)
-    )
+    def opened(name: str, place: Path | AnswerSet) -> Any:
+        return load(str(place), label=name) if isinstance(place, Path) else place
+
+    rows, columns = ([opened(*item) for item in side.items()] for side in (sources, targets))
     return divergences(
         rows,
         columns,

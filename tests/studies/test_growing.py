@@ -89,7 +89,10 @@ def measured(runs, factor=1.0, jump=0.0, **planted):
     jumps += [(n, r, 0.3) for n in runs.shapes for r in range(runs.study.seeds)]
     jumps += [("other seed", r, 0.2 + 0.01 * r) for r in range(runs.study.seeds)]
     table = pd.DataFrame(jumps, columns=["name", "seed", "distance"])
-    return Measured(runs, curves, costs, savings, table, ratio_table(runs, costs), (1e-5, 15.0))
+    nats = [(n, r, 2.0 + 0.1 * r, jump) for n in runs.sources() for r in range(runs.study.seeds)]
+    nats = pd.DataFrame(nats, columns=["name", "seed", "to_task", "from_small"])
+    ratios = ratio_table(runs, costs)
+    return Measured(runs, curves, costs, savings, table, ratios, nats, (1e-5, 15.0))
 
 
 def test_savings_are_the_planted_ratio_of_flops(runs):
@@ -110,6 +113,21 @@ def test_savings_are_the_planted_ratio_of_flops(runs):
         assert row["left"] == pytest.approx((row["growth"] - row["small"]) / row["scratch"])
         assert row["savings"] == pytest.approx(np.log2(row["scratch"] / row["growth"]))
         assert not row["censored_growth"] and row["lost"] == pytest.approx(0) and row["back"] == 0
+
+
+def test_grown_copies_lie_on_the_curve_beside_the_small_model(runs):
+    """No jump: a copy is at 0 nats from the small one; every run is one point of its panel."""
+    page = findings(measured(runs))
+    section = next(s for s in page.sections if s.title == "On the curve of cost against nats")
+    figure, table = section.blocks
+    assert {panel.title for panel in figure.panels} == {"sft-reverse", "rlvr-reverse"}
+    for panel in figure.panels:
+        assert sum(len(p.x) for p in panel.points) == len(runs.sources()) * runs.study.seeds
+        copies = next(p for p in panel.points if p.label == "freshly grown, same function")
+        assert len(copies.y) == len(EXACT) * runs.study.seeds
+    names = [row[0] for row in table.rows]
+    assert names == [SMALL, *[fresh(n) for n in (*EXACT, *JUMPING)]]
+    assert {row[1] for row in table.rows[: 1 + len(EXACT)]} == {"0"}
 
 
 def test_a_grown_model_that_never_arrives_is_censored_not_dropped(runs):

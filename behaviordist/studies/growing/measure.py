@@ -14,6 +14,7 @@ from behaviordist.regimes.grow import PRESERVING
 from behaviordist.studies.exact import SeedValues, median_over
 from behaviordist.studies.fingerprints import fingerprint_stage
 from behaviordist.studies.growing.runs import CONTROL, SMALL, GrowthRuns, fresh
+from behaviordist.studies.nats import checkpoint_divergences, right_answers
 from behaviordist.studies.stages import StageClock
 
 ROUNDING = 1e-4
@@ -123,6 +124,37 @@ def jump_table(runs: GrowthRuns, clock: StageClock) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["name", "seed", "distance"])
 
 
+def nats_table(runs: GrowthRuns, clock: StageClock) -> pd.DataFrame:
+    """How surprised every model is at the task and at its own small model: one row a model, seed.
+
+    Returns
+    -------
+    DataFrame
+        name, seed, to_task (-log p of the task's answers: KL from the function itself, nats an
+        answer), from_small (KL(small || model), nats an answer; NaN but for freshly grown ones).
+    """
+    study, rows = runs.study, []
+    task = right_answers(study.task, runs.seed, study.answers.strings)
+    with clock.stage("divergences", study.seeds, "Scoring the task's answers") as done:
+        for r in range(study.seeds):
+            names = runs.sources()
+            places = {name: runs.checkpoint(name, r) for name in names}
+            matrix = checkpoint_divergences(
+                places,
+                {study.task: task, SMALL: places[SMALL]},
+                study.answers,
+                runs.seed,
+                runs.folder / "divergences" / f"s{r}",
+            ).to_pandas()
+            grown = {fresh(operator) for operator in runs.shapes}
+            rows += [
+                (n, r, matrix.loc[n, study.task], matrix.loc[n, SMALL] if n in grown else np.nan)
+                for n in names
+            ]
+            done(1)
+    return pd.DataFrame(rows, columns=["name", "seed", "to_task", "from_small"])
+
+
 def ratio_table(runs: GrowthRuns, costs: pd.DataFrame) -> pd.DataFrame:
     """Steps of post-training against two references, as log2 ratios.
 
@@ -192,10 +224,12 @@ class Measured:
         savings: pd.DataFrame,
         jumps: pd.DataFrame,
         ratios: pd.DataFrame,
+        nats: pd.DataFrame,
         rounding: tuple[float, float],
     ) -> None:
         self.runs, self.curves, self.costs = runs, curves, costs
         self.savings, self.jumps, self.ratios = savings, jumps, ratios
+        self.nats = nats
         self.rounding = rounding  # of the small models: float32 against float64, largest logit
         self.exact = [name for name in runs.shapes if name in PRESERVING]
         self.jumping = [name for name in runs.shapes if name not in PRESERVING]
@@ -225,6 +259,10 @@ class Measured:
     def jump(self, name: str) -> Estimate:
         """Return the distance of a model from the small one of its seed, the median seed's."""
         return median_over(self.jumps[self.jumps["name"] == name]["distance"])
+
+    def surprise(self, name: str, column: str = "to_task") -> Estimate:
+        """Return the nats of a model, the median seed's; see `nats_table`."""
+        return median_over(self.nats[self.nats["name"] == name][column])
 
     def largest_jump(self, operators: Sequence[str]) -> float:
         """Largest distance that growth by these operators made, in any seed."""

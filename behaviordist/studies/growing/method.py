@@ -22,6 +22,7 @@ from behaviordist.studies.growing.measure import (
     curve_table,
     float32_share,
     jump_table,
+    nats_table,
     ratio_table,
     savings_table,
 )
@@ -57,9 +58,11 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     curves, costs = curve_table(runs), summarise(rows)
     savings, jumps = savings_table(runs, curves), jump_table(runs, clock)
     ratios = ratio_table(runs, costs)
-    for name, table in (("savings", savings), ("jumps", jumps), ("ratios", ratios)):
+    nats = nats_table(runs, clock)
+    tables = {"savings": savings, "jumps": jumps, "ratios": ratios, "nats": nats}
+    for name, table in tables.items():
         table.to_csv(runs.folder / f"{name}.csv", index=False)
-    measured = Measured(runs, curves, costs, savings, jumps, ratios, float32_share(runs))
+    measured = Measured(runs, curves, costs, savings, jumps, ratios, nats, float32_share(runs))
     incoherent = [
         f"small model of seed {r} was not coherent within its budget; it was grown as it was"
         for r in range(runs.study.seeds)

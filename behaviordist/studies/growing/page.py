@@ -22,10 +22,8 @@ from behaviordist.record.formatting import percent
 from behaviordist.studies.estimates import words
 from behaviordist.studies.exact import median_over
 from behaviordist.studies.growing.conclude import conclude, times
-from behaviordist.studies.growing.measure import (
-    Measured,
-    on_grid,
-)
+from behaviordist.studies.growing.curve_page import law_blocks, small
+from behaviordist.studies.growing.measure import Measured, on_grid
 from behaviordist.studies.growing.runs import CONTROL, SMALL, GrowthRuns, fresh
 
 GRID = 9
@@ -142,8 +140,8 @@ def _jump_blocks(measured: Measured) -> tuple[AnyBlock, ...]:
                 operator,
                 sizes,
                 f"× {more:.2f}",
-                _small(measured.jump(fresh(operator)).value),
-                _small(logits),
+                small(measured.jump(fresh(operator)).value),
+                small(logits),
                 words(measured.saving([operator], "lost").median(), signed=True),
                 f"{measured.saving([operator], 'back').median().value:.2g}",
                 words(measured.jump(operator)),
@@ -159,7 +157,7 @@ def _jump_blocks(measured: Measured) -> tuple[AnyBlock, ...]:
         f" from the small one, median over seeds; small models of two seeds lie"
         f" {words(other)} apart. Score lost: right after growth, against the small model's last"
         f" evaluation. Logits are float32 and reach {largest:.0f}: those of the small models"
-        f" themselves differ by up to {_small(rounding)} from what float64 gives.",
+        f" themselves differ by up to {small(rounding)} from what float64 gives.",
     )  # fmt: skip
     return (table,)
 
@@ -222,10 +220,6 @@ def _largest_logits(runs: GrowthRuns, operator: str) -> float:
     return max(float(record["jump"]["max_logit_difference"]) for record in records)
 
 
-def _small(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
-
-
 def findings(measured: Measured) -> Findings:
     """Return the study's claims, figures and tables."""
     study = measured.runs.study
@@ -255,6 +249,7 @@ def findings(measured: Measured) -> Findings:
             Section.of("Does growth pay?", *_pay_blocks(measured)),
             Section.of("What growth does to the function", *_jump_blocks(measured)),
             Section.of("Same function, other cost", *_tuning_blocks(measured)),
+            Section.of("On the curve of cost against nats", *law_blocks(measured)),
             Section.of(
                 "Where everything lies (first seed)",
                 "Freshly grown models beside the small one, the models trained on, and those from"

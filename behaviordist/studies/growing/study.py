@@ -15,6 +15,7 @@ from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes import grow
 from behaviordist.regimes.declaration import Algorithm, Convergence, Growth, Regime
 from behaviordist.studies.study_file import (
+    AnswerSection,
     DistanceSection,
     ModelSection,
     Section,
@@ -47,6 +48,7 @@ class Study(StudyFile):
     tau: float = Field(gt=0, lt=1)
     post_training: dict[Algorithm, dict[str, Any]] = Field(min_length=1)
     distances: DistanceSection
+    answers: AnswerSection
 
     @model_validator(mode="after")
     def _one_each(self) -> Study:
