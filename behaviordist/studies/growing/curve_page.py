@@ -54,7 +54,10 @@ def law_blocks(measured: Measured) -> tuple[AnyBlock, ...]:
     told = Table(
         title="A grown copy beside the small model", align="lrr" + "r" * len(targets), rows=rows,
         header=(
-            "model", "KL(small || model)", "KL(function || model)", *(f"steps, {t}" for t in targets)
+            "model",
+            "KL(small || model)",
+            "KL(function || model)",
+            *(f"steps, {t}" for t in targets),
         ),
         note="Nats an answer and steps, medians over seeds with exact 95 % intervals. KL from the"
         " small model is drawn from its own answers: at 0 two models are one function there.",
