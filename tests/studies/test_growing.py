@@ -123,7 +123,7 @@ def test_grown_copies_lie_on_the_curve_beside_the_small_model(runs):
     assert {panel.title for panel in figure.panels} == {"sft-reverse", "rlvr-reverse"}
     for panel in figure.panels:
         assert sum(len(p.x) for p in panel.points) == len(runs.sources()) * runs.study.seeds
-        copies = next(p for p in panel.points if p.label == "freshly grown, same function")
+        copies = next(p for p in panel.points if p.label == "grown, same function")
         assert len(copies.y) == len(EXACT) * runs.study.seeds
     names = [row[0] for row in table.rows]
     assert names == [SMALL, *[fresh(n) for n in (*EXACT, *JUMPING)]]

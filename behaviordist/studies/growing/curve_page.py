@@ -15,8 +15,8 @@ def law_blocks(measured: Measured) -> tuple[AnyBlock, ...]:
     table = measured.costs.merge(nats, on=["source", "seed"])
     kinds = {
         "small": [SMALL],
-        "freshly grown, same function": [fresh(name) for name in measured.exact],
-        "freshly grown, a jump": [fresh(name) for name in measured.jumping],
+        "grown, same function": [fresh(name) for name in measured.exact],
+        "grown, a jump": [fresh(name) for name in measured.jumping],
         "trained on": [*runs.shapes, CONTROL],
         "large, from scratch": list(runs.scratches),
     }
@@ -49,7 +49,7 @@ def law_blocks(measured: Measured) -> tuple[AnyBlock, ...]:
             words(measured.surprise(name)),
             *(words(median_over(steps.get_group((name, t))), digits=0) for t in targets),
         )
-        for name in (SMALL, *kinds["freshly grown, same function"], *kinds["freshly grown, a jump"])
+        for name in (SMALL, *kinds["grown, same function"], *kinds["grown, a jump"])
     )
     told = Table(
         title="A grown copy beside the small model", align="lrr" + "r" * len(targets), rows=rows,
