@@ -75,6 +75,31 @@ def area_above(
     return float(np.trapezoid(missing, x) + missing[-1] * (budget - x[-1]))
 
 
+def excess_bits(steps: ArrayLike, nats: ArrayLike, examples: int) -> float:
+    """Bits that a run's examples cost above the target's entropy, coded one step ahead.
+
+    The prequential code (Dawid 1984): every batch is coded by the model as it is before the step
+    that learns from it, so the code length above ``n H(B)`` is expected to be
+    ``sum_t examples KL(f_B || f_t) / ln 2`` where no example is seen twice.
+
+    Parameters
+    ----------
+    steps, nats
+        Arrays (evaluations,), steps increasing from 0; KL of the target from the model there, nats
+        an answer. Between evaluations it is read off the line.
+    examples
+        In a step.
+
+    Returns
+    -------
+    float
+        Bits over the steps 0 .. last - 1.
+    """
+    x, y = _checked(steps, nats)
+    before = np.interp(np.arange(x[0], x[-1]), x, y)
+    return float(examples * before.sum() / np.log(2))
+
+
 def _checked(steps: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], ...]:
     x, y = np.asarray(steps, np.float64), np.asarray(scores, np.float64)
     if x.ndim != 1 or x.shape != y.shape or x.size == 0:

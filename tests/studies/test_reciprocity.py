@@ -13,6 +13,7 @@ from scipy import stats
 from behaviordist.studies.load import load_study
 from behaviordist.studies.reciprocity.measure import log_costs, rank_link, split_costs
 from behaviordist.studies.reciprocity.page import findings
+from behaviordist.studies.reciprocity.soft import SoftTables, split_soft
 
 from .claims import claim_of, verdict_of
 
@@ -140,3 +141,40 @@ def test_log_costs_count_one_step_more_and_censored_runs_as_their_budget():
     # A step costs 10 towards a and 20 towards b.
     expected = np.log2([[[30.0, 60.0], [np.nan, 100.0], [10.0, np.nan]]])
     np.testing.assert_allclose(found, expected)
+
+
+def soft_world(direction, near=1.0, n=12):
+    """Costs of n soft behaviors: `near` steps a nat both ways alike, `direction` of what differs.
+
+    KL is between Dirichlet mixtures from peaked to flat, in closed form.
+    """
+    rng = np.random.default_rng(3)
+    shares = np.stack([rng.dirichlet(np.full(4, a)) for a in np.geomspace(0.3, 3.0, n)]) + 0.01
+    shares /= shares.sum(axis=1, keepdims=True)
+    log = np.log(shares)
+    nats = (shares * log).sum(axis=1)[None, :] - log @ shares.T  # rows = source
+    even, odd = (nats + nats.T) / 2, (nats - nats.T) / 2
+    cost = 5 + near * even + direction * odd + 0.01 * rng.normal(size=(n, n))
+    root = np.sqrt(shares)
+    away = np.sqrt(np.maximum(2 - 2 * root @ root.T, 0))
+    labels = [f"q{i}" for i in range(n)]
+    frames = [pd.DataFrame(x, labels, labels) for x in (cost, np.zeros((n, n)), nats, away)]
+    np.fill_diagonal(frames[0].to_numpy(), np.nan)
+    return SoftTables(*frames)
+
+
+@pytest.mark.parametrize(("direction", "sign"), [(1.0, 1), (-1.0, -1), (0.0, 0)])
+def test_soft_parts_are_the_planted_ones(direction, sign):
+    study = STUDY.model_copy(update={"test": STUDY.test.model_copy(update={"permutations": 499})})
+    soft = split_soft(study, soft_world(direction), 0)
+    hellinger, jeffreys = soft.symmetric
+    assert jeffreys.value > 0.9 and jeffreys.p_value <= 1 / 500 and hellinger.value > 0.7
+    if sign:
+        assert sign * soft.antisymmetric.value > 0.99
+        assert soft.antisymmetric.p_value <= 2 / 499 + 1e-9
+    else:
+        assert abs(soft.antisymmetric.value) < 0.5 and soft.share < 0.01
+    parts = split_costs(study, *costs(), LABELS, 0)
+    page = findings(study, parts, pd.DataFrame({"censored": [False]}), soft)
+    verdict = {1: "supported", -1: "not supported", 0: "inconclusive"}[sign]
+    assert len(page.claims) == 8 and verdict_of(page.claims, "the more surprising way") == verdict

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special, stats
 
 from behaviordist.errors import InputError
-from behaviordist.transfer.curves import COLUMNS, area_above, first_passage, summarise
+from behaviordist.transfer.curves import COLUMNS, area_above, excess_bits, first_passage, summarise
 from behaviordist.transfer.matrix import TransferMatrix, scores_at_start, split_halves
 
 
@@ -123,3 +124,23 @@ def test_transfer_matrix_reads_what_it_writes(tmp_path):
     pd.testing.assert_frame_equal(again.costs, ours.costs)
     with pytest.raises(InputError, match="unknown cost measure"):
         TransferMatrix.from_runs(summarise(rows), ["a"], "hours")
+
+
+def test_excess_bits_are_the_code_length_of_a_learner_above_the_entropy():
+    """Laplace's rule on n flips: code lengths are Beta functions, summed over all counts."""
+    n, p = 12, 0.3
+    counts = np.arange(n + 1)
+    chance = stats.binom.pmf(counts, n, p)
+    code = -special.betaln(counts + 1, n - counts + 1) @ chance / np.log(2)
+    entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    nats = []
+    for t in range(n + 1):
+        k = np.arange(t + 1)
+        said = (k + 1) / (t + 2)
+        kl = p * np.log(p / said) + (1 - p) * np.log((1 - p) / (1 - said))
+        nats.append(stats.binom.pmf(k, t, p) @ kl)
+    assert excess_bits(range(n + 1), nats, 1) == pytest.approx(code - n * entropy)
+    assert excess_bits(range(n + 1), nats, 64) == pytest.approx(64 * (code - n * entropy))
+    # Evaluated at every fourth step of a straight line: nothing is lost. No step costs nothing.
+    assert excess_bits([0, 4, 8], [8.0, 4.0, 0.0], 1) == pytest.approx(36 / np.log(2))
+    assert excess_bits([0], [3.0], 64) == 0

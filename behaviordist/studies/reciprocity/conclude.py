@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from behaviordist.hypothesis.asymmetry.reciprocity import Share
 from behaviordist.record import RULE as PLAIN
 from behaviordist.record import SEEN, Claim, Estimate
 from behaviordist.studies.claims import TOGETHER, t_p_value, together
 from behaviordist.studies.estimates import words
 from behaviordist.studies.reciprocity.measure import Parts
+from behaviordist.studies.reciprocity.soft import SoftParts
 from behaviordist.studies.reciprocity.study import Study
 
 RULE = f"{PLAIN}; {TOGETHER}"
 
 
-def conclude(study: Study, parts: Parts) -> tuple[Claim, ...]:
+def conclude(study: Study, parts: Parts, soft: SoftParts | None = None) -> tuple[Claim, ...]:
     """Return the study's claims with their verdicts, which hold together."""
     n, symmetric = len(parts.behaviors), parts.symmetric
     share = _against(parts.split.antisymmetric, n, study.irrelevant_share)
@@ -49,8 +52,33 @@ def conclude(study: Study, parts: Parts) -> tuple[Claim, ...]:
             rule=RULE,
         ),
         *[_link_claim(link, n) for link in parts.links],
+        *(() if soft is None else _soft_claims(soft)),
     )
     return together(claims)
+
+
+def _soft_claims(soft: SoftParts) -> tuple[Claim, ...]:
+    near, _ = soft.symmetric
+    odd, late = soft.antisymmetric, float(np.nanmean(soft.tables.late.to_numpy()))
+    return (
+        Claim.of(
+            "Between soft behaviors, distance predicts what of cost is the same both ways.",
+            near,
+            f"correlation {words(near)}, p = {near.p_value:.4f} by relabelling {near.n} behaviors,"
+            " source and target effects removed.",
+            unit="correlation of symmetric parts",
+            rule=RULE,
+        ),
+        Claim.of(
+            "Between soft behaviors, the more surprising way is the dearer one.",
+            odd,
+            f"the antisymmetric parts of KL and cost correlate {words(odd)}, p = {odd.p_value:.4f};"
+            f" {soft.share:.0%} of the costs' variance over pairs is antisymmetric, {late:.0%} of"
+            " runs are censored.",
+            unit="Spearman correlation of antisymmetric parts",
+            rule=RULE,
+        ),
+    )
 
 
 def _link_claim(link: Estimate, n: int) -> Claim:

@@ -5,6 +5,8 @@ transferred as in study `transfer`. The log costs then split into a part that is
 ways and one that changes sign when the direction turns; sizes are products of different seeds, so
 that noise does not count as asymmetry. A distance is symmetric: it is asked to predict the first
 part. The second is asked whether a ranking of the behaviors explains it, and what that ranking is.
+Soft behaviors, mixtures of the functions, are tuned into one another beside these: there KL has a
+direction of its own, and its antisymmetric part is asked to predict that of cost.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from behaviordist.studies.algorithms.runs import (
 from behaviordist.studies.folder import behavior_row, write_findings
 from behaviordist.studies.reciprocity.measure import log_costs, split_costs
 from behaviordist.studies.reciprocity.page import findings
+from behaviordist.studies.reciprocity.soft import SoftRuns, run_soft, split_soft
 from behaviordist.studies.reciprocity.study import Study
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
@@ -57,7 +60,11 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         costs = log_costs(table, rows, behaviors)
         parts = split_costs(study, costs, main.to_pandas(), behaviors, runs.seed)
         done(1)
-    page = findings(study, parts, table)
+    soft = None
+    if study.soft is not None:
+        mixtures = SoftRuns(study, settings.folder, settings.seed)
+        soft = split_soft(study, run_soft(mixtures, settings.jobs, clock), runs.seed)
+    page = findings(study, parts, table, soft)
     regimes = {regime.label: regime for regime in study.regimes()}
     notes = [f"{label} did not converge within its budget and is left out" for label in failed]
     return write_findings(

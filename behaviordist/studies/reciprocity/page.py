@@ -14,6 +14,9 @@ from behaviordist.record import (
     Findings,
     Grid,
     Intervals,
+    Panel,
+    Points,
+    Scatter,
     Section,
     Table,
 )
@@ -21,6 +24,7 @@ from behaviordist.record.formatting import percent
 from behaviordist.studies.estimates import words
 from behaviordist.studies.reciprocity.conclude import conclude
 from behaviordist.studies.reciprocity.measure import Parts
+from behaviordist.studies.reciprocity.soft import SoftParts
 from behaviordist.studies.reciprocity.study import Study
 
 
@@ -73,7 +77,44 @@ def _ranking_blocks(
     return heights, table
 
 
-def findings(study: Study, parts: Parts, table: pd.DataFrame) -> Findings:
+def _soft_blocks(soft: SoftParts | None) -> tuple[AnyBlock, ...]:
+    if soft is None:
+        return ()
+    odd = [(frame - frame.T) / 2 for frame in (soft.tables.nats, soft.tables.costs)]
+    upper = np.triu_indices(len(odd[0]), 1)
+    x, y = (frame.to_numpy(np.float64)[upper] for frame in odd)
+    either = (soft.tables.late + soft.tables.late.T).to_numpy(np.float64)[upper] > 0
+    sign = np.where(x < 0, -1.0, 1.0)
+    points = Points(
+        label="pairs", x=tuple((x * sign).tolist()), y=tuple((y * sign).tolist()),
+        bound=tuple(either.tolist()),
+    )  # fmt: skip
+    figure = Scatter(
+        name="soft-both-ways", title="How much dearer the more surprising way is",
+        caption="A pair of soft behaviors each, turned so that the first way is the more surprising"
+        " one: half the difference of KL, and of steps. Hollow: one way never arrived.",
+        x="antisymmetric part of KL, nats", y="antisymmetric part of cost, steps",
+        panels=(Panel(title="soft behaviors", points=(points,)),), bound="one way never arrived",
+    )  # fmt: skip
+    rows = [
+        (number.label, "the same both ways", words(number), f"{number.p_value:.4f}")
+        for number in soft.symmetric
+    ]
+    number = soft.antisymmetric
+    rows.append((number.label, "what differs", words(number), f"{number.p_value:.4f}"))
+    table = Table(
+        title="Which part of cost goes with what", align="llrr", rows=tuple(rows),
+        header=("distance", "part of cost", "correlation [95% interval]", "p"),
+        note=f"Over {len(soft.tables.costs)} soft behaviors as units. Jeffreys: half the KL of both"
+        " ways. The parts that are the same both ways are of ranks, source and target effects"
+        " removed; those that differ are ranked as they are.",
+    )  # fmt: skip
+    return figure, table
+
+
+def findings(
+    study: Study, parts: Parts, table: pd.DataFrame, soft: SoftParts | None = None
+) -> Findings:
     """Return the study's claims, figures and tables.
 
     Parameters
@@ -82,6 +123,8 @@ def findings(study: Study, parts: Parts, table: pd.DataFrame) -> Findings:
         The file, and the costs split by direction.
     table
         One row a transfer run.
+    soft
+        The same for soft behaviors, where the file has them.
     """
     share, potential, n = parts.split.antisymmetric, parts.split.potential, len(parts.behaviors)
     behaviors = list(parts.behaviors)
@@ -90,7 +133,7 @@ def findings(study: Study, parts: Parts, table: pd.DataFrame) -> Findings:
         f" cost differs between A to B and B to A; distance correlates {words(parts.symmetric)}"
         " with the part that is the same both ways, and a ranking of the behaviors explains"
         f" {percent(potential.value, potential.low, potential.high)} of the part that is not.",
-        claims=conclude(study, parts),
+        claims=conclude(study, parts, soft),
         facts=(
             Fact.of("behaviors", str(n), f"{n * (n - 1)} pairs"),
             Fact.of("seeds", str(study.seeds), "sizes are products of two different seeds"),
@@ -100,6 +143,7 @@ def findings(study: Study, parts: Parts, table: pd.DataFrame) -> Findings:
         sections=(
             Section.of("Both directions", *_direction_blocks(behaviors, parts.mean)),
             Section.of("The ranking", *_ranking_blocks(behaviors, parts.split, list(parts.links))),
+            Section.of("Soft behaviors", *_soft_blocks(soft)),
             Section.of("Distances", Distances()),
         ),
     )
