@@ -70,7 +70,8 @@ def history(
     Raises
     ------
     InputError
-        A source or a target of the costs that the distances do not have, on that side.
+        A source or a target of the costs that the distances do not have, on that side; a cost
+        below 0, of which no multiple is a plan.
     """
     check_known(list(costs.index), list(distances.index), "distances")
     goals = [target for target in costs.columns if target != base]
@@ -81,6 +82,13 @@ def history(
         frame.loc[sources, targets].to_numpy(dtype=np.float64, copy=True)
         for frame in (distances, costs)
     )
+    below = np.argwhere(cost < 0)
+    if len(below):
+        s, t = below[0]
+        raise InputError(
+            f"costs: row '{sources[s]}', column '{targets[t]}' is {cost[s, t]:g}; a plan needs"
+            " costs of 0 or more (steps, tokens, FLOPs)"
+        )
     barred = np.zeros(cost.shape, dtype=bool)
     for j, t in enumerate(targets):
         barred[:, j] = [s == t or s in (invalid or {}).get(t, ()) for s in sources]

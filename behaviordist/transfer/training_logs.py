@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,7 +205,7 @@ def _text(path: Path) -> str:
 
 def _object(path: Path, text: str, where: str = "") -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}{where}: not JSON ({error})") from None
     if not isinstance(value, dict):
@@ -212,8 +213,10 @@ def _object(path: Path, text: str, where: str = "") -> dict[str, Any]:
     return value
 
 
+def _integer(text: str) -> int | float:
+    """Return an integer; of more digits than a float holds, infinity, as JSON's 1e999 is."""
+    return int(text) if len(text) < sys.float_info.max_10_exp else float(text)
+
+
 def _finite(value: Any) -> bool:
-    try:
-        return isinstance(value, int | float) and math.isfinite(value)
-    except OverflowError:  # an integer of hundreds of digits
-        return False
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -353,3 +353,13 @@ def test_a_label_counts_only_on_its_own_side(side):
     # Sources and targets may be different things: a target need not be a source too.
     apart = [frame.iloc[:4, 4:] for frame in (near, costs)]
     assert history(*apart, None).targets == ("e", "f")
+
+
+def test_a_cost_below_zero_is_named():
+    distances, costs = past(np.random.default_rng(0))
+    costs.loc["b01", "b02"] = -1.0
+    for ask in (lambda: plan("b03", distances, costs), lambda: backtest(distances, costs)):
+        with pytest.raises(
+            InputError, match="row 'b01', column 'b02' is -1; a plan needs costs of"
+        ):
+            ask()

@@ -213,3 +213,12 @@ def test_runs_twice_and_own_runs_alone_are_refused(tmp_path):
         import_costs(manifest, "eval_reward", TauRule(tau=0.8))
     with pytest.raises(InputError, match="--metric"):
         import_costs(manifest, None, TauRule(tau=0.8))
+
+
+@pytest.mark.parametrize("key", ["step", "eval_reward"])
+def test_an_integer_that_no_float_holds_is_infinite(tmp_path, key):
+    rows = [{"step": s, "eval_reward": s / 30} for s in (0, 10, 20, 30)]
+    huge = json.dumps({"log_history": [*rows, {"step": 40, "eval_reward": 2.0, key: 10**400}]})
+    (tmp_path / "trainer_state.json").write_text(huge)
+    curve = read_curve(tmp_path / "trainer_state.json", "eval_reward")
+    assert curve.steps[-1] == (30 if key == "step" else 40)
