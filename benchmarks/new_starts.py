@@ -6,7 +6,8 @@ DIR is a whole run of study `transfer` (its checkpoints too), seed 0. For every 
 are made out of the mixtures of base A, chosen by KL before any run: the mean of the weights of the
 three nearest, and A plus 1.5 times the difference of the nearest from A (task arithmetic). Each is
 measured (KL) and tuned on the same data as the checkpoints at hand, and held against the
-nearest of these and against the cheapest, which is known only afterwards.
+nearest of these and against the cheapest, which is known only afterwards. So is the nearest by KL of
+all: what a plan would choose (added after the first look at the others).
 """
 
 import argparse
@@ -29,6 +30,7 @@ from behaviordist.transfer.curves import first_passage
 
 NEAREST, BEYOND = 3, 1.5
 MEAN, ARITHMETIC = f"mean of the {NEAREST} nearest", f"base + {BEYOND} (nearest - base)"
+CHOSEN = "the nearest of these and those at hand"
 
 
 def make(runs, nearest, target, out):
@@ -102,6 +104,11 @@ def main():
         }
         print(target, {k: round(float(v), 2) for k, v in rows[target].items()}, flush=True)
     frame = pd.DataFrame(rows).T
+    choice = {name: f"nats of the {name}" for name in (MEAN, ARITHMETIC)}
+    choice |= {"nearest at hand": "nats of the nearest"}
+    by_kl = frame[list(choice.values())].set_axis(list(choice), axis=1)
+    frame[CHOSEN] = [frame.loc[t, by_kl.loc[t].idxmin()] for t in frame.index]
+    frame[f"nats of the {CHOSEN}"] = by_kl.min(axis=1)
     frame.to_csv(options.out / "new_starts.csv")
     print("\n| targets | start | nats | steps | less nearest at hand | less cheapest at hand |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -109,7 +116,7 @@ def main():
     algorithms = frame.index.str.split("-", n=1).str[0]
     for algorithm in algorithms.unique():
         part, of = frame[algorithms == algorithm], units[algorithms == algorithm]
-        for name in (MEAN, ARITHMETIC):
+        for name in (MEAN, ARITHMETIC, CHOSEN):
             less = [compared(part[name] - part[f"{known} at hand"], of)
                     for known in ("nearest", "cheapest")]  # fmt: skip
             print(f"| {algorithm} | {name} | {part[f'nats of the {name}'].mean():.2f} |"
