@@ -6,8 +6,8 @@ DIR is a whole run of study `transfer` (its checkpoints too), seed 0. For every 
 are made out of the mixtures of base A, chosen by KL before any run: the mean of the weights of the
 three nearest, and A plus 1.5 times the difference of the nearest from A (task arithmetic). Each is
 measured (KL) and tuned on the same data as the checkpoints at hand, and held against the
-nearest of these and against the cheapest, which is known only afterwards. So is the nearest by KL of
-all: what a plan would choose (added after the first look at the others).
+nearest of these and against the cheapest, which is known only afterwards. So is the nearest by KL
+of all: what a plan would choose (added after the first look at the others).
 """
 
 import argparse
