@@ -112,6 +112,13 @@ def _soft_blocks(soft: SoftParts | None) -> tuple[AnyBlock, ...]:
     return figure, table
 
 
+def _soft_sentence(soft: SoftParts) -> str:
+    return (
+        f" Between {len(soft.tables.costs)} soft behaviors what differs goes with what differs of"
+        f" KL: {words(soft.antisymmetric)}."
+    )
+
+
 def findings(
     study: Study, parts: Parts, table: pd.DataFrame, soft: SoftParts | None = None
 ) -> Findings:
@@ -132,7 +139,8 @@ def findings(
         headline=f"{percent(share.value, share.low, share.high)} of the repeatable variance of log"
         f" cost differs between A to B and B to A; distance correlates {words(parts.symmetric)}"
         " with the part that is the same both ways, and a ranking of the behaviors explains"
-        f" {percent(potential.value, potential.low, potential.high)} of the part that is not.",
+        f" {percent(potential.value, potential.low, potential.high)} of the part that is not."
+        + ("" if soft is None else _soft_sentence(soft)),
         claims=conclude(study, parts, soft),
         facts=(
             Fact.of("behaviors", str(n), f"{n * (n - 1)} pairs"),
