@@ -167,7 +167,15 @@ def _size(value: Any, depth: int) -> int:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without dates (they are text) and with every key once."""
+    """YAML without dates (they are text), with every key once, of characters that UTF-8 has."""
+
+    def construct_scalar(self, node: Any) -> Any:
+        """Return a scalar's text, which can be written as UTF-8."""
+        text = str(super().construct_scalar(node))
+        if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+            problem = "half a surrogate pair is no character"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return text
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:

@@ -117,8 +117,14 @@ def _remove_empty(folder: Path, new: list[Path]) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove temporary files and folders; `os.walk` does not mind what vanishes meanwhile."""
+    """Remove temporary files and folders; `os.walk` does not mind what vanishes meanwhile.
+
+    A folder below that has a lock of its own is another run's, which may be at work in it.
+    """
     for place, folders, files in os.walk(folder):
+        if place != str(folder) and LOCK in files:
+            folders.clear()
+            continue
         for name in [n for n in folders if n.startswith(".") and n.endswith(".tmp")]:
             shutil.rmtree(Path(place, name), ignore_errors=True)
             folders.remove(name)

@@ -13,6 +13,7 @@ from typing import Any
 
 from behaviordist.engines.checkpoints import ENGINE_VERSION, save_random, train_checkpoint
 from behaviordist.engines.growing import permute_checkpoint
+from behaviordist.errors import InputError
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.artifacts import frozen_checkpoints, inputs_in_0_1, regime_inputs
 from behaviordist.regimes.declaration import Regime
@@ -118,9 +119,20 @@ def run_transfers(
     seeds: Mapping[str, int],
     goals: Mapping[str, Goal],
 ) -> None:
-    """Write ``NAME.json`` for every regime: see `run_transfer`."""
+    """Write ``NAME.json`` for every regime: see `run_transfer`.
+
+    Raises
+    ------
+    InputError
+        Somebody took the folder away meanwhile: what is left of it must not be published.
+    """
     for name, regime in regimes.items():
         run_transfer(folder / f"{name}.json", regime, config, source, seeds[name], goals[name])
+    lost = [name for name in regimes if not (folder / f"{name}.json").is_file()]
+    if lost:
+        raise InputError(
+            f"{folder}: '{lost[0]}.json' was removed while others were made; run again"
+        )
 
 
 def write_permuted(folder: Path, source: Path, seed: int) -> None:

@@ -77,6 +77,8 @@ def test_a_typo_comes_before_what_it_explains():
         ("a: [1\n", "not valid YAML at line 2"),
         ("a: !!python/object/apply:os.system [ls]\n", "not valid YAML at line 1"),
         ("a: !!int many\n", "does not fit its tag"),
+        ('"\\uD800": 1\n', "at line 1 (half a surrogate pair"),
+        ('a: 1\nb: "\\uDC00"\n', "at line 2 (half a surrogate pair"),
         ("a: " + "[" * 200 + "]" * 200, f"deeper than {DEEPEST} levels"),
         ("a: &a [" + "x, " * 9 + "x]\n"
          + "".join(f"{n}: &{n} [{', '.join([f'*{p}'] * 10)}]\n"

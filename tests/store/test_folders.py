@@ -66,6 +66,18 @@ def test_nothing_written_leaves_nothing(tmp_path):
     assert list((tmp_path / "old").iterdir()) == []
 
 
+def test_the_work_of_a_run_in_a_folder_below_is_left_alone(tmp_path):
+    """Somebody writes to ``reports`` while a study is at work in ``reports/transfer``."""
+    below = tmp_path / "reports" / "transfer"
+    with exclusive(below):
+        unfinished = below / "transfers" / ".a.0123abcd.tmp"
+        unfinished.mkdir(parents=True)
+        with exclusive(tmp_path / "reports"):
+            assert unfinished.is_dir()
+    with exclusive(below):
+        assert not unfinished.exists(), "it is cleared by the next run of its own folder"
+
+
 def test_temporary_files_of_a_killed_run_are_cleared(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / ".x.123.tmp").write_text("")

@@ -98,7 +98,9 @@ def _parts(
     split = []
     for matrix in (distance, cost):
         ranks = whole_midranks(np.where(mask, matrix, np.nan))
-        centred = np.nan_to_num(ranks - np.nanmean(ranks))
+        known = np.isfinite(ranks)
+        centre = ranks[known].mean() if known.any() else 0.0
+        centred = np.where(known, ranks - centre, 0.0)
         rest = Subsets(mask[None]).residuals(centred[None])[0]
         split.append(((rest + rest.T) / 2, (rest - rest.T) / 2))
     return split[0], split[1]
