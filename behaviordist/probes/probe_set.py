@@ -109,9 +109,10 @@ class ProbeSet:
     def answerable(self) -> ProbeSet:
         """Return the set with something in the place of absent continuations: they play no part.
 
-        What asks for answers alone, or writes continuations, takes such a set.
+        What asks for answers alone, or writes continuations, takes such a set. It is the prompt's
+        last word: a blank has no tokens where a tokenizer's are words.
         """
-        filled = (p if p.continuation else replace(p, continuation=" ") for p in self.probes)
+        filled = (p if p.continuation else replace(p, continuation=_filler(p)) for p in self.probes)
         return replace(self, probes=tuple(filled))
 
     def subset(
@@ -201,3 +202,8 @@ def _read(path: Path, name: str) -> ProbeSet:
             f"{path} holds no probes; one JSON object a line with {', '.join(REQUIRED)}"
         )
     return ProbeSet(name, tuple(probes))
+
+
+def _filler(probe: Probe) -> str:
+    text = probe.messages[-1][1] if probe.messages else probe.prompt
+    return (text.split() or [" "])[-1]

@@ -55,3 +55,49 @@ def test_an_answer_that_no_token_spells_is_refused(two):
     answers = AnswerSet("said", PROBES.probes[:1], ((Answer(""),),))
     with pytest.raises(InputError, match="no end marker to score the empty answer"):
         bd.divergences(two, [answers])
+
+
+def test_answers_to_a_chat_are_scored_behind_the_template(tmp_path):
+    """Against transformers' own rendering; the file keeps the turns."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    write_llama(tmp_path / "m")
+    (tmp_path / "m/chat_template.jinja").write_text(
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]"
+    )
+    chat = Probe.chat("c", [("system", "Be."), ("user", "say")], " ")
+    AnswerSet("said", (chat,), ((Answer(" hi"),),)).save(tmp_path / "said.jsonl")
+    kept = AnswerSet.load(tmp_path / "said.jsonl")
+    assert kept.probes[0].messages == chat.messages
+    found = bd.divergences([bd.load(str(tmp_path / "m"))], [kept]).values[0, 0]
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "m")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "m")
+    text = tokenizer.apply_chat_template(chat.turns, tokenize=False, add_generation_prompt=True)
+    before, ids = (
+        tokenizer(t, add_special_tokens=False)["input_ids"] for t in (text, text + " hi")
+    )
+    with torch.no_grad():
+        log_p = model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+    right = sum(log_p[k - 1, ids[k]].item() for k in range(len(before), len(ids)))
+    assert found == pytest.approx(-right, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"prompt": "a", "answers": [{"text": " b", "log_p": "x"}]}', "'log_p' is 'x'"),
+        ('{"prompt": "a", "answers": [{"text": " b", "log_p": 0.5}]}', "at most 0 nats"),
+        ('{"prompt": "a", "answers": [{"text": " b", "log_p": NaN}]}', "'log_p' is nan"),
+        ('{"prompt": "a", "answers": [{"text": " b", "weight": -1}]}', "share in .0, 1., not -1"),
+        ('{"prompt": "a", "answers": [{"text": " b", "ended": 1}]}', "true or false, not 1"),
+        ('{"prompt": "a", "answers": []}', "no answer; give"),
+        ('{"answer": " b"}', "or with 'messages' for"),
+        ('{"messages": [{"role": "user"}], "answer": " b"}', "needs 'role' and 'content'"),
+    ],
+)
+def test_a_damaged_file_of_answers_is_one_line(tmp_path, line, words):
+    path = tmp_path / "said.jsonl"
+    path.write_text('{"prompt": "x", "answer": " y"}\n' + line)
+    with pytest.raises(InputError, match=f"said.jsonl:2.*{words}"):
+        AnswerSet.load(path)

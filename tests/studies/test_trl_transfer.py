@@ -17,7 +17,7 @@ from behaviordist.store.tables import read_square
 from behaviordist.studies.load import load_study
 from behaviordist.studies.real_models.examples import TASKS, write_tasks
 
-from ..engines.trl_worlds import answers, tiny_model, write_rows
+from ..engines.trl_worlds import answers, data, regime, tiny_model, write_rows
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -193,3 +193,40 @@ def test_two_behaviors_on_smollm2_end_to_end(tmp_path):
 
 def provenance(out, label):
     return json.loads((out / "checkpoints" / f"{label}-s0" / "provenance.json").read_text())
+
+
+def test_a_target_keeps_its_answers_so_that_a_source_to_come_needs_no_target(tmp_path):
+    """The kept log-probabilities are transformers' own; KL from them is that from the model."""
+    pytest.importorskip("trl")
+    torch = pytest.importorskip("torch")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    import behaviordist as bd
+    from behaviordist.distance.directed import AnswerSet
+    from behaviordist.studies.real_models.answers import held_out_questions, train_target
+
+    base = tiny_model(tmp_path / "base")
+    chosen = regime("sft", budget=5, data=data(tmp_path, answers()))
+    train_target(tmp_path / "b", chosen, base, 0, tmp_path / "work")
+    said = AnswerSet.load(tmp_path / "b/answers.jsonl")
+    assert [p.prompt for p in said.probes] == [p.prompt for p in held_out_questions(chosen)]
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "b")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "b")
+    for place, answer, own in list(zip(said.probe, said.flat, said.own, strict=True))[:40]:
+        before = tokenizer(said.probes[place].prompt)["input_ids"]  # with its start token
+        after = tokenizer(answer.text, add_special_tokens=False)["input_ids"]
+        ids = [*before, *after, *([tokenizer.eos_token_id] if answer.ended else [])]
+        with torch.no_grad():
+            log_p = model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+        places = range(len(before), len(ids))
+        assert own == pytest.approx(sum(log_p[k - 1, ids[k]].item() for k in places), abs=1e-3)
+    away = bd.divergences([bd.load(str(base))], [said])
+    there = bd.divergences(
+        [bd.load(str(base))],
+        [bd.load(str(tmp_path / "b"), label=chosen.label)],
+        held_out_questions(chosen),
+        answers=4,
+        max_tokens=3,
+    )
+    assert not away.cross_entropy and away.values[0, 0] > 0
+    assert away.values == pytest.approx(there.values, abs=1e-5)

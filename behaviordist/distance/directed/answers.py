@@ -1,35 +1,31 @@
 """What a behavior says: answers to prompts, drawn or enumerated, kept as ``answers.jsonl``.
 
 A line is one prompt: ``{"id", "prompt", "answers": [{"text", "ended", "weight", "log_p"}]}``, or in
-short ``{"prompt", "answer"}``. With `log_p` (the author's own, in nats) the file gives KL
-divergences without its author; without, cross-entropies, which rank sources equally.
+short ``{"prompt", "answer"}``; a chat has `messages` for `prompt`. With `log_p` (the author's own,
+in nats) the file gives KL divergences without its author; without, cross-entropies, which rank
+sources equally.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import math
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors import Behavior
-from behaviordist.behaviors.abilities import EndsAnswers, ListsAnswers, SamplesInTurn
-from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.errors import InputError
-from behaviordist.probes import Probe, ProbeSet
-from behaviordist.store import digest_of, is_finished, publish, write_text
-from behaviordist.store.journal import Journal
+from behaviordist.probes import Probe
+from behaviordist.probes.probe import parse_messages
+from behaviordist.store import write_text
 from behaviordist.store.shown import html_table
 
-Progress = Callable[[str, int, int], None]
 ANSWERS = "answers.jsonl"
-LEFT_OUT = 1e-3
-"""Most mass that an enumeration may leave out, at any prompt."""
+ROUNDING = 1e-3
+"""By how much the logarithm of a probability may come out above 0, in nats."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,8 @@ class AnswerSet:
         """Write JSON lines, atomically."""
         rows = []
         for probe, several in zip(self.probes, self.answers, strict=True):
-            row = {"id": probe.id, "prompt": probe.prompt, "answers": [asdict(a) for a in several]}
+            asked = {k: v for k, v in probe.to_json().items() if k in ("messages", "prompt")}
+            row = {"id": probe.id, **asked, "answers": [asdict(a) for a in several]}
             rows.append(row if probe.group is None else {**row, "group": probe.group})
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
@@ -160,129 +157,25 @@ class AnswerSet:
         )
 
 
-def draw_answers(
-    behavior: Behavior,
-    probes: ProbeSet,
-    *,
-    count: int = 8,
-    max_tokens: int = 32,
-    seed: int = 0,
-    exact: bool = True,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-) -> AnswerSet:
-    """Let a behavior answer every prompt of a probe set.
-
-    Parameters
-    ----------
-    behavior
-        The author.
-    probes
-        Whose prompts are answered.
-    count, max_tokens, seed
-        Draws a prompt, longest answer, and the seed of the draws.
-    exact
-        Enumerate where a few answers carry all but `LEFT_OUT` of the mass (the lab); weights are
-        then probabilities.
-    folder
-        Where answers are kept, to be drawn once; a killed run goes on with the next prompt.
-    progress
-        Called with (label, prompts done, prompts in all).
-
-    Raises
-    ------
-    InputError
-        No draws, or a behavior that gives no answers (arrays).
-    """
-    if count < 1 or max_tokens < 1:
-        raise InputError("answers need at least one draw of at least one token")
-    if exact and isinstance(behavior, ListsAnswers):
-        listed = _enumerated(behavior, probes, max_tokens, folder)
-        if listed is not None:
-            return listed
-    work = _drawing(behavior, probes, count, max_tokens, seed)
-    kind = "drawn"
-    inputs = [behavior.identity, behavior.label, probes.digest, kind, count, max_tokens, seed]
-    path = None if folder is None else folder / f"answers-{digest_of(inputs)[:16]}.jsonl"
-    if path is not None and is_finished(path, inputs):
-        return AnswerSet.load(path, behavior.label)
-    log = None if path is None else Journal.beside(path, inputs)
-
-    def tick(done: int) -> None:
-        if progress is not None:
-            progress(behavior.label, done, len(probes))
-
-    rows = collect(log, work, len(probes), tick)
-    answers = tuple(tuple(Answer(*answer) for answer in several) for several in rows)
-    drawn = AnswerSet(behavior.label, probes.probes, answers)
-    if path is not None:
-        with publish(path, inputs) as temporary:
-            drawn.save(temporary)
-    if log is not None:
-        log.clear()
-    return drawn
-
-
-def _enumerated(
-    behavior: Any, probes: ProbeSet, max_tokens: int, folder: Path | None
-) -> AnswerSet | None:
-    """Return all answers that matter, or None where they are too many to list."""
-    inputs = [behavior.identity, behavior.label, probes.digest, "enumerated", max_tokens]
-    path = None if folder is None else folder / f"answers-{digest_of(inputs)[:16]}.jsonl"
-    if path is not None and is_finished(path, inputs):
-        return AnswerSet.load(path, behavior.label)
-    answers = []
-    for _, rows in behavior.likely_answers(probes, max_tokens):
-        answers.append(tuple(Answer(*row) for row in rows))
-        if sum(answer.weight for answer in answers[-1]) < 1 - LEFT_OUT:
-            return None
-    listed = AnswerSet(behavior.label, probes.probes, tuple(answers))
-    if path is not None:
-        with publish(path, inputs) as temporary:
-            listed.save(temporary)
-    return listed
-
-
-def _drawing(
-    behavior: Any, probes: ProbeSet, count: int, max_tokens: int, seed: int
-) -> Callable[..., Iterable[tuple[int, list[list[Any]]]]]:
-    """Return what yields (index, rows of `Answer`'s fields) of the prompts that are not done."""
-    # Seeds must differ between behaviors: common random numbers would tie their answers together.
-    seed_here = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
-    if isinstance(behavior, EndsAnswers):
-        rest: Callable[..., Iterable[Any]] = partial(
-            behavior.answers_rest, probes, count, max_tokens, seed_here
-        )
-    elif isinstance(behavior, SamplesInTurn):
-        rest = partial(behavior.samples_rest, probes, count, max_tokens, seed_here)
-    else:
-        raise InputError(
-            f"'{behavior.label}' gives no answers; give them as a file of JSON lines (prompt,"
-            " answer), or compare arrays with arrays"
-        )
-
-    def rows(done: frozenset[int]) -> Iterable[tuple[int, list[list[Any]]]]:
-        for index, several in rest(done=done):
-            pairs: Sequence[Any] = [(a, False) if isinstance(a, str) else a for a in several]
-            yield index, [[text, ended, 1 / len(pairs)] for text, ended in pairs]
-
-    return rows
-
-
 def _parsed(line: str, where: str, number: int) -> tuple[Probe, tuple[Answer, ...]]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error}); one object a line") from None
-    if not isinstance(row, dict) or not isinstance(row.get("prompt"), str):
-        raise InputError(f"{where}: an object with 'prompt' and 'answer' belongs here")
+    if not isinstance(row, dict) or not ("messages" in row) ^ isinstance(row.get("prompt"), str):
+        raise InputError(
+            f"{where}: an object with 'prompt' and 'answer' belongs here, or with 'messages' for"
+            " 'prompt'"
+        )
     several = row.get("answers", [row["answer"]] if "answer" in row else None)
     if not isinstance(several, list) or not several:
         raise InputError(f"{where}: no answer; give 'answer', or 'answers' as a list")
     answers = tuple(_answer(a, len(several), where) for a in several)
-    group = row.get("group")
-    probe = Probe(str(row.get("id", number)), row["prompt"], " ", (), group)
-    return probe, answers
+    name, group = str(row.get("id", number)), row.get("group")
+    if "messages" in row:
+        messages = parse_messages(row["messages"], where)
+        return Probe.chat(name, messages, " ", (), group), answers
+    return Probe(name, row["prompt"], " ", (), group), answers
 
 
 def _answer(value: Any, count: int, where: str) -> Answer:
@@ -292,4 +185,19 @@ def _answer(value: Any, count: int, where: str) -> Answer:
     unknown = set(row) - {"text", "ended", "weight", "log_p"}
     if unknown:
         raise InputError(f"{where}: unknown key '{min(unknown)}' of an answer")
-    return Answer(**{"weight": 1 / count, **row})
+    answer = Answer(**{"weight": 1 / count, **row})
+    if not isinstance(answer.ended, bool):
+        raise InputError(f"{where}: 'ended' is true or false, not {answer.ended!r}")
+    if not _is_number(answer.weight) or not 0 < answer.weight <= 1:
+        raise InputError(f"{where}: 'weight' is a share in (0, 1], not {answer.weight!r}")
+    log_p = answer.log_p
+    if log_p is not None and not (_is_number(log_p) and -math.inf < log_p <= ROUNDING):
+        raise InputError(
+            f"{where}: 'log_p' is {log_p!r}; the author's own log-probability is finite and at most"
+            " 0 nats, or null"
+        )
+    return answer
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import Encodes, GivenRows, ScoresTexts
-from behaviordist.distance.directed.answers import AnswerSet, Progress, draw_answers
+from behaviordist.distance.directed.answers import AnswerSet
 from behaviordist.distance.directed.arrays import array_moments
+from behaviordist.distance.directed.drawn import Progress, draw_answers
 from behaviordist.distance.directed.matrix import GEOMETRIES, DirectedMatrix
 from behaviordist.distance.directed.scoring import answer_nats
 from behaviordist.errors import InputError, did_you_mean

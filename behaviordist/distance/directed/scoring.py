@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior, shared_log_probs
 from behaviordist.behaviors.abilities import ChecksSpelling, GivenRows, ScoresTexts
-from behaviordist.distance.directed.answers import AnswerSet, Progress
+from behaviordist.distance.directed.answers import AnswerSet
+from behaviordist.distance.directed.drawn import Progress
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
@@ -79,7 +80,7 @@ def _texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, NDArray[np
     if behavior.settings.shots:
         raise InputError(f"'{behavior.label}': shots are not drawn for answers; drop shots")
     end, place = _end(behavior), []
-    seen: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[str, str, tuple[tuple[str, str], ...]], int] = {}
     for i, answer in zip(answers.probe, answers.flat, strict=True):
         text = answer.text + (end if answer.ended else "")
         if not text:
@@ -87,9 +88,13 @@ def _texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, NDArray[np
                 f"'{behavior.label}' has no end marker to score the empty answer of"
                 f" '{answers.name}' to '{answers.probes[i].id}' with; leave empty answers out"
             )
-        key = (answers.probes[i].prompt, text)
+        asked = answers.probes[i]
+        key = (asked.prompt, text, asked.messages)
         place.append(seen.setdefault(key, len(seen)))
-    pairs = tuple(Probe(str(k), *key) for k, key in enumerate(seen))
+    pairs = tuple(
+        Probe(str(k), prompt, text, messages=messages)
+        for k, (prompt, text, messages) in enumerate(seen)
+    )
     probes = ProbeSet(f"answers of {answers.name}", pairs)
     _check_spelling(behavior, probes, answers)
     return probes, np.array(place)

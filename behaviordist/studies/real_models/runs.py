@@ -18,6 +18,7 @@ from behaviordist.store import digest_of, file_digest
 from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.studies.jobs import regime_job
 from behaviordist.studies.places import read_provenance
+from behaviordist.studies.real_models.answers import train_target
 from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
@@ -103,14 +104,15 @@ class RealRuns:
         ]
 
     def target_jobs(self) -> list[Job]:
-        """Tuning of the base into every target, once a seed."""
-        return [
+        """Tuning of the base into every target, once a seed; targets keep their answers."""
+        jobs = [
             self._job(
                 self.checkpoint(label, r), regime, BASE, training_seed(self.seed, label, r), r
             )
             for label, regime in self.targets.items()
             for r in range(self.seeds)
         ]
+        return [replace(job, work=train_target) for job in jobs]
 
     def transfers(self) -> list[Transfer]:
         """Every source towards every target that is not the source itself."""

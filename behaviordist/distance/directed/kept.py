@@ -1,0 +1,54 @@
+"""Answers with their author's own log-probabilities: sources to come need no author."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from behaviordist.behaviors import Behavior, load
+from behaviordist.distance.directed.answers import ANSWERS, AnswerSet
+from behaviordist.distance.directed.drawn import draw_answers
+from behaviordist.distance.directed.scoring import answer_nats
+from behaviordist.probes import ProbeSet
+
+
+def own_answers(
+    behavior: Behavior,
+    probes: ProbeSet,
+    *,
+    count: int = 8,
+    max_tokens: int = 32,
+    seed: int = 0,
+    exact: bool = True,
+    folder: Path | None = None,
+) -> AnswerSet:
+    """Return what a behavior says, and how likely it finds that: all that a KL from a source needs.
+
+    Parameters
+    ----------
+    behavior, probes
+        The author, and whose prompts it answers.
+    count, max_tokens, seed, exact, folder
+        As `draw_answers`.
+
+    Raises
+    ------
+    InputError
+        The behavior gives no answers, or cannot score them.
+    """
+    said = draw_answers(
+        behavior, probes, count=count, max_tokens=max_tokens, seed=seed, exact=exact, folder=folder
+    )
+    return said.with_own(answer_nats([behavior], said, folder=folder)[0])
+
+
+def keep_answers(
+    checkpoint: Path, label: str, probes: ProbeSet, *, count: int, max_tokens: int, seed: int = 0
+) -> None:
+    """Write ``answers.jsonl`` into a checkpoint's folder: its own rollouts, on policy.
+
+    ``distance A --targets CHECKPOINT --geometry kl`` reads it; the weights may be gone.
+    """
+    author = load(str(checkpoint), label=label)
+    own_answers(author, probes, count=count, max_tokens=max_tokens, seed=seed).save(
+        checkpoint / ANSWERS
+    )
