@@ -163,5 +163,6 @@ def _summary(name: str, cost: FloatArray, reference: FloatArray) -> StrategyResu
 def _mean_with_limits(values: FloatArray) -> tuple[float, float, float]:
     n = len(values)
     mean = float(values.mean())
-    half = float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n))
+    with np.errstate(over="ignore"):  # costs whose squares no float holds have no limits
+        half = float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n))
     return mean, mean - half, mean + half

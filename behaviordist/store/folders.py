@@ -37,6 +37,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         ranks.wait()
         yield
         return
+    ours = (place / LOCK).exists()
     with open(place / LOCK, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,7 +45,8 @@ def exclusive(folder: Path) -> Iterator[None]:
             raise InputError(
                 f"another run is writing to {folder}: wait for it, or give another --out"
             ) from None
-        _clear(place)
+        if ours:  # else no run of ours was killed in it, and what lies in it is somebody's
+            _clear(place)
         try:
             ranks.wait()
             yield

@@ -19,6 +19,8 @@ from tests.fuzz.command_line import check
 from tests.fuzz.mutations import damaged_json
 from tests.fuzz.worlds import PROBES
 
+# A damaged answer is drawn in the server's thread, which hypothesis may end in the middle of.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "20"))
 LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
 

@@ -66,6 +66,12 @@ def test_nothing_written_leaves_nothing(tmp_path):
     assert list((tmp_path / "old").iterdir()) == []
 
 
+def test_a_folder_that_no_run_held_is_not_cleared(tmp_path):
+    (tmp_path / "theirs" / ".work.tmp").mkdir(parents=True)
+    with exclusive(tmp_path):
+        assert (tmp_path / "theirs" / ".work.tmp").is_dir()
+
+
 def test_the_work_of_a_run_in_a_folder_below_is_left_alone(tmp_path):
     """Somebody writes to ``reports`` while a study is at work in ``reports/transfer``."""
     below = tmp_path / "reports" / "transfer"

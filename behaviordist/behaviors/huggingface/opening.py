@@ -65,7 +65,7 @@ def refuse_foreign(folder: Path, raw: dict[str, Any]) -> None:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    refuse_remote_code(folder, raw, raw.get("model_type") in CONFIG_MAPPING_NAMES)
+    refuse_remote_code(folder, raw, str(raw.get("model_type")) in CONFIG_MAPPING_NAMES)
     with quiet():
         packed.refuse_unknown(folder, raw.get("quantization_config"))
     names = raw.get("architectures")
