@@ -62,7 +62,9 @@ def fuzz_options(examples: int, derandomize: bool) -> None:
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(
         st.lists(
-            st.tuples(st.sampled_from(OPTIONS), st.sampled_from(VALUES).filter(words)).filter(stays),
+            st.tuples(
+                st.sampled_from(OPTIONS), st.sampled_from(VALUES).filter(words)
+            ).filter(stays),
             min_size=1, max_size=3,
         )
     )  # fmt: skip

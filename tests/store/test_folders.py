@@ -85,6 +85,7 @@ def test_the_work_of_a_run_in_a_folder_below_is_left_alone(tmp_path):
 
 
 def test_temporary_files_of_a_killed_run_are_cleared(tmp_path):
+    (tmp_path / ".lock").touch()  # a killed run leaves it
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / ".x.123.tmp").write_text("")
     (tmp_path / ".y.456.tmp").mkdir()
