@@ -6,9 +6,13 @@ gradients pass straight through the rounding (Bengio et al. 2013; Jacob et al. 2
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from behaviordist.errors import InputError
+
+MOST_LEFT = 0.05
+"""Largest share of the blocks' weights that may stay whole (the routers of mixtures are below)."""
 
 
 def fake_quantise(model: Any, bits: int) -> None:
@@ -17,8 +21,10 @@ def fake_quantise(model: Any, bits: int) -> None:
     Raises
     ------
     InputError
-        If torchao is not installed.
+        If torchao is not installed, or more than a twentieth of the blocks' weights would stay
+        whole: experts of mixtures in one tensor, layers that are not torch's linear ones.
     """
+    _refuse_others(model)
     try:
         from torchao.quantization import quantize_
         from torchao.quantization.qat import IntxFakeQuantizeConfig, QATConfig
@@ -47,6 +53,29 @@ def round_weights(model: Any) -> None:
             )
             plain.weight, plain.bias = layer.weight, layer.bias
             setattr(parent, name, plain)
+
+
+def _refuse_others(model: Any) -> None:
+    """Refuse a model whose weights are mostly not those of linear layers."""
+    import torch
+
+    head, sizes, left = model.get_output_embeddings(), Counter[bool](), Counter[str]()
+    for module in model.modules():
+        if module is head or isinstance(module, torch.nn.Embedding):
+            continue
+        rounded = isinstance(module, torch.nn.Linear)
+        for name, weight in module.named_parameters(recurse=False):
+            if weight.ndim < 2 or name.endswith("bias"):
+                continue
+            sizes[rounded] += weight.numel()
+            if not rounded:
+                left[type(module).__name__] += weight.numel()
+    share = sizes[False] / max(1, sizes.total())
+    if share > MOST_LEFT:
+        raise InputError(
+            f"qat would leave {share:.0%} of the blocks' weights whole ({', '.join(left)}: no"
+            " linear layers); train a dense model, or a mixture whose experts are linear layers"
+        )
 
 
 def _inner(module: Any, name: str) -> bool:

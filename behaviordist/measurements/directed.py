@@ -71,7 +71,7 @@ def write_directed(
     if margin is not None:
         matrix.metadata["margin"] = margin
     matrix.save(out)
-    write_record(out / "run.json", _record(matrix, sources, chosen, command))
+    write_record(out / "run.json", _record(matrix, sources, columns, chosen, command))
     matrix.heatmap(out / "heatmap.png")
     write_report(out)
     return matrix
@@ -113,7 +113,11 @@ def kept_answers(spec: str, probes: ProbeSet | str | None = None) -> AnswerSet |
 
 
 def _record(
-    matrix: DirectedMatrix, sources: Sequence[Behavior], probes: ProbeSet, command: str
+    matrix: DirectedMatrix,
+    sources: Sequence[Behavior],
+    targets: Sequence[Target],
+    probes: ProbeSet,
+    command: str,
 ) -> StudyRecord:
     per = matrix.metadata["per"]
     unit = "a probability" if matrix.geometry == "overlap" else f"nats per {per}"
@@ -144,7 +148,7 @@ def _record(
             headline=_headline(matrix, unit),
             sections=(Section.of("Directed distances", *blocks), _errors(matrix, unit)),
         ),
-        notes=tuple(_notes(matrix)),
+        notes=(*_own_notes([*sources, *targets]), *_notes(matrix)),
     )
 
 
@@ -185,6 +189,12 @@ def _headline(matrix: DirectedMatrix, unit: str) -> str:
     i, j = np.unravel_index(int(np.nanargmin(sign * off)), off.shape)
     said = "has most in common with" if sign < 0 else "is least surprised by"
     return f"{matrix.sources[i]} {said} {matrix.targets[j]}: {off[i, j]:.3g} ({unit})."
+
+
+def _own_notes(several: Sequence[Target]) -> list[str]:
+    """Return what behaviors say of themselves (rounding that is simulated, files left out)."""
+    known = [b for b in several if not isinstance(b, AnswerSet)]
+    return list(dict.fromkeys(f"{b.label}: {note}" for b in known for note in b.notes))
 
 
 def _notes(matrix: DirectedMatrix) -> list[str]:

@@ -101,3 +101,24 @@ def test_a_damaged_file_of_answers_is_one_line(tmp_path, line, words):
     path.write_text('{"prompt": "x", "answer": " y"}\n' + line)
     with pytest.raises(InputError, match=f"said.jsonl:2.*{words}"):
         AnswerSet.load(path)
+
+
+def test_answers_that_a_tokenizer_has_no_word_for_are_refused(tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    write_llama(tmp_path / "m")
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "say": 1, "hi": 2}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    named = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>")
+    named.save_pretrained(tmp_path / "m")
+    source = bd.load(str(tmp_path / "m"))
+    prompt = (Probe("a", "say", ""),)
+    known = AnswerSet("b", prompt, ((Answer("hi"),),))
+    assert np.isfinite(bd.divergences([source], [known]).values)
+    with pytest.raises(InputError, match="cannot spell an answer of 'b' \\('zebra'\\)") as caught:
+        bd.divergences([source], [AnswerSet("b", prompt, ((Answer("zebra"),),))])
+    assert "\n" not in str(caught.value)
+    # Prompts alone: their place is held by a word that the tokenizer has, not by a blank.
+    asked = ProbeSet("asked", prompt).answerable()
+    assert len(source.samples(asked, 2, 2)[0]) == 2
