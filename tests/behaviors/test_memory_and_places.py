@@ -67,6 +67,33 @@ def test_an_adapter_in_memory_is_part_of_it(llama):
     np.testing.assert_allclose(rows(tuned)[:7], expected[-8:-1], atol=1e-4)
 
 
+def test_which_adapter_is_on_is_part_of_the_identity_and_the_model_goes_on_as_it_was(llama):
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForCausalLM
+
+    config = peft.LoraConfig(
+        r=2, task_type="CAUSAL_LM", target_modules=["q_proj"], init_lora_weights=False
+    )
+    model = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(llama), config)
+    model.add_adapter("second", config)
+    model.train()
+
+    def now():
+        behavior = load(model, tokenizer=byte_tokenizer())
+        return behavior.identity, rows(behavior)
+
+    first = now()
+    assert model.training and model.base_model.model.model.layers[0].training
+    model.set_adapter("second")
+    second = now()
+    with model.disable_adapter():
+        none = now()
+    assert len({first[0], second[0], none[0]}) == 3
+    np.testing.assert_allclose(none[1], rows(load(llama)), atol=1e-6)
+    assert np.abs(first[1] - second[1]).max() > 1e-3
+    assert now()[0] == second[0]
+
+
 def test_what_is_no_model_or_lacks_its_tokenizer_is_refused(llama):
     from transformers import AutoModelForCausalLM
 

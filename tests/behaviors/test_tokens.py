@@ -195,3 +195,26 @@ def test_equal_vocabularies_that_cut_texts_differently_are_not_compared(tmp_path
     with pytest.raises(InputError, match="cut its continuation into different tokens"):
         distances(pair, TEXTS, "hellinger")
     assert np.isfinite(distances(pair, TEXTS, "loglik").squared).all()
+
+
+def test_what_a_file_says_of_cutting_and_padding_cuts_nothing(tmp_path):
+    """Tokenizers are often saved with the truncation of their last training."""
+    write_llama(tmp_path / "m")
+    plain = load(tmp_path / "m").scored_tokens(CUT)
+    path = tmp_path / "m/tokenizer.json"
+    told = json.loads(path.read_text())
+    told["truncation"] = {
+        "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0,
+    }  # fmt: skip
+    told["padding"] = {
+        "strategy": {"Fixed": 16}, "direction": "Right", "pad_to_multiple_of": None,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "<s>",
+    }  # fmt: skip
+    path.write_text(json.dumps(told))
+    behavior = load(tmp_path / "m")
+    assert behavior.scored_tokens(CUT) == plain
+    assert sum(map(len, plain)) == len(CUT.probes[0].continuation)
+    assert not any("truncat" in note for note in behavior.notes)
+
+
+CUT = ProbeSet("one", (Probe("a", "Once upon", " a time there was"),))

@@ -48,6 +48,22 @@ def virtual_tokens(folder: Path) -> int:
     return count if isinstance(count, int) else 0
 
 
+def switched_on(model: Any) -> list[Any]:
+    """Return which adapters of a model in memory are active, and how strongly, layer by layer."""
+    layers = [
+        [
+            name,
+            [str(adapter) for adapter in layer.active_adapters],
+            layer.disable_adapters,
+            {str(k): float(v) for k, v in getattr(layer, "scaling", {}).items()},
+        ]
+        for name, layer in model.named_modules()
+        if isinstance(getattr(layer, "disable_adapters", None), bool)  # a method of whole models
+    ]
+    whole = getattr(model, "active_adapter", None)
+    return [*layers, whole if isinstance(whole, str) else None]
+
+
 def attach(model: Any, folder: Path) -> Any:
     """Put the adapter in `folder` on a loaded base model.
 

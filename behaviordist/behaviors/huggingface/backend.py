@@ -258,7 +258,13 @@ class TransformersBehavior:
                 with opening.quiet():
                     rounding.quantise(model, self.settings.quant, self.label)
             adapted = self.source.adapt(model)
-            yield opening.place(adapted, self.settings.device).eval()
+            placed = opening.place(adapted, self.settings.device)
+            training = [(module, module.training) for module in placed.modules()]
+            try:
+                yield placed.eval()
+            finally:
+                for module, was in training:  # a model in memory goes on as it was
+                    module.training = was
 
 
 def _renderer(tokens: Tokens, chosen: bool) -> Callable[[list[Turns]], list[str]] | None:

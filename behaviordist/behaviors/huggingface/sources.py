@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -205,12 +206,12 @@ class MemorySource:
 
     @property
     def virtual_tokens(self) -> int:
-        configs = getattr(self.model, "peft_config", {}).values()
-        return sum(getattr(config, "num_virtual_tokens", None) or 0 for config in configs)
+        config = getattr(self.model, "active_peft_config", None)
+        return getattr(config, "num_virtual_tokens", None) or 0
 
     @property
     def digest(self) -> str:
-        """Of parameters, buffers, configurations and tokenizer, computed anew each time."""
+        """Of parameters, adapters, configurations and tokenizer, computed anew each time."""
         import torch
 
         whole = hashlib.sha256()
@@ -221,6 +222,7 @@ class MemorySource:
         told = [whole.hexdigest(), self.config.to_json_string(use_diff=False)]
         adapters_told = getattr(self.model, "peft_config", {})
         told += [repr(sorted(c.to_dict().items(), key=str)) for c in adapters_told.values()]
+        told.append(json.dumps(adapters.switched_on(self.model)))
         tokenizer = self.tokenizer
         told += [tokenizer.backend_tokenizer.to_str(), str(tokenizer.chat_template)]
         return digest_of(told)

@@ -182,8 +182,9 @@ def tokens_from(tokenizer: Any, where: Path | str) -> Tokens:
 def _follow(tokenizer: Any, stored: Any, name: str) -> tuple[str, ...]:
     """Make a tokenizer do what tokenizer.json says; say so where that changes ids."""
     backend = tokenizer.backend_tokenizer
-    stored.no_truncation()
-    stored.no_padding()
+    for one in (backend, stored):  # what a file says of cutting and padding is about training
+        one.no_truncation()
+        one.no_padding()
     was, right = _ids(backend), _ids(stored)
     backend.normalizer, backend.pre_tokenizer = stored.normalizer, stored.pre_tokenizer
     backend.model, backend.decoder = stored.model, stored.decoder
