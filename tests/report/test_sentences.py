@@ -47,6 +47,14 @@ CLAIMS = {
     "From random weights, {} does not arrive within its budget.": "share of arrivals < a half",
     "Pre-training for one behavior pays within that behavior, by {}.":
         "log ratio of totals < 0, and no run from the chosen budget was censored",
+    "Between coherent starts the nearer function costs less.": "rank correlation > 0",
+    "A base that is not finished costs more than its distance says.":
+        "log ratio to the coherent line > 0; a run that never arrived only raises it",
+    # reciprocity, soft behaviors
+    "Between soft behaviors, distance predicts what of cost is the same both ways.":
+        "correlation of symmetric parts > 0, over relabellings",
+    "Between soft behaviors, the more surprising way is the dearer one.":
+        "correlation of antisymmetric parts > 0, over relabellings",
     # growing
     "Distance is not all: growth at distance 0 still leaves a cost to the large model's level.":
         "share left > 0, and the largest jump is rounding",
