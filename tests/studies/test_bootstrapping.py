@@ -77,6 +77,21 @@ def test_what_coherence_adds_is_what_was_planted():
     assert bound.verdict == "inconclusive"
 
 
+def test_a_line_that_falls_says_nothing_of_others():
+    """It would say next to no steps far away, and anything would be dear beside that."""
+    lines = residuals(planted_law(slope=-7.0).assign(steps=lambda t: t["steps"] + 30))
+    assert (lines["slope"] < 0).all() and lines["excess"].isna().all()
+    claim = coherence_claims(lines)[1]
+    assert claim.verdict == "inconclusive" and "9 of 9 lines do not rise" in claim.answer
+
+
+def test_a_coherent_run_that_never_arrived_bounds_the_excess_from_above():
+    late = {("base-00400", s) for s in range(9)}
+    assert (
+        coherence_claims(residuals(planted_law(excess=4.0, late=late)))[1].verdict == "inconclusive"
+    )
+
+
 def test_costs_that_do_not_vary_have_no_line():
     flat = planted_law().assign(steps=4.0)
     lines = residuals(flat)

@@ -44,8 +44,10 @@ def residuals(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         target, algorithm, seed, rho (Spearman of nats and steps over coherent sources), slope
         (steps a nat), excess (mean log2 of steps over what the line says, over shorter
-        pre-trainings), late (whether any of those never arrived: excess is then a lower bound).
-        NaN where costs or nats do not vary.
+        pre-trainings), late (whether any of those never arrived: excess is then a lower bound),
+        line_late (whether a coherent run never arrived: the line may lie higher, excess lower). NaN
+        where costs or nats do not vary; excess also where the line does not rise, or says a step or
+        less.
     """
     rows = []
     for (target, seed), part in with_kinds(table).groupby(["target", "seed"], sort=False):
@@ -62,10 +64,13 @@ def residuals(table: pd.DataFrame) -> pd.DataFrame:
             rho = float(coherent["nats"].corr(coherent["steps"], method="spearman"))
             slope = law.slope
             line = law.intercepts[str(target)] + slope * short["nats"]
-            excess = float(np.log2(short["steps"].clip(lower=1) / line.clip(lower=1)).mean())
+            if (
+                slope > 0 and (line > 1).all()
+            ):  # a line that falls, or ends below a step, says nothing
+                excess = float(np.log2(short["steps"].clip(lower=1) / line).mean())
         values = (target, part["algorithm"].iloc[0], seed, rho, slope, excess)
-        rows.append((*values, bool(short["censored"].any())))
-    names = ["target", "algorithm", "seed", "rho", "slope", "excess", "late"]
+        rows.append((*values, bool(short["censored"].any()), bool(coherent["censored"].any())))
+    names = ["target", "algorithm", "seed", "rho", "slope", "excess", "late", "line_late"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -74,8 +79,11 @@ def coherence_claims(lines: pd.DataFrame) -> tuple[Claim, ...]:
     by_seed = lines.groupby("seed")
     explained = SeedValues(by_seed["rho"].mean().to_numpy())
     excess = SeedValues(
-        by_seed["excess"].mean().to_numpy(), may_be_higher=by_seed["late"].any().to_numpy()
+        by_seed["excess"].mean().to_numpy(),
+        may_be_lower=by_seed["line_late"].any().to_numpy(),
+        may_be_higher=by_seed["late"].any().to_numpy(),
     )
+    silent = int(lines["excess"].isna().sum())
     link, added = explained.median(), excess.median()
     return (
         median_claim(
@@ -90,7 +98,8 @@ def coherence_claims(lines: pd.DataFrame) -> tuple[Claim, ...]:
             excess,
             f"steps from shorter pre-trainings are {2**added.value:.2g} times what the line of"
             f" coherent sources says at their distance; median of {added.n} seeds, runs that never"
-            " arrived counted as their budget.",
+            f" arrived counted as their budget; {silent} of {len(lines)} lines do not rise, or say"
+            " a step or less, and are left out.",
             unit="log2 of steps over the coherent line",
         ),
     )
