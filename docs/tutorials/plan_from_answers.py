@@ -58,7 +58,7 @@ for name, weights in dict(zip("wabc", (wanted, *starts), strict=True)).items():
 # model writes them.
 
 # %%
-from behaviordist.distance.directed.answers import draw_answers
+from behaviordist.distance.directed import draw_answers
 
 probes = bd.ProbeSet.load("lab").subset(50)
 answers = draw_answers(bd.load(f"{work}/start-w", label="wanted"), probes, count=1, max_tokens=8)
