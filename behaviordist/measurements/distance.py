@@ -112,6 +112,11 @@ def write_distances(
         raise InputError(f"--margin is a distance above 0, not {margin}")
     if on_policy is not None and geometry in (*GEOMETRIES, "samples"):
         raise InputError(f"--geometry {geometry} draws its own answers; leave out --on-policy")
+    if geometry in GEOMETRIES and (look is not None or slide):
+        raise InputError(
+            f"--palette, --full-range, --labels, --groups and --format slide are not for --geometry"
+            f" {geometry}; its slide: behaviordist report {out} --format slide"
+        )
     if geometry in GEOMETRIES:
         options = {"answers": answers, "max_tokens": answer_tokens, "per": per, "error": error}
         named = (probes, probes_limit, device)

@@ -75,6 +75,8 @@ REFUSED = {
     "distance a b --geometry overlap --per token --out out": "per answer",
     "distance a b --geometry kl --error 0.0001 --probes-limit 4 --answer-tokens 2 --out out":
         "more answers a probe",
+    "distance a b --geometry kl --format slide --out out": "report out --format slide",
+    "distance a b --geometry overlap --palette cividis --out out": "are not for --geometry overlap",
     "grow a --operator permute --layers 3 --out out": "does not change 'layers'",
 }  # fmt: skip
 
