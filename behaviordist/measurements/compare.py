@@ -8,9 +8,14 @@ from pathlib import Path
 from behaviordist.behaviors import Behavior
 from behaviordist.distance.comparison import Comparison, compare
 from behaviordist.distance.gate import with_limits
-from behaviordist.measurements.inputs import Progress, open_inputs, write_on_policy
+from behaviordist.measurements.inputs import (
+    Progress,
+    notes_of,
+    open_inputs,
+    recorded,
+    write_on_policy,
+)
 from behaviordist.probes import ProbeSet
-from behaviordist.record import Behavior as Named
 from behaviordist.record import CompareRecord, Probes, made_now, write_record
 from behaviordist.record.files import COMPARE_FILE
 from behaviordist.report.write import write_report
@@ -104,7 +109,7 @@ def compare_models(
     behaviors, chosen = open_inputs(
         models, probes, limit, answers_only=on_policy is not None, device=device
     )
-    notes = [f"{b.label}: {note}" for b in behaviors for note in b.notes]
+    notes = notes_of(behaviors)
     if on_policy is not None:  # written by the two that are compared
         kept = folder or Path()
         chosen, note = write_on_policy(behaviors[:2], chosen, on_policy, kept, progress=progress)
@@ -120,10 +125,7 @@ def compare_models(
     record = CompareRecord(
         provenance=made_now(command),
         probes=Probes(name=chosen.name, n=len(chosen), digest=chosen.digest),
-        behaviors=tuple(
-            Named(label=b.label, settings=b.settings.canonical or "none", identity=b.identity)
-            for b in behaviors
-        ),
+        behaviors=recorded(behaviors),
         notes=tuple(notes),
         comparison=first,
         floor=floor[0] if floor else None,

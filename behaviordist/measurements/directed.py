@@ -12,7 +12,7 @@ from behaviordist.behaviors import Behavior, load
 from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
 from behaviordist.distance.directed.answers import ANSWERS
 from behaviordist.errors import InputError
-from behaviordist.measurements.inputs import Progress, choose_probes, open_all
+from behaviordist.measurements.inputs import Progress, choose_probes, notes_of, open_all
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior as Named
 from behaviordist.record import (
@@ -148,7 +148,10 @@ def _record(
             headline=_headline(matrix, unit),
             sections=(Section.of("Directed distances", *blocks), _errors(matrix, unit)),
         ),
-        notes=(*_own_notes([*sources, *targets]), *_notes(matrix)),
+        notes=(
+            *notes_of([b for b in (*sources, *targets) if not isinstance(b, AnswerSet)]),
+            *_notes(matrix),
+        ),
     )
 
 
@@ -189,12 +192,6 @@ def _headline(matrix: DirectedMatrix, unit: str) -> str:
     i, j = np.unravel_index(int(np.nanargmin(sign * off)), off.shape)
     said = "has most in common with" if sign < 0 else "is least surprised by"
     return f"{matrix.sources[i]} {said} {matrix.targets[j]}: {off[i, j]:.3g} ({unit})."
-
-
-def _own_notes(several: Sequence[Target]) -> list[str]:
-    """Return what behaviors say of themselves (rounding that is simulated, files left out)."""
-    known = [b for b in several if not isinstance(b, AnswerSet)]
-    return list(dict.fromkeys(f"{b.label}: {note}" for b in known for note in b.notes))
 
 
 def _notes(matrix: DirectedMatrix) -> list[str]:

@@ -18,9 +18,14 @@ from behaviordist.errors import InputError
 from behaviordist.innerproduct import get_geometry
 from behaviordist.innerproduct.geometries import without_full_support
 from behaviordist.measurements.directed import write_directed
-from behaviordist.measurements.inputs import Progress, open_inputs, write_on_policy
+from behaviordist.measurements.inputs import (
+    Progress,
+    notes_of,
+    open_inputs,
+    recorded,
+    write_on_policy,
+)
 from behaviordist.probes import ProbeSet
-from behaviordist.record import Behavior as Named
 from behaviordist.record import DistanceRecord, Probes, made_now, write_record
 from behaviordist.report.look import Look
 from behaviordist.report.write import write_report
@@ -213,11 +218,8 @@ def _record(
         provenance=made_now(command, digests={"probes": probes.digest}, times_s=times),
         geometry=matrix.metadata["geometry"],
         probes=Probes(name=probes.name, n=len(probes), digest=probes.digest),
-        behaviors=tuple(
-            Named(label=b.label, settings=b.settings.canonical or "none", identity=b.identity)
-            for b in behaviors
-        ),
-        notes=(*(f"{b.label}: {note}" for b in behaviors for note in b.notes), *notes),
+        behaviors=recorded(behaviors),
+        notes=(*notes_of(behaviors), *notes),
     )
 
 

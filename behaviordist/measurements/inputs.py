@@ -14,6 +14,7 @@ from behaviordist.behaviors import (
 )
 from behaviordist.behaviors.sampling import rollout
 from behaviordist.probes import ProbeSet
+from behaviordist.record import Behavior as Named
 from behaviordist.store.stages import stage
 
 Progress = Callable[[str, int, int], None]
@@ -67,6 +68,19 @@ def choose_probes(first: Behavior, probes: ProbeSet | str | None, limit: int | N
     named = ("lab" if speaks_lab(first) else "general") if probes is None else probes
     chosen = ProbeSet.load(named) if isinstance(named, str) else named
     return chosen if limit is None else chosen.subset(limit)
+
+
+def recorded(behaviors: Sequence[Behavior]) -> tuple[Named, ...]:
+    """Return behaviors as a record names them: label, settings, identity."""
+    return tuple(
+        Named(label=b.label, settings=b.settings.canonical or "none", identity=b.identity)
+        for b in behaviors
+    )
+
+
+def notes_of(behaviors: Sequence[Behavior]) -> list[str]:
+    """Return what behaviors say of themselves (rounding that is simulated, files left out)."""
+    return list(dict.fromkeys(f"{b.label}: {note}" for b in behaviors for note in b.notes))
 
 
 def write_on_policy(

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.distance.intervals import SIDE
+from behaviordist.distance.intervals import SIDE, evidence
 from behaviordist.distance.states import APART, SAME, UNDECIDED
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import surprise
@@ -142,14 +142,9 @@ class DirectedMatrix:
         self, values: Float64Array, limits: Float64Array, asked: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         """Return of the cells asked which lie below their limits, all of them at `SIDE`."""
-        from scipy.stats import t
-
-        room, error = (limits - values)[asked], self.standard_errors[asked]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            score = np.where((error == 0) & (room <= 0), -np.inf, room / error)
-        score = np.where(np.isnan(room), np.nan, score)
         freedom = np.maximum(np.asarray(self.degrees_of_freedom)[asked], 1)
-        return holm(t.sf(score, freedom)) <= SIDE
+        gaps = (limits - values)[asked]
+        return holm(evidence(gaps, self.standard_errors[asked], freedom)) <= SIDE
 
     @cached_property
     def surprise(self) -> DirectedMatrix:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.models.law import fit_law
-from behaviordist.record import Claim, Panel, Points, Scatter, Section, Table
+from behaviordist.record import Claim, Estimate, Panel, Points, Scatter, Section, Table
 from behaviordist.studies.bootstrapping.runs import COHERENT
 from behaviordist.studies.claims import median_claim
 from behaviordist.studies.estimates import words
@@ -64,9 +64,8 @@ def residuals(table: pd.DataFrame) -> pd.DataFrame:
             rho = float(coherent["nats"].corr(coherent["steps"], method="spearman"))
             slope = law.slope
             line = law.intercepts[str(target)] + slope * short["nats"]
-            if (
-                slope > 0 and (line > 1).all()
-            ):  # a line that falls, or ends below a step, says nothing
+            # A line that falls, or ends below a step, says nothing of other sources.
+            if slope > 0 and (line > 1).all():
                 excess = float(np.log2(short["steps"].clip(lower=1) / line).mean())
         values = (target, part["algorithm"].iloc[0], seed, rho, slope, excess)
         rows.append((*values, bool(short["censored"].any()), bool(coherent["censored"].any())))
@@ -96,12 +95,21 @@ def coherence_claims(lines: pd.DataFrame) -> tuple[Claim, ...]:
         median_claim(
             "A base that is not finished costs more than its distance says.",
             excess,
-            f"steps from shorter pre-trainings are {2**added.value:.2g} times what the line of"
-            f" coherent sources says at their distance; median of {added.n} seeds, runs that never"
-            f" arrived counted as their budget; {silent} of {len(lines)} lines do not rise, or say"
+            f"{_times(added)}; {silent} of {len(lines)} lines do not rise, or say"
             " a step or less, and are left out.",
             unit="log2 of steps over the coherent line",
         ),
+    )
+
+
+def _times(added: Estimate) -> str:
+    """Return the excess as a factor, in words; no number where no seed has one."""
+    if math.isnan(added.value):
+        return "no line of coherent sources reaches the shorter pre-trainings"
+    return (
+        f"steps from shorter pre-trainings are {2**added.value:.2g} times what the line of coherent"
+        f" sources says at their distance; median of {added.n} seeds, runs that never arrived"
+        " counted as their budget"
     )
 
 

@@ -199,8 +199,8 @@ def _objection_section(runs: Runs, tables: Tables) -> Section:
         "The obvious objection",
         "Would any starting loss do? Distances are taken on strings that no run trains on. RLVR"
         " does not descend the predictor: its gradient knows rewards alone. The pool is mixed, so"
-        " that weights had every chance, and snapshots, where the law rightly fails, have a verdict"
-        " above. What remains where the score at step 0 is next to nothing, and where it is"
+        " that weights had every chance, and snapshots, whose cost may lie above the law, have a"
+        " verdict above. What remains where the score at step 0 is next to nothing, and where it is"
         " regressed out:",
         table,
     )
