@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from behaviordist.hypothesis.asymmetry.antisymmetric import antisymmetric_link
@@ -25,6 +25,7 @@ from behaviordist.studies.jobs import training_job, transfers_job
 from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.places import Places
 from behaviordist.studies.reciprocity.study import SoftSection, Study
+from behaviordist.studies.soft import both_ways, goals_of, peaked_to_flat
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
 from behaviordist.transfer.runs import Goal, Transfer, collect
@@ -45,17 +46,11 @@ class SoftRuns(Places[Study]):
     @cached_property
     def shares(self) -> dict[str, Mapping[str, float]]:
         """Shares of the functions in each behavior, from peaked to flat."""
-        names, soft = self.study.tasks, self.soft
-        rng = np.random.default_rng(derived_seed(self.seed, "soft"))
-        even = soft.floor / len(names)
-        drawn = (
-            rng.dirichlet(np.full(len(names), peak))
-            for peak in np.geomspace(*soft.concentrations, soft.behaviors)
+        soft, seed = self.soft, derived_seed(self.seed, "soft")
+        shares = peaked_to_flat(
+            self.study.tasks, soft.behaviors, soft.concentrations, soft.floor, seed
         )
-        return {
-            f"soft-{i:02d}": dict(zip(names, ((1 - soft.floor) * w + even).tolist(), strict=True))
-            for i, w in enumerate(drawn)
-        }
+        return {f"soft-{i:02d}": each for i, each in enumerate(shares)}
 
     def training_jobs(self) -> list[Job]:
         """Return the trainings from the base, for a fixed number of steps."""
@@ -74,8 +69,7 @@ class SoftRuns(Places[Study]):
     def goals(self) -> dict[str, Goal]:
         """What each asks of others: `share` of its own level, fixed before any transfer."""
         levels = {name: float(self.provenance(name)["score"]) for name in self.shares}
-        share = self.soft.share
-        return {name: Goal(a, share * a, share * a) for name, a in levels.items()}
+        return goals_of(levels, self.soft.share)
 
     def transfer_jobs(self) -> list[Job]:
         """Return one job a source; all sources of a target see the same data."""
@@ -86,7 +80,7 @@ class SoftRuns(Places[Study]):
             others = {name: regime for name, regime in regimes.items() if name != source}
             jobs.append(
                 transfers_job(
-                    self.folder / "transfers" / f"{source}-both-ways",
+                    self._curves(source),
                     others,
                     self.config,
                     self.checkpoint(source),
@@ -98,13 +92,10 @@ class SoftRuns(Places[Study]):
 
     def transfers(self) -> list[Transfer]:
         """Return both directions of every pair."""
-        place = self.folder / "transfers"
-        return [
-            Transfer(a, "soft", b, 0, place / f"{a}-both-ways" / f"{b}.json")
-            for a in self.shares
-            for b in self.shares
-            if a != b
-        ]
+        return both_ways({a: self._curves(a) for a in self.shares}, "soft")
+
+    def _curves(self, source: str) -> Path:
+        return self.folder / "transfers" / f"{source}-both-ways"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.jobs import permuted_job, training_job, transfers_job
 from behaviordist.studies.places import Places, read_provenance
+from behaviordist.studies.soft import both_ways, goals_of, mixture, peaked_to_flat
 from behaviordist.studies.transfer.study import Study
 from behaviordist.transfer.runs import Goal, Transfer
 
@@ -42,13 +43,15 @@ class Runs(Places[Study]):
     @cached_property
     def sources(self) -> tuple[Source, ...]:
         """All sources, in the order of tables and figures."""
-        declared = self.study.sources
+        declared, functions = self.study.sources, self.study.functions
         sources = []
         for base, count in declared.mixtures.items():
             rng = np.random.default_rng(derived_seed(self.seed, "mixtures", base))
-            drawn = rng.dirichlet(np.full(len(self.study.functions), declared.concentration), count)
+            drawn = rng.dirichlet(np.full(len(functions), declared.concentration), count)
             sources += [
-                Source(f"{base}-m{i:02d}", f"mixture of {base}", self._shares(w, declared.floor))
+                Source(
+                    f"{base}-m{i:02d}", f"mixture of {base}", mixture(functions, w, declared.floor)
+                )
                 for i, w in enumerate(drawn)
             ]
         copied = [s for s in sources if s.name.startswith("A-")][: declared.permuted]
@@ -61,17 +64,11 @@ class Runs(Places[Study]):
     @cached_property
     def square(self) -> tuple[Source, ...]:
         """The soft behaviors that are tuned into one another, from peaked to flat."""
-        declared = self.study.square
-        rng = np.random.default_rng(derived_seed(self.seed, "square"))
-        functions = len(self.study.functions)
-        return tuple(
-            Source(
-                f"q{i:02d}",
-                "square",
-                self._shares(rng.dirichlet(np.full(functions, peak)), declared.floor),
-            )
-            for i, peak in enumerate(np.geomspace(*declared.concentrations, declared.behaviors))
+        declared, seed = self.study.square, derived_seed(self.seed, "square")
+        shares = peaked_to_flat(
+            self.study.functions, declared.behaviors, declared.concentrations, declared.floor, seed
         )
+        return tuple(Source(f"q{i:02d}", "square", each) for i, each in enumerate(shares))
 
     def level(self, name: str) -> float:
         """Score of a finished checkpoint under the regime that made it."""
@@ -153,14 +150,7 @@ class Runs(Places[Study]):
 
     def square_transfers(self) -> list[Transfer]:
         """Return both directions of every pair of the square."""
-        return [
-            Transfer(
-                a.name, "square", b.name, 0, self._curves(a.name, "square", 0) / f"{b.name}.json"
-            )
-            for a in self.square
-            for b in self.square
-            if a is not b
-        ]
+        return both_ways({a.name: self._curves(a.name, "square", 0) for a in self.square}, "square")
 
     def square_jobs(self) -> list[Job]:
         """Return one job a source of the square."""
@@ -187,13 +177,13 @@ class Runs(Places[Study]):
     def goals(self) -> dict[str, Goal]:
         """What each target asks: `share` of its own level, fixed before any transfer."""
         labels = [r.label for r in self.study.regimes() if self.is_target(r.label)]
-        return _goals({label: self.level(label) for label in labels}, self.study.transfer.share)
+        return goals_of({label: self.level(label) for label in labels}, self.study.transfer.share)
 
     @cached_property
     def square_goals(self) -> dict[str, Goal]:
         """What each behavior of the square asks, relative to its own level."""
         levels = {soft.name: self.level(soft.name) for soft in self.square}
-        return _goals(levels, self.study.square.share)
+        return goals_of(levels, self.study.square.share)
 
     def _curves(self, source: str, what: str, replicate: int) -> Path:
         return self.folder / "transfers" / f"{source}-{what}-s{replicate}"
@@ -214,12 +204,3 @@ class Runs(Places[Study]):
         seeds = {name: derived_seed(self.seed, "transfer", name, replicate) for name in regimes}
         chosen = {name: goals[name] for name in regimes}
         return transfers_job(path, regimes, self.config, self.checkpoint(source), seeds, chosen)
-
-    def _shares(self, weights: Iterable[float], floor: float) -> dict[str, float]:
-        even = floor / len(self.study.functions)
-        values = [(1 - floor) * float(w) + even for w in weights]
-        return dict(zip(self.study.functions, values, strict=True))
-
-
-def _goals(levels: Mapping[str, float], share: float) -> dict[str, Goal]:
-    return {name: Goal(level, share * level, share * level) for name, level in levels.items()}
