@@ -241,7 +241,7 @@ def _split(tail: str, spec: str) -> list[str]:
     item = r'(?:"(?:[^"\\]|\\.)*"|[^,"])+'
     if not re.fullmatch(rf"\s*({item})?(,({item})?)*", tail):
         raise InputError(f"""'{spec}': unbalanced quotes; write key="a, b" or key=value""")
-    return [found.strip() for found in re.findall(item, tail) if found.strip()]
+    return [item_text.strip() for item_text in re.findall(item, tail) if item_text.strip()]
 
 
 def _parse_value(key: str, text: str, kind: str, spec: str) -> Any:

@@ -58,8 +58,8 @@ def power(
     table.add_column("behaviors", justify="right")
     for column in result.seeds:
         table.add_column(f"{column} seed(s)", justify="right")
-    for n, row, found in zip(result.behaviors, result.supported, result.found, strict=True):
-        table.add_row(str(n), *(f"{v:.0%} ({f:.0%})" for v, f in zip(row, found, strict=True)))
+    for n, row, effects in zip(result.behaviors, result.supported, result.significant, strict=True):
+        table.add_row(str(n), *(f"{v:.0%} ({f:.0%})" for v, f in zip(row, effects, strict=True)))
     console = Console()
     console.print(table)
     console.print(result.sentence(), highlight=False, soft_wrap=True)

@@ -159,9 +159,11 @@ def _train_population(
     while done_steps < regime.budget and not bool(np.all(state.done)):
         chunk = min(max(1, STEPS_PER_CALL // every), (regime.budget - done_steps) // every)
         batches = _stack([_draw(regime, rng, done_steps, chunk) for rng in rngs], many)
-        state, found = advance(state, batches, trees, held_out, *stop_at)
+        state, chunk_scores = advance(state, batches, trees, held_out, *stop_at)
         # found: (evaluations, width), or (models, evaluations, width) for a population.
-        scores.extend(np.moveaxis(np.asarray(found).reshape(len(starts), chunk, width), 1, 0))
+        scores.extend(
+            np.moveaxis(np.asarray(chunk_scores).reshape(len(starts), chunk, width), 1, 0)
+        )
         done_steps += chunk * every
         if progress is not None:
             progress(done_steps, float(np.nanmean(scores[-1][:, 0])))

@@ -128,13 +128,14 @@ def add_adapter(model: Any, adapter: Adapter, task: str = "CAUSAL_LM") -> Any:
         ) from None
 
 
-def _check_same(source: Path, found: Any, asked: Adapter) -> None:
-    same = found.r == asked.rank and set(found.target_modules) == set(asked.target_modules)
+def _check_same(source: Path, stored: Any, declared: Adapter) -> None:
+    same = stored.r == declared.rank and set(stored.target_modules) == set(declared.target_modules)
     if not same:
         raise InputError(
-            f"{source} is an adapter of rank {found.r} on"
-            f" {', '.join(sorted(found.target_modules))}, the regime asks for rank {asked.rank} on"
-            f" {', '.join(sorted(asked.target_modules))}: use one adapter section in all regimes"
+            f"{source} is an adapter of rank {stored.r} on"
+            f" {', '.join(sorted(stored.target_modules))},"
+            f" the regime asks for rank {declared.rank} on"
+            f" {', '.join(sorted(declared.target_modules))}: use one adapter section in all regimes"
         )
 
 

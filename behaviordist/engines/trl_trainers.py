@@ -127,8 +127,8 @@ def _mixed(kind: type, regime: Regime, **methods: Any) -> type:
         )
         return self.lr_scheduler
 
-    own = {"create_optimizer": create_optimizer, "create_scheduler": create_scheduler}
-    return type(kind.__name__, (kind,), {**own, **methods})
+    makers = {"create_optimizer": create_optimizer, "create_scheduler": create_scheduler}
+    return type(kind.__name__, (kind,), {**makers, **methods})
 
 
 def _sft(regime: Regime, work: Path, seed: int) -> tuple[type, Any]:

@@ -59,8 +59,8 @@ def study(
     """Distances and noise-free costs (n, n), NaN on the diagonal; residual variance is 1."""
     unit, n = design.unit, len(design.unit)
     alike, common = (ALIKE, COMMON) if design.shared else (0.0, 0.0)
-    own, centre = rng.normal(size=(n, DIMENSION)), rng.normal(size=(n, DIMENSION))[unit]
-    points = np.sqrt(1 - alike) * own + np.sqrt(alike) * centre
+    offsets, centre = rng.normal(size=(n, DIMENSION)), rng.normal(size=(n, DIMENSION))[unit]
+    points = np.sqrt(1 - alike) * offsets + np.sqrt(alike) * centre
     distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
     np.fill_diagonal(distance, np.nan)
     noise, block = rng.normal(size=(n, n)), rng.normal(size=(n, n))[np.ix_(unit, unit)]

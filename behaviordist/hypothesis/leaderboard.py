@@ -202,10 +202,10 @@ def max_t(null: FloatArray) -> FloatArray:
 
 
 def _rows(
-    asked: Permuted, n_distances: int, half: float | None, seconds: Mapping[str, float]
+    outcome: Permuted, n_distances: int, half: float | None, seconds: Mapping[str, float]
 ) -> list[Row]:
-    method, pairs, null = asked.method, asked.pairs, asked.null
-    estimates = asked.estimates(confidence_intervals(method, pairs, null[:, 0]))
+    method, pairs, null = outcome.method, outcome.pairs, outcome.null
+    estimates = outcome.estimates(confidence_intervals(method, pairs, null[:, 0]))
     adjusted = max_t(null)
     baseline = np.arange(len(estimates)) >= n_distances
     best = int(np.argmax(np.where(baseline, null[:, 0], -np.inf)))

@@ -33,11 +33,11 @@ class PowerTable:
         True within-target Spearman of distance and noise-free cost.
     reliability
         Share of a single seed's cost variance inside a target that repeats with another seed.
-    rule, wanted
+    rule, power
         The verdict's rule, and the power that counts as enough.
     behaviors, seeds
         Sizes that were tried.
-    found
+    significant
         (len(behaviors), len(seeds)) share of simulated studies with p <= alpha.
     supported
         The same of those whose verdict is "supported": the interval lies above zero and the
@@ -49,10 +49,10 @@ class PowerTable:
     rho: float
     reliability: float
     rule: VerdictRule
-    wanted: float
+    power: float
     behaviors: tuple[int, ...]
     seeds: tuple[int, ...]
-    found: FloatArray
+    significant: FloatArray
     supported: FloatArray
     standard_error: float
 
@@ -64,14 +64,14 @@ class PowerTable:
     def smallest(self, share: FloatArray | None = None) -> tuple[int, int] | None:
         """Return the design with the fewest runs, N (N - 1) x seeds, that has enough power.
 
-        `share` is `supported` (default) or `found`.
+        `share` is `supported` (default) or `significant`.
         """
         reached = self.supported if share is None else share
         enough = [
             (n * (n - 1) * k, n, k)
             for i, n in enumerate(self.behaviors)
             for j, k in enumerate(self.seeds)
-            if reached[i, j] >= self.wanted
+            if reached[i, j] >= self.power
         ]
         if not enough:
             return None
@@ -80,17 +80,17 @@ class PowerTable:
 
     def sentence(self) -> str:
         """Return the answer in one plain sentence."""
-        best, alone = self.smallest(), self.smallest(self.found)
+        best, alone = self.smallest(), self.smallest(self.significant)
         p = f"p <= {self.rule.alpha:g} alone"
         if best is None:
             return (
-                f"No design in the table supports rho = {self.rho:g} with {self.wanted:.0%} power;"
-                f" the best has {self.supported.max():.0%} ({p}: {self.found.max():.0%})."
+                f"No design in the table supports rho = {self.rho:g} with {self.power:.0%} power;"
+                f" the best has {self.supported.max():.0%} ({p}: {self.significant.max():.0%})."
             )
         n, seeds = best
         needs = "" if alone is None else f"; for {p} {alone[0]} and {alone[1]}"
         return (
-            f"To support rho = {self.rho:g} with {self.wanted:.0%} power you need about"
+            f"To support rho = {self.rho:g} with {self.power:.0%} power you need about"
             f" {n} behaviors and {seeds} seed(s) ({n * (n - 1) * seeds} transfer runs{needs})."
         )
 
@@ -104,7 +104,7 @@ def power(
     source_share: float = 0.0,
     units: Mapping[str, str] | None = None,
     rule: VerdictRule | None = None,
-    wanted: float = 0.8,
+    power: float = 0.8,
     studies: int = 400,
     permutations: int = 199,
     seed: int = 0,
@@ -125,7 +125,7 @@ def power(
     units
         Unit of each behavior of one design, which is then the only one tried (instead of
         `behaviors`). Members of a unit share most of their place and half of their pairs' noise.
-    rule, wanted
+    rule, power
         The verdict's rule, default `VerdictRule()`, and the power that is enough.
     studies, permutations, seed
         Simulated studies of each size, relabellings in each, seed.
@@ -165,7 +165,7 @@ def power(
             shares[:, i, j] = np.mean(simulated, axis=0)
     error = float(np.sqrt(shares * (1 - shares) / studies).max())
     sizes = tuple(len(design.labels) for design in designs), tuple(seeds)
-    return PowerTable(rho, reliability, rule, wanted, *sizes, shares[0], shares[1], error)
+    return PowerTable(rho, reliability, rule, power, *sizes, shares[0], shares[1], error)
 
 
 def single_seed_reliability(half: float, seeds_per_half: int) -> float:

@@ -150,10 +150,12 @@ class _Beyond:
     null: FloatArray
 
 
-def _beyond_sources(asked: Permuted) -> _Beyond:
+def _beyond_sources(outcome: Permuted) -> _Beyond:
     statistic = TwoWay()
-    alone = replace(asked.pairs, names=asked.pairs.names[:1], predictors=asked.pairs.predictors[:1])
-    null = statistic.permuted(alone.predictors, alone.cost, asked.drawn)
+    alone = replace(
+        outcome.pairs, names=outcome.pairs.names[:1], predictors=outcome.pairs.predictors[:1]
+    )
+    null = statistic.permuted(alone.predictors, alone.cost, outcome.drawn)
     low, high = intervals(statistic, alone, null[:, 0])[0]
     return _Beyond(
         PredictorTest.from_null(statistic.name, null[0, 0], (low, high), null[0]), null[0]
@@ -161,7 +163,7 @@ def _beyond_sources(asked: Permuted) -> _Beyond:
 
 
 def _result(
-    asked: Permuted,
+    outcome: Permuted,
     limits: FloatArray,
     interval: str,
     half: float | None,
@@ -170,10 +172,10 @@ def _result(
     n_predictors: int,
     gains: bool,
 ) -> TransferTest:
-    method, pairs, drawn = asked.method, asked.pairs, asked.drawn
-    main, *others = asked.estimates(limits)
-    chance = 0.0 if method.correlation else float(asked.drawn_null(0).mean())
-    detectable, supported = _smallest(asked, main, beyond, rule, chance)
+    method, pairs, drawn = outcome.method, outcome.pairs, outcome.drawn
+    main, *others = outcome.estimates(limits)
+    chance = 0.0 if method.correlation else float(outcome.drawn_null(0).mean())
+    detectable, supported = _smallest(outcome, main, beyond, rule, chance)
     ties = tie_ceiling(method, pairs.cost)
     rest = None if beyond is None else beyond.estimate
     return TransferTest(
@@ -182,7 +184,7 @@ def _result(
         ci_low=main.ci_low,
         ci_high=main.ci_high,
         p_value=main.p_value,
-        permutations=asked.n_permutations,
+        permutations=outcome.n_permutations,
         exact=drawn.exact,
         interval=f"{interval} over {'units' if pairs.units else 'behaviors'}",
         n_behaviors=len(set(pairs.sources) | set(pairs.targets)),
@@ -210,7 +212,7 @@ def _result(
         rule=rule,
         left_out=pairs.left_out,
         references=pairs.references,
-        notes=tuple(_notes(asked, main, rule, gains)),
+        notes=tuple(_notes(outcome, main, rule, gains)),
     )
 
 
@@ -223,17 +225,17 @@ def _per_target(method: Statistic, pairs: Pairs) -> tuple[TargetResult, ...]:
 
 
 def _smallest(
-    asked: Permuted, main: PredictorTest, beyond: _Beyond | None, rule: VerdictRule, chance: float
+    outcome: Permuted, main: PredictorTest, beyond: _Beyond | None, rule: VerdictRule, chance: float
 ) -> tuple[float, float]:
     """Smallest effects for p <= alpha, and for the whole rule; infinite where no p is so small."""
-    if asked.smallest_p > rule.alpha:
+    if outcome.smallest_p > rule.alpha:
         return np.inf, np.inf
     room = stats.norm.ppf(POWER)
 
     def seen(null: FloatArray) -> float:
         return float(np.quantile(null, 1 - rule.alpha) + room * null.std())
 
-    alone = seen(asked.drawn_null(0))
+    alone = seen(outcome.drawn_null(0))
     half = (main.ci_high - main.ci_low) / 2
     needs = [alone, chance + half * (1 + room / stats.norm.ppf(0.975))]
     if beyond is not None and rule.beyond_source_effects:
@@ -241,13 +243,13 @@ def _smallest(
     return alone, float(np.max(needs)) if np.isfinite(half) else np.inf
 
 
-def _notes(asked: Permuted, main: PredictorTest, rule: VerdictRule, gains: bool) -> list[str]:
-    pairs = asked.pairs
+def _notes(outcome: Permuted, main: PredictorTest, rule: VerdictRule, gains: bool) -> list[str]:
+    pairs = outcome.pairs
     notes = list(pairs.remarks)
-    if asked.smallest_p > rule.alpha:
+    if outcome.smallest_p > rule.alpha:
         notes.append(
-            f"names can be swapped in {len(asked.drawn)} orders only: no p is smaller than"
-            f" {asked.smallest_p:.2g}, which is above {rule.alpha:g}"
+            f"names can be swapped in {len(outcome.drawn)} orders only: no p is smaller than"
+            f" {outcome.smallest_p:.2g}, which is above {rule.alpha:g}"
         )
     if pairs.left_out:
         listed = "; ".join(f"{target} ({reason})" for target, reason in pairs.left_out)

@@ -58,7 +58,7 @@ def directed_moments(
     probe: IntArray,
     weight: Float64Array,
     *,
-    own: Float64Array | None = None,
+    target_log_p: Float64Array | None = None,
     group: IntArray | None = None,
     length: Float64Array | None = None,
 ) -> DirectedMoments:
@@ -74,7 +74,7 @@ def directed_moments(
         (M,) the input that each answer belongs to, ``0 .. n - 1``, each at least once.
     weight
         (M,) weights w(y|x): 1/m for m draws, f_B(y|x) for enumerated answers.
-    own
+    target_log_p
         (M,) log f_B(y|x); needed for ``"kl"`` alone.
     group
         (n,) cluster of each input; default each its own.
@@ -84,14 +84,14 @@ def directed_moments(
     Raises
     ------
     InputError
-        Shapes that do not fit, an input without answers, or ``"kl"`` without `own`.
+        Shapes that do not fit, an input without answers, or ``"kl"`` without `target_log_p`.
     """
-    _check(quantity, nats, probe, weight, own)
+    _check(quantity, nats, probe, weight, target_log_p)
     n = int(probe.max()) + 1
     if len(np.unique(probe)) < n:
         missing = int(np.setdiff1d(np.arange(n), probe)[0])
         raise InputError(f"input {missing} has no answer; give every input at least one")
-    each = _answer_values(quantity, nats, own) * weight
+    each = _answer_values(quantity, nats, target_log_p) * weight
     per_input = np.array([np.bincount(probe, row, n) for row in each], dtype=np.float64)
     sizes = np.ones(n) if length is None else np.asarray(length, dtype=np.float64)
     clusters = np.arange(n) if group is None else np.unique(group, return_inverse=True)[1]
@@ -105,13 +105,13 @@ def surprise(overlap: Float64Array, errors: Float64Array) -> tuple[Float64Array,
 
 
 def _answer_values(
-    quantity: Quantity, nats: Float64Array, own: Float64Array | None
+    quantity: Quantity, nats: Float64Array, target_log_p: Float64Array | None
 ) -> Float64Array:
     if quantity == "overlap":
         return np.exp(nats)
-    if quantity == "cross-entropy" or own is None:
+    if quantity == "cross-entropy" or target_log_p is None:
         return -nats
-    return own - nats
+    return target_log_p - nats
 
 
 def ratio_moments(
@@ -136,17 +136,17 @@ def _check(
     nats: Float64Array,
     probe: IntArray,
     weight: Float64Array,
-    own: Float64Array | None,
+    target_log_p: Float64Array | None,
 ) -> None:
     if quantity not in QUANTITIES:
         raise InputError(f"unknown quantity '{quantity}'; known: {', '.join(QUANTITIES)}")
-    if quantity == "kl" and own is None:
+    if quantity == "kl" and target_log_p is None:
         raise InputError(
             "KL needs the target's own log-probabilities of its answers; a target known by its"
             " answers alone has a cross-entropy"
         )
     shapes = {np.shape(nats)[1:], np.shape(probe), np.shape(weight)}
-    if own is not None:
-        shapes.add(np.shape(own))
+    if target_log_p is not None:
+        shapes.add(np.shape(target_log_p))
     if len(shapes) != 1 or np.ndim(nats) != 2 or not np.size(probe):
-        raise InputError("nats must be (S, M); probe, weight and own (M,), M at least 1")
+        raise InputError("nats must be (S, M); probe, weight and target_log_p (M,), M at least 1")

@@ -69,8 +69,8 @@ def plan(
     if base is not None:
         check_known([base], list(near.index), "distances")
     if costs is None:
-        own = _own(near, target, base, have, invalid or {})
-        return _by_distance_alone(target, near.loc[own, target], base, unit)
+        at_hand = _own(near, target, base, have, invalid or {})
+        return _by_distance_alone(target, near.loc[at_hand, target], base, unit)
     past_costs = frame_of(costs, "costs")
     if base is not None:
         check_known([base], list(past_costs.index), "costs")
@@ -79,15 +79,15 @@ def plan(
     past = history(near, others, base, invalid)
     if not past.targets:
         raise InputError("costs: no past target has costs from the reference start")
-    own = _own(near, target, base, have, invalid or {})
+    at_hand = _own(near, target, base, have, invalid or {})
     model, skill = fit(past), cross_validate(past)
-    away = _reference_distance(near, target, base, own)
+    away = _reference_distance(near, target, base, at_hand)
     scale = model.reference_cost if reference_cost is None else reference_cost
     spread = skill.absolute if reference_cost is None else skill.relative
-    starts = _starts(near.loc[own, target], away, scale, model, skill, spread)
+    starts = _starts(near.loc[at_hand, target], away, scale, model, skill, spread)
     starts = [replace(s, measured=_measured(past_costs, s.source, target)) for s in starts]
     enough, told = evidence(skill)
-    chains = _chains(past, near[target], own, away, scale, model, spread) if enough else []
+    chains = _chains(past, near[target], at_hand, away, scale, model, spread) if enough else []
     low, high = (float(scale * v[0]) for v in skill.reference.limits(np.ones(1)))
     if reference_cost is not None:
         low = high = float(reference_cost)
@@ -151,9 +151,9 @@ def _finite(near: pd.Series[float]) -> FloatArray:
 
 
 def _reference_distance(
-    near: pd.DataFrame, target: str, base: str | None, own: Sequence[str]
+    near: pd.DataFrame, target: str, base: str | None, at_hand: Sequence[str]
 ) -> float:
-    rows = [base] if base is not None else list(own)
+    rows = [base] if base is not None else list(at_hand)
     away = float(near.loc[rows, [target]].to_numpy(dtype=np.float64).mean())
     if not away > 0:
         raise InputError(f"distances: '{target}' is at distance {away:g} from the reference start")
@@ -193,7 +193,7 @@ def _starts(
 def _chains(
     past: History,
     near: pd.Series[float],
-    own: Sequence[str],
+    at_hand: Sequence[str],
     away: float,
     scale: float,
     model: CostModel,
@@ -202,11 +202,11 @@ def _chains(
     """Chains over behaviors one does not have, kept where even the upper limit beats direct."""
     chains = []
     for j, through in enumerate(past.targets):
-        if through in own or through not in near.index or not np.isfinite(near[through]):
+        if through in at_hand or through not in near.index or not np.isfinite(near[through]):
             continue
         share = model.relative_cost(np.array([near[through] / away]))
         low, high = spread.limits(share)
-        for source in own:
+        for source in at_hand:
             if source not in past.sources:
                 continue
             leg = past.cost[past.sources.index(source), j]

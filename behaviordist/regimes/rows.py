@@ -52,21 +52,21 @@ def read_rows(regime: Regime, held_out: bool) -> list[Row]:
 def _roles(regime: Regime, row: Row, where: str) -> dict[str, str]:
     """Return role -> column of what the algorithm needs and the file has."""
     named: Mapping[Any, str] = regime.data.columns
-    wanted: tuple[str, ...]
+    columns: tuple[str, ...]
     if regime.algorithm in SPREADING:
-        wanted = ("text",)
+        columns = ("text",)
     elif regime.algorithm in PREFERENCES:
-        wanted = ("prompt", "chosen", "rejected")
+        columns = ("prompt", "chosen", "rejected")
     elif isinstance(regime, Rlvr):
         needed = {"python": ("tests",), "regex": ()}.get(regime.verifier.kind, ("answer",))
-        wanted = ("prompt", *needed)
+        columns = ("prompt", *needed)
     elif named.get("messages", "messages") in row and "prompt" not in named:
-        wanted = ("messages",)
+        columns = ("messages",)
     else:
-        wanted = ("prompt", "completion")
+        columns = ("prompt", "completion")
     if regime.evaluation.score == "answer" and regime.algorithm in (*PREFERENCES, "rlvr"):
-        wanted = (*wanted, *(("completion",) if "answer" not in wanted else ()))
-    roles = {role: named.get(role, role) for role in wanted}
+        columns = (*columns, *(("completion",) if "answer" not in columns else ()))
+    roles = {role: named.get(role, role) for role in columns}
     for role, column in roles.items():
         if column not in row:
             raise InputError(

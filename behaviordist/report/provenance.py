@@ -15,19 +15,19 @@ PER_MACHINE = (
 
 def reproduce_section(record: RunRecord, files: tuple[str, ...] = ()) -> DrawnSection:
     """Return the command, seed, processor, versions, digests and times of a run."""
-    made = record.provenance
+    origin = record.provenance
     blocks: list[Block] = []
-    if made.command:
+    if origin.command:
         blocks += [
             Paragraph(text="The command that wrote this folder; run again, it continues."),
-            Code(text=made.command),
+            Code(text=origin.command),
         ]
     if files:
         words = "Every number of this page is beside it: " + ", ".join(files) + "."
         blocks.append(Paragraph(text=words))
     blocks.append(Paragraph(text=PER_MACHINE))
     blocks.append(_table("Made with", ("what", "value"), _facts(record), "ll"))
-    times = tuple((name, seconds(value)) for name, value in made.times_s.items())
+    times = tuple((name, seconds(value)) for name, value in origin.times_s.items())
     if times:
         blocks.append(_table("Time", ("stage", "took"), times, "lr"))
     return DrawnSection("How to reproduce it", tuple(blocks))
@@ -40,16 +40,16 @@ def notes_section(record: RunRecord) -> DrawnSection:
 
 
 def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
-    made = record.provenance
-    rows = [("processor", str(made.cpu) if made.cpu else "not kept")]
-    if made.seed is not None:
-        rows.append(("seed", str(made.seed)))
+    origin = record.provenance
+    rows = [("processor", str(origin.cpu) if origin.cpu else "not kept")]
+    if origin.seed is not None:
+        rows.append(("seed", str(origin.seed)))
     if getattr(record, "quick", False):
         rows.append(("quick", "yes: fewer behaviors and smaller budgets than the full study"))
-    if made.commit:
-        rows.append(("commit", made.commit))
-    rows += [(f"version of {name}", value) for name, value in made.versions.items()]
-    rows += [(f"digest of {name}", value) for name, value in made.digests.items()]
+    if origin.commit:
+        rows.append(("commit", origin.commit))
+    rows += [(f"version of {name}", value) for name, value in origin.versions.items()]
+    rows += [(f"digest of {name}", value) for name, value in origin.digests.items()]
     return tuple((name, value or MISSING) for name, value in rows)
 
 

@@ -75,17 +75,17 @@ def answering(folder: Path, command: str, question: Mapping[str, Any]) -> Iterat
     """
     # Digests: a folder of results travels, and says nothing of this machine's paths.
     parts = {name: digest_of(part)[:16] for name, part in question.items()}
-    asked = {"schema": 1, "command": command, "question": parts}
+    marker = {"schema": 1, "command": command, "question": parts}
     with exclusive(folder):
         before = _question(folder)
-        if before is not None and before != asked:
+        if before is not None and before != marker:
             raise InputError(
                 f"--out {folder} holds the answer to another question"
-                f" ({_difference(before, asked)}): give another --out, or remove that folder"
+                f" ({_difference(before, marker)}): give another --out, or remove that folder"
             )
         yield
         if ranks.is_first():
-            write_json(folder / QUESTION, asked)
+            write_json(folder / QUESTION, marker)
 
 
 def _question(folder: Path) -> dict[str, Any] | None:

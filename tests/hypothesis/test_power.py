@@ -26,8 +26,8 @@ def test_power_rises_with_behaviors_seeds_and_effect():
 
 def test_a_vanishing_effect_has_the_power_of_the_level():
     result = power(0.001, behaviors=(8,), seeds=(1,), studies=600)
-    assert result.found[0, 0] == pytest.approx(0.05, abs=0.027)
-    assert result.supported[0, 0] <= result.found[0, 0]
+    assert result.significant[0, 0] == pytest.approx(0.05, abs=0.027)
+    assert result.supported[0, 0] <= result.significant[0, 0]
 
 
 def test_the_planted_effect_is_the_stated_one():
@@ -82,7 +82,9 @@ def test_the_test_itself_finds_as_much_as_power_promises(n, members, rho, share)
     # And what `power` prints is this mean, over worlds of its own.
     units = design.units or None
     table = power(rho, behaviors=(n,), seeds=(1,), source_share=share, units=units, studies=STUDIES)
-    for share_of, mean in zip((table.found, table.supported), promised.mean(axis=0), strict=True):
+    for share_of, mean in zip(
+        (table.significant, table.supported), promised.mean(axis=0), strict=True
+    ):
         spread = np.sqrt(0.5 / STUDIES)
         assert abs(share_of[0, 0] - mean) <= 3 * spread, said
 

@@ -20,7 +20,7 @@ def enumerated(quantity, log_a, log_b, **options):
     probe = np.repeat(np.arange(n), answers)
     own = None if quantity == "overlap" else log_b.ravel()
     return directed_moments(
-        quantity, log_a.reshape(1, -1), probe, np.exp(log_b).ravel(), own=own, **options
+        quantity, log_a.reshape(1, -1), probe, np.exp(log_b).ravel(), target_log_p=own, **options
     )
 
 
@@ -71,7 +71,7 @@ def test_monte_carlo_lies_within_two_standard_errors_of_the_truth(quantity):
             log_a[probe, answer][None],
             probe,
             np.full(len(probe), 1 / 3),
-            own=log_b[probe, answer],
+            target_log_p=log_b[probe, answer],
         )
         hits.append(abs(found.values[0] - truth) <= 2 * found.standard_errors[0])
     assert 0.93 <= np.mean(hits) <= 0.985
@@ -82,7 +82,7 @@ def test_a_behavior_lies_at_zero_from_itself_whatever_was_drawn():
     _, log_b = world(rng, 12, 4)
     probe, answer = draws(rng, log_b, 5)
     own = log_b[probe, answer]
-    found = directed_moments("kl", own[None], probe, np.full(len(own), 0.2), own=own)
+    found = directed_moments("kl", own[None], probe, np.full(len(own), 0.2), target_log_p=own)
     assert found.values[0] == 0 and found.standard_errors[0] == 0
 
 
@@ -108,7 +108,9 @@ def test_per_token_is_a_ratio_of_sums():
 
 def test_an_impossible_answer_is_infinite_not_floored():
     nats = np.array([[-np.inf, -1.0], [-1.0, -1.0]])
-    found = directed_moments("kl", nats, np.arange(2), np.ones(2), own=np.array([-1.0, -1.0]))
+    found = directed_moments(
+        "kl", nats, np.arange(2), np.ones(2), target_log_p=np.array([-1.0, -1.0])
+    )
     assert np.isinf(found.values[0]) and np.isnan(found.standard_errors[0])
     assert found.values[1] == 0
     overlap = directed_moments("overlap", nats, np.arange(2), np.ones(2))

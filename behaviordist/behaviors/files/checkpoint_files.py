@@ -127,16 +127,16 @@ def checkpoint_files(folder: Path, *, tokenizer_of: Path | None = None) -> Check
         hold what the index says, or a file is cut.
     """
     weights = weight_files(folder)
-    own = _named(folder, (*CONFIGURATION, *TOKENIZER))
+    texts = _named(folder, (*CONFIGURATION, *TOKENIZER))
     notes = list(left_over(folder, weights))
     if tokenizer_of is not None:
         theirs = _named(tokenizer_of, TOKENIZER)
-        if theirs and not _same_files(theirs, own):
+        if theirs and not _same_files(theirs, texts):
             what = "tokenizer" if _named(tokenizer_of, VOCABULARY) else "chat template"
             notes.append(f"{what} of the adapter's folder {tokenizer_of.name}, not of its base")
-        own = _overlaid(own, theirs, tokenizer_of)
-    notes += _double_templates(own)
-    files = {**{path.name: path for path in weights}, **own}
+        texts = _overlaid(texts, theirs, tokenizer_of)
+    notes += _double_templates(texts)
+    files = {**{path.name: path for path in weights}, **texts}
     if (folder / INDEX).is_file() and is_index_used(folder, weights):
         files[INDEX] = folder / INDEX
     conflict = two_sets(folder, weights)

@@ -190,7 +190,7 @@ def stored_type(files: CheckpointFiles) -> tuple[str, int]:
     return TYPES[kind], sum(s // widths.get(k, 1) for k, s in sizes.items())
 
 
-def choose_type(wanted: str, stored: str, values: int, device: str | None) -> tuple[str, str]:
+def choose_type(setting: str, stored: str, values: int, device: str | None) -> tuple[str, str]:
     """Return the type to compute in, and a note where it is not the one that was stored.
 
     `auto` is the stored type on a GPU that has it, and float32 on processors, which have no fast
@@ -198,8 +198,8 @@ def choose_type(wanted: str, stored: str, values: int, device: str | None) -> tu
     """
     import torch
 
-    if wanted != "auto":
-        return wanted, ""
+    if setting != "auto":
+        return setting, ""
     if stored == "float32":
         return stored, ""
     on_gpu = torch.cuda.is_available() and device != "cpu"

@@ -165,8 +165,8 @@ class HttpBehavior:
 
         None where it has no letters, or is read differently in its place.
         """
-        choice, found = self._log_probs(text, echo=False)
-        written, values = choice.get("text"), found["token_logprobs"]
+        choice, scored = self._log_probs(text, echo=False)
+        written, values = choice.get("text"), scored["token_logprobs"]
         if not isinstance(written, str) or not written or HALF in written or len(values) != 1:
             return None
         echo = self._echo(text + written, where := "a check of its log-probabilities")

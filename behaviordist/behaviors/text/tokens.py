@@ -212,13 +212,13 @@ def _ids(tokenizer: Any) -> list[list[int]]:
     return ids
 
 
-def _start_notes(made: Tokens, told: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def _start_notes(tokens: Tokens, told: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Say where tokenizer_config.json and tokenizer.json disagree on the start token."""
     claim = told.get("add_bos_token")
-    if not isinstance(claim, bool) or claim == bool(made.before):
+    if not isinstance(claim, bool) or claim == bool(tokens.before):
         return ()
-    does = "puts a start token" if made.before else "puts no start token"
-    other = "bos=off" if made.before else "bos=on"
+    does = "puts a start token" if tokens.before else "puts no start token"
+    other = "bos=off" if tokens.before else "bos=on"
     return (
         f"{name}: its tokenizer {does} before a text, though tokenizer_config.json says"
         f" add_bos_token={str(claim).lower()}; {other} does the other",

@@ -127,8 +127,8 @@ class AnswerSet:
         """Write JSON lines, atomically."""
         rows = []
         for probe, several in zip(self.probes, self.answers, strict=True):
-            asked = {k: v for k, v in probe.to_json().items() if k in ("messages", "prompt")}
-            row = {"id": probe.id, **asked, "answers": [asdict(a) for a in several]}
+            question = {k: v for k, v in probe.to_json().items() if k in ("messages", "prompt")}
+            row = {"id": probe.id, **question, "answers": [asdict(a) for a in several]}
             rows.append(row if probe.group is None else {**row, "group": probe.group})
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 

@@ -107,18 +107,20 @@ def divergences(
         _scored(sources, target, several, folder, progress)
         for target, several in zip(authors, drawn, strict=True)
     ]
-    alone = tuple(a.name for a, (_, own) in zip(drawn, scored, strict=True) if own is None)
+    alone = tuple(
+        a.name for a, (_, target_log_p) in zip(drawn, scored, strict=True) if target_log_p is None
+    )
     columns = [
         directed_moments(
-            _quantity(geometry, own),
+            _quantity(geometry, target_log_p),
             nats,
             several.probe,
             several.weight,
-            own=own,
+            target_log_p=target_log_p,
             group=_groups(several),
             length=_length(per, several, target),
         )
-        for target, several, (nats, own) in zip(authors, drawn, scored, strict=True)
+        for target, several, (nats, target_log_p) in zip(authors, drawn, scored, strict=True)
     ]
     said = _said(drawn, scored, sources, probes)
     return _matrix(
@@ -189,10 +191,10 @@ def _scored(
         raise
 
 
-def _quantity(geometry: str, own: NDArray[np.float64] | None) -> Quantity:
+def _quantity(geometry: str, target_log_p: NDArray[np.float64] | None) -> Quantity:
     if geometry == "overlap":
         return "overlap"
-    return "cross-entropy" if own is None else "kl"
+    return "cross-entropy" if target_log_p is None else "kl"
 
 
 def _groups(answers: AnswerSet) -> NDArray[np.int64]:

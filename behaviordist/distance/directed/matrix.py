@@ -127,24 +127,24 @@ class DirectedMatrix:
         if self.geometry != "kl":
             return states
         known = np.array([t not in self.cross_entropy for t in self.targets], dtype=bool)
-        asked = known[None, :] & ~self.diagonal & ~np.isposinf(self.values)
-        states[asked] = np.where(
-            self._below(-self.values, -np.asarray(self.floor), asked), APART, UNDECIDED
+        cells = known[None, :] & ~self.diagonal & ~np.isposinf(self.values)
+        states[cells] = np.where(
+            self._below(-self.values, -np.asarray(self.floor), cells), APART, UNDECIDED
         )
         if margin is not None:
             limit = np.full(self.values.shape, margin)
-            states[asked] = np.where(self._below(self.values, limit, asked), SAME, states[asked])
+            states[cells] = np.where(self._below(self.values, limit, cells), SAME, states[cells])
         states[np.isposinf(self.values) & known[None, :]] = APART
         states[self.diagonal & (self.values == 0)] = SAME
         return states
 
     def _below(
-        self, values: Float64Array, limits: Float64Array, asked: NDArray[np.bool_]
+        self, values: Float64Array, limits: Float64Array, cells: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         """Return of the cells asked which lie below their limits, all of them at `SIDE`."""
-        freedom = np.maximum(np.asarray(self.degrees_of_freedom)[asked], 1)
-        gaps = (limits - values)[asked]
-        return holm(evidence(gaps, self.standard_errors[asked], freedom)) <= SIDE
+        freedom = np.maximum(np.asarray(self.degrees_of_freedom)[cells], 1)
+        gaps = (limits - values)[cells]
+        return holm(evidence(gaps, self.standard_errors[cells], freedom)) <= SIDE
 
     @cached_property
     def surprise(self) -> DirectedMatrix:

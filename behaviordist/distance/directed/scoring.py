@@ -88,8 +88,8 @@ def _texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, NDArray[np
                 f"'{behavior.label}' has no end marker to score the empty answer of"
                 f" '{answers.name}' to '{answers.probes[i].id}' with; leave empty answers out"
             )
-        asked = answers.probes[i]
-        key = (asked.prompt, text, asked.messages)
+        question = answers.probes[i]
+        key = (question.prompt, text, question.messages)
         place.append(seen.setdefault(key, len(seen)))
     pairs = tuple(
         Probe(str(k), prompt, text, messages=messages)

@@ -98,8 +98,8 @@ def fingerprint(
             collector = Collector(identity, geometry, size, path, dtype, _first(behavior, geometry))
             if path is not None and is_finished(path, collector.inputs):
                 loaded = Fingerprint.load(path)
-                own = replace(loaded.identity, label=behavior.label)
-                kept[geometry.name, index] = replace(loaded, identity=own)
+                renamed = replace(loaded.identity, label=behavior.label)
+                kept[geometry.name, index] = replace(loaded, identity=renamed)
             else:
                 missing.setdefault(index, []).append(collector)
     if missing:
@@ -111,7 +111,7 @@ def _compute(
     behaviors: Sequence[Behavior],
     probes: ProbeSet,
     missing: dict[int, list[Collector]],
-    found: dict[tuple[str, int], Fingerprint],
+    finished: dict[tuple[str, int], Fingerprint],
     reference: Reference,
     progress: Progress | None,
 ) -> None:
@@ -124,7 +124,7 @@ def _compute(
 
     def finish(index: int) -> None:
         for collector in missing[index]:
-            found[collector.geometry.name, index] = collector.finish(probes)
+            finished[collector.geometry.name, index] = collector.finish(probes)
         missing[index] = []  # lets the features go
 
     for index in (i for i in indices if seen[i]):

@@ -52,14 +52,17 @@ def aligned(
     starts = {b.label: _boundaries(b, probes) for b in behaviors}
     shared = shared_positions(starts, probes)
     kept = []
-    for behavior, made in zip(behaviors, fingerprints, strict=True):
+    for behavior, fingerprint in zip(behaviors, fingerprints, strict=True):
         mine = [
-            np.isin(own, common) for own, common in zip(starts[behavior.label], shared, strict=True)
+            np.isin(places, common)
+            for places, common in zip(starts[behavior.label], shared, strict=True)
         ]
         rows = np.flatnonzero(np.concatenate(mine))
-        features = np.asarray(made.features)[rows]
-        kept.append(dataclasses.replace(made, features=features, probe=made.probe[rows]))
-    tokens = {label: sum(map(len, own)) for label, own in starts.items()}
+        features = np.asarray(fingerprint.features)[rows]
+        kept.append(
+            dataclasses.replace(fingerprint, features=features, probe=fingerprint.probe[rows])
+        )
+    tokens = {label: sum(map(len, places)) for label, places in starts.items()}
     return kept, {"positions": sum(map(len, shared)), "tokens": tokens}
 
 
@@ -73,7 +76,7 @@ def shared_positions(starts: dict[str, list[list[int]]], probes: ProbeSet) -> li
     """
     shared = []
     for index, probe in enumerate(probes):
-        common = set.intersection(*(set(own[index]) for own in starts.values())) - {-1}
+        common = set.intersection(*(set(places[index]) for places in starts.values())) - {-1}
         if not common:
             raise InputError(
                 f"probe '{probe.id}': its continuation has no place where the tokens of"

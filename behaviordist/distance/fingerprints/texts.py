@@ -160,12 +160,12 @@ def _remote_fingerprint(
     if len(wrong):  # nothing is published before it is checked
         probe = probes.probes[int(wrong[0])].id
         raise InputError(f"'{behavior.label}', probe '{probe}': its score is no log-probability")
-    made = Fingerprint(identity, features, np.arange(len(probes)), groups_of(probes))
+    result = Fingerprint(identity, features, np.arange(len(probes)), groups_of(probes))
     if path is not None:
-        made.save(path)
+        result.save(path)
     if log is not None:
         log.clear()
-    return made
+    return result
 
 
 def _answers(

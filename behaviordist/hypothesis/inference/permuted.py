@@ -172,12 +172,12 @@ def with_own_baselines(pairs: Pairs, method: Statistic, rng: np.random.Generator
     The label knows one thing, whether source and target are of one unit; where no unit has two
     members it says nothing and is left away.
     """
-    own = {RANDOM: random_distances(pairs.sources, pairs.targets, rng)}
+    references = {RANDOM: random_distances(pairs.sources, pairs.targets, rng)}
     if np.ptp(pairs.across[np.isfinite(pairs.cost)]) > 0:
-        own = {LABEL: pairs.across, **own}
+        references = {LABEL: pairs.across, **references}
     if not method.removes_source_effects:
         # Once source effects are removed, leaving one target out of a source's mean would leave
         # minus the cost of that very pair: an artefact, not a baseline.
-        own = {SOURCE_QUALITY: source_quality(pairs.cost), **own}
+        references = {SOURCE_QUALITY: source_quality(pairs.cost), **references}
     unknown = np.isnan(pairs.predictors[0])
-    return pairs.with_predictors({n: np.where(unknown, np.nan, m) for n, m in own.items()})
+    return pairs.with_predictors({n: np.where(unknown, np.nan, m) for n, m in references.items()})

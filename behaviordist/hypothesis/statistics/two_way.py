@@ -57,7 +57,7 @@ class TwoWay:
         def compute(part: slice) -> FloatArray:
             rows, columns = relabelling.rows[part, :, None], relabelling.columns[part, None, :]
             y, valid = cost_ranks[rows, columns], mask[rows, columns]
-            designs = [Subsets(valid & own) for own in known]
+            designs = [Subsets(valid & present) for present in known]
             return np.stack([_correlation(d, x, y) for d, x in zip(designs, ranks, strict=True)])
 
         return batched(len(relabelling), cost.size, compute)

@@ -72,10 +72,10 @@ def draw_pairs(regime: Rated, rng: np.random.Generator, x: Tokens) -> Batch:
 
 def _otherwise(regime: Rated, rng: np.random.Generator, x: Tokens, questions: Questions) -> Tokens:
     answers = ended(other_answers(regime, rng, x))
-    wanted = questions.right
+    answer = questions.right
     if regime.prompts == "claim":
-        wanted = np.where(rng.random((len(x), 1)) < 0.5, wanted, questions.claimed)
-    mixed = muddled(rng, wanted, answers)
+        answer = np.where(rng.random((len(x), 1)) < 0.5, answer, questions.claimed)
+    mixed = muddled(rng, answer, answers)
     return np.where(rng.random((len(x), 1)) < 0.5, answers, mixed)
 
 

@@ -50,10 +50,10 @@ def loss(
     """Policy-gradient loss of one batch of rollouts: - mean over tokens of advantage x log p."""
     prompts = jnp.repeat(batch["prompts"], hyper.group_size, axis=0)
     policy = jax.lax.stop_gradient(params)
-    sampled, own = sampling.sample(policy, config, prompts, key, ANSWER_TOKENS)
+    sampled, own_log_p = sampling.sample(policy, config, prompts, key, ANSWER_TOKENS)
     tokens = jnp.concatenate([prompts, sampled], axis=1)
     theirs = token_log_probs(batch["reference"], config, tokens)[:, -ANSWER_TOKENS:]
-    ratio = jnp.sum(own - theirs, axis=-1)
+    ratio = jnp.sum(own_log_p - theirs, axis=-1)
     penalised = reward(batch["reward_model"], config, tokens) - hyper.beta * ratio
     advantages = group_advantages(penalised.reshape(-1, hyper.group_size)).reshape(-1, 1)
     log_p = token_log_probs(params, config, tokens)
@@ -72,12 +72,12 @@ def evaluate(params: Any, config: llama.LlamaConfig, held_out: Any, frozen: Any)
 
 def reward_regime(regime: Rlhf) -> Reward:
     """Return the regime of the reward model that a policy's regime asks for."""
-    asked = regime.reward_model
+    declared = regime.reward_model
     return Reward(
-        budget=asked.budget,
-        batch_size=asked.batch_size,
-        learning_rate=asked.learning_rate,
-        convergence=Convergence(at_least=asked.at_least, every=asked.every, strings=512),
+        budget=declared.budget,
+        batch_size=declared.batch_size,
+        learning_rate=declared.learning_rate,
+        convergence=Convergence(at_least=declared.at_least, every=declared.every, strings=512),
         **{
             name: getattr(regime, name)
             for name in ("task", "functions", "prompts", "claims_right", "rater")

@@ -45,8 +45,8 @@ def held_out_questions(regime: Regime) -> ProbeSet | None:
     if is_lab(regime) or regime.algorithm in SPREADING or regime.algorithm == "reward":
         return None
     rows = read_rows(regime, held_out=True)[: regime.convergence.strings]
-    asked = tuple(_asked(regime, i, row["prompt"]) for i, row in enumerate(rows))
-    return ProbeSet(regime.label, asked).answerable()
+    probes = tuple(_asked(regime, i, row["prompt"]) for i, row in enumerate(rows))
+    return ProbeSet(regime.label, probes).answerable()
 
 
 def _asked(regime: Regime, index: int, prompt: object) -> Probe:

@@ -173,9 +173,9 @@ def run_soft(runs: SoftRuns, processes: int, clock: StageClock) -> SoftTables:
 def split_soft(study: Study, tables: SoftTables, seed: int) -> SoftParts:
     """Ask which part of cost goes with which part of distance; behaviors are the units."""
     costs, nats = tables.costs, tables.nats
-    asked = {study.distances.geometry: tables.distances, "Jeffreys": (nats + nats.T) / 2}
+    candidates = {study.distances.geometry: tables.distances, "Jeffreys": (nats + nats.T) / 2}
     symmetric = []
-    for name, frame in asked.items():
+    for name, frame in candidates.items():
         parts = symmetry_parts(frame, costs, permutations=study.test.permutations, seed=seed)
         number = Estimate.of(parts.symmetric)
         symmetric.append(number.model_copy(update={"label": name, "n": len(costs)}))

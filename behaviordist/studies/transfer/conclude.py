@@ -127,23 +127,23 @@ def _answered(claim: str, ask: Callable[[], Asked]) -> Asked:
         return Asked(claim, "", "", Estimate(reason=str(error)), f"not asked: {error}.", False)
 
 
-def _decided(asked: Asked, adjusted: float, alpha: float) -> Claim:
+def _decided(question: Asked, adjusted: float, alpha: float) -> Claim:
     """Hold the adjusted p-value against the level all claims share.
 
     A small p-value beside an interval that holds 0 supports nothing: the two would contradict each
     other on one line.
     """
-    verdict: Verdict = "not supported" if asked.against else "inconclusive"
-    clear = asked.equivalence or asked.estimate.low > 0
-    if asked.estimate.is_known and adjusted <= alpha and clear and not asked.against:
+    verdict: Verdict = "not supported" if question.against else "inconclusive"
+    clear = question.equivalence or question.estimate.low > 0
+    if question.estimate.is_known and adjusted <= alpha and clear and not question.against:
         verdict = "supported"
-    said = f" p = {asked.estimate.p_value:.2g}, {adjusted:.2g} among the six (Holm)."
-    answer = asked.answer + (said if asked.estimate.is_known else "")
+    said = f" p = {question.estimate.p_value:.2g}, {adjusted:.2g} among the six (Holm)."
+    answer = question.answer + (said if question.estimate.is_known else "")
     return Claim(
-        claim=asked.claim,
+        claim=question.claim,
         verdict=verdict,
         answer=answer,
-        estimate=asked.estimate,
-        unit=asked.unit,
-        rule=asked.rule,
+        estimate=question.estimate,
+        unit=question.unit,
+        rule=question.rule,
     )

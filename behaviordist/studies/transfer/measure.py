@@ -87,20 +87,20 @@ def measure_divergences(runs: Runs, clock: StageClock) -> dict[str, DirectedMatr
     sources = places([s.name for s in runs.sources])
     targets = places([r.label for r in runs.study.regimes() if runs.is_target(r.label)])
     soft = places([s.name for s in runs.square])
-    asked = [
+    blocks = [
         ("kl", sources, targets, "kl"),
         ("overlap", sources, targets, "overlap"),
         ("reverse", targets, sources, "kl"),
         ("square", soft, soft, "kl"),
     ]
-    found, answers = {}, runs.study.answers
-    with clock.stage("divergences", len(asked), "Scoring every target's answers") as done:
-        for name, rows, columns, geometry in asked:
-            found[name] = checkpoint_divergences(
+    matrices, answers = {}, runs.study.answers
+    with clock.stage("divergences", len(blocks), "Scoring every target's answers") as done:
+        for name, rows, columns, geometry in blocks:
+            matrices[name] = checkpoint_divergences(
                 rows, columns, answers, runs.seed, runs.folder, geometry
             )
             done(1)
-    return found
+    return matrices
 
 
 def measure_tables(
