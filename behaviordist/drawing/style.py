@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -95,7 +96,19 @@ def figure_style() -> Iterator[None]:
     with mpl.rc_context({**STYLE, "font.family": families()}), warnings.catch_warnings():
         # Boxes of a script that no font has are numbered (`abbreviate`); tables spell them out.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        with _quiet(logging.getLogger("matplotlib.font_manager")):
+            yield
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """Silence warnings: a font for another script that has no bold face is no news to a reader."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
         yield
+    finally:
+        logger.setLevel(level)
 
 
 def abbreviate(labels: Sequence[str], limit: int) -> list[str]:

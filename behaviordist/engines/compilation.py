@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 def keep_compiled() -> None:
@@ -16,7 +19,24 @@ def keep_compiled() -> None:
     """
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     place = str(Path(home) / "behaviordist" / "jax")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", place)
+    if os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", place) == place:
+        with suppress(OSError, Timeout):
+            _sweep(Path(place))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
     # A megabyte or so a study; the oldest go first where there are very many.
     os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(512 * 2**20))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove programs that a killed process had half written: JAX would warn of them for ever.
+
+    JAX writes a program, then its time, in place and under this lock.
+    """
+    if not folder.is_dir():
+        return
+    with FileLock(folder / ".lockfile", timeout=5):
+        for program in folder.glob("*-cache"):
+            stamp = program.with_name(program.name.removesuffix("-cache") + "-atime")
+            if not program.stat().st_size or not stamp.is_file() or not stamp.stat().st_size:
+                program.unlink()
+                stamp.unlink(missing_ok=True)

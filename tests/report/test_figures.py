@@ -15,7 +15,7 @@ from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.drawing.cells import CellMark, Cells
 from behaviordist.drawing.labels import place_labels
 from behaviordist.drawing.matrix import draw_matrix
-from behaviordist.drawing.style import abbreviate, families
+from behaviordist.drawing.style import abbreviate, families, figure_style
 from behaviordist.record import Estimate, Intervals
 from behaviordist.report.figures.cost_curves import mean_curves
 from behaviordist.report.figures.forest import draw_forest
@@ -52,6 +52,15 @@ def test_chinese_and_japanese_labels_are_drawn_as_letters_and_get_no_number():
     assert abbreviate(labels, 20) == labels
     assert (ink("模型-甲") != ink("模型-乙")).sum() > 20
     assert all(ink(label).sum() > 100 for label in labels)
+
+
+def test_a_bold_title_says_nothing_of_fonts_without_a_bold_face(caplog):
+    pytest.importorskip("pylopdf_fonts_zh_cn")
+    with figure_style():
+        figure = Figure(figsize=(2, 1))
+        figure.suptitle("bold", fontweight=777)  # of no other test: matplotlib says it once
+        FigureCanvasAgg(figure).draw()
+    assert not caplog.records
 
 
 @given(st.lists(st.text(max_size=60), unique=True, max_size=12), st.integers(5, 30))
