@@ -40,14 +40,16 @@ from behaviordist.cli.report import report
 from behaviordist.cli.run import run, selftest, studies
 from behaviordist.cli.terminal import visible
 from behaviordist.cli.test import test
-from behaviordist.cli.transfer import WithLists, transfer
+from behaviordist.cli.tuning.regimes import app as regimes
+from behaviordist.cli.tuning.train import train
+from behaviordist.cli.tuning.transfer import WithLists, transfer
 from behaviordist.errors import INTERRUPTED, BehaviordistError
 from behaviordist.store.folders import answering, check_folder, exclusive
 
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What a system says that cannot take what is written."""
 
-HOW = frozenset({"out", "jobs", "seeds", "device"}) | {
+HOW = frozenset({"out", "jobs", "seeds", "device", "keep"}) | {
     "palette", "full_range", "labels", "groups", "form",
 }  # fmt: skip
 """Options that say how, where, how often or in which colours, not what is asked."""
@@ -127,7 +129,9 @@ def _commands(
 
 # In order of use; every command comes with its examples (`help.EXAMPLES`).
 register(app, MEASURE, distance=alone(distance), compare=alone(compare), gate=gate)
-register(app, TUNE, transfer=(alone(transfer), WithLists), grow=grow, convert=convert)
+app.add_typer(regimes, rich_help_panel=TUNE, epilog=examples("regimes"))
+register(app, TUNE, train=train, transfer=(alone(transfer), WithLists))
+register(app, TUNE, grow=grow, convert=convert)
 app.add_typer(costs, rich_help_panel=TUNE, epilog=examples("costs"))
 register(app, TEST, test=alone(test), leaderboard=alone(leaderboard), power=power)
 register(app, TEST, plan=alone(plan))

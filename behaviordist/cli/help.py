@@ -24,8 +24,15 @@ EXAMPLES = {
     ),
     "compare": ("behaviordist compare released candidate --probes instruction",),
     "gate": ("behaviordist gate released candidate --margin 0.2 --json gate.json",),
+    "regimes": (
+        "behaviordist regimes list",
+        "behaviordist regimes new sft --out refunds.yaml",
+        "behaviordist regimes schema",
+    ),
+    "train": ("behaviordist train refunds.yaml --from base --out checkpoints/refunds",),
     "transfer": (
         "behaviordist transfer --sources base sft --targets regimes/a.yaml regimes/b.yaml -o costs",
+        "behaviordist transfer --base base --targets a.yaml --keep --also-score old.yaml -o costs",
     ),
     "grow": ("behaviordist grow checkpoints/small --operator depth --layers 8 --out larger",),
     "convert": ("behaviordist convert model.gguf --out model",),

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ class CurveRow:
     """One evaluation: optimizer steps done, what they cost so far, and the score.
 
     `seconds` is wall time of the run itself, evaluations included, pauses between a kill and the
-    next start left out.
+    next start left out. `nats` is the surprise of the held-out answers (see `trl_score.Score`),
+    `also` the score on other regimes' held-out examples, by label.
     """
 
     step: int
@@ -37,6 +38,8 @@ class CurveRow:
     seconds: float
     score: float
     greedy: float
+    nats: float | None = None
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -124,7 +127,7 @@ class Stop:
 
 def curve_callback(
     curve: CurveFile,
-    score: Callable[[Any], Score],
+    score: Callable[[Any], tuple[Score, Mapping[str, float]]],
     cost: Callable[[int, int], tuple[int, float]],
     stop: Stop,
     every: int,
@@ -137,7 +140,7 @@ def curve_callback(
     curve
         Where rows go; the last one's seconds are carried on.
     score
-        Of a model.
+        Of a model: on the regime's own held-out examples, and by label on others'.
     cost
         ``(step, tokens that the trainer has seen) -> (tokens, FLOPs)``.
     stop, every
@@ -155,10 +158,11 @@ def curve_callback(
             nonlocal last_saved
             if state.global_step % every:
                 return
-            score_now = score(others["model"])
+            score_now, also = score(others["model"])
             tokens, flops = cost(state.global_step, int(state.num_input_tokens_seen))
+            seconds = time.monotonic() - started
             row = CurveRow(
-                state.global_step, tokens, flops, time.monotonic() - started, **asdict(score_now)
+                state.global_step, tokens, flops, seconds, **asdict(score_now), also=also
             )
             # The trainer's own log has it too: trainer_state.json reads as a cost curve.
             entry = {"eval_score": row.score, "eval_greedy": row.greedy, "step": row.step}

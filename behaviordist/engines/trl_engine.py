@@ -8,7 +8,8 @@ not by this code.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from behaviordist.engines.trl_models import (
     save,
     training_flops,
 )
-from behaviordist.engines.trl_score import MEANING, Scorer
+from behaviordist.engines.trl_score import MEANING, Score, Scorer
 from behaviordist.regimes.artifacts import regime_inputs
 from behaviordist.regimes.declaration import (
     Convergence,
@@ -51,8 +52,8 @@ class TrlRun:
         At the stop.
     curve
         Every evaluation, step 0 first.
-    stopped
-        Whether the stopping rule was met within the budget.
+    stop, stopped
+        The stopping rule, and whether it was met within the budget.
     scorer
         What it was scored by.
     reward
@@ -62,6 +63,7 @@ class TrlRun:
     model: Any
     tokenizer: Any
     curve: tuple[CurveRow, ...]
+    stop: Stop
     stopped: bool
     scorer: Scorer
     reward: Path | None = None
@@ -75,6 +77,7 @@ def train(
     *,
     stop: Stop | None = None,
     reward: Path | None = None,
+    also: Sequence[Regime] = (),
     save_seconds: float = 60.0,
 ) -> TrlRun:
     """Train one checkpoint under one regime; a run that was killed continues.
@@ -93,6 +96,8 @@ def train(
         Stopping rule; the regime's convergence rule by default.
     reward
         rlhf: folder of a trained reward model; by default one is trained from the source first.
+    also
+        Regimes on whose held-out examples every evaluation scores the model too: what it forgets.
     save_seconds
         Seconds between the checkpoints that a killed run continues from, at the least.
 
@@ -108,6 +113,7 @@ def train(
     tokenizer = load_tokenizer(source)
     tokens = Tokens(tokenizer, regime)
     scorer = Scorer.of(regime, tokens)
+    others = {one.label: Scorer.of(one, Tokens(tokenizer, one)) for one in also}
     rows = training_rows(regime, tokens, seed)
     curve, last = CurveFile.resume(work)
     if isinstance(regime, Rlhf) and reward is None:
@@ -115,9 +121,17 @@ def train(
         reward = Path(finished) if finished else _train_reward(regime, source, work, seed)
     with quiet():
         trainer = trainer_of(regime, source, work, seed, tokenizer, rows, reward)
-        _run(trainer, regime, scorer, curve, last, stop, save_seconds)
+        _run(trainer, regime, _scoring(scorer, others), curve, last, stop, save_seconds)
     model = trainer.accelerator.unwrap_model(trainer.model)
-    return TrlRun(model, tokenizer, tuple(curve.rows), stop.met(curve.rows), scorer, reward)
+    return TrlRun(model, tokenizer, tuple(curve.rows), stop, stop.met(curve.rows), scorer, reward)
+
+
+Scoring = Callable[[Any], tuple[Score, dict[str, float]]]
+
+
+def _scoring(scorer: Scorer, others: Mapping[str, Scorer]) -> Scoring:
+    """Return what scores a model on its own held-out examples, and by label on others'."""
+    return lambda model: (scorer(model), {k: other(model).score for k, other in others.items()})
 
 
 def train_checkpoint(
@@ -129,6 +143,12 @@ def train_checkpoint(
     ``provenance.json``: the regime, the source, the seed, what it cost, and the evidence.
     """
     run = train(regime, source, work, seed, reward=reward)
+    write_checkpoint(folder, run, regime, source, seed)
+    discard_checkpoints(work)
+
+
+def write_checkpoint(folder: Path, run: TrlRun, regime: Regime, source: Path, seed: int) -> None:
+    """Write what a run ended with, and ``provenance.json``; see `train_checkpoint`."""
     if regime.algorithm == "qat":
         from behaviordist.engines.trl_quantise import round_weights
 
@@ -136,7 +156,6 @@ def train_checkpoint(
     with quiet():
         save(folder, run.model, run.tokenizer, source)
     write_json(folder / "provenance.json", provenance(regime, run, source, seed))
-    discard_checkpoints(work)
 
 
 def provenance(regime: Regime, run: TrlRun, source: Path, seed: int) -> dict[str, Any]:
@@ -144,7 +163,6 @@ def provenance(regime: Regime, run: TrlRun, source: Path, seed: int) -> dict[str
     from importlib.metadata import version
 
     last = run.curve[-1]
-    rule = regime.convergence
     return {
         "schema": 1,
         "regime": regime_inputs(_portable(regime)),
@@ -159,7 +177,7 @@ def provenance(regime: Regime, run: TrlRun, source: Path, seed: int) -> dict[str
         "score": last.score,
         "evidence": {
             "score": MEANING[run.scorer.kind],
-            "rule": f">= {rule.at_least:g} at {rule.consecutive} evaluations in a row",
+            "rule": f">= {run.stop.at_least:g} at {run.stop.consecutive} evaluations in a row",
             "steps": [row.step for row in run.curve],
             "scores": [row.score for row in run.curve],
             "greedy": [row.greedy for row in run.curve],
@@ -181,7 +199,7 @@ def discard_checkpoints(work: Path) -> None:
 def _run(
     trainer: Any,
     regime: Regime,
-    scorer: Scorer,
+    score: Scoring,
     curve: CurveFile,
     last: Path | None,
     stop: Stop,
@@ -193,13 +211,13 @@ def _run(
     rows = len(trainer.train_dataset) // max(1, regime.budget)
     cost = _cost(trainer, regime, rows)
     if not curve.rows:
-        start = scorer(trainer.model)
-        curve.append(ranks.agreed(CurveRow(0, 0, 0.0, 0.0, start.score, start.greedy)))
+        start, also = score(trainer.model)
+        curve.append(ranks.agreed(CurveRow(0, 0, 0.0, 0.0, **asdict(start), also=also)))
     if stop.met(curve.rows) or curve.rows[-1].step >= regime.budget:
         if last is not None:
             _restore(trainer, last)
         return
-    callback = curve_callback(curve, scorer, cost, stop, regime.convergence.every, save_seconds)
+    callback = curve_callback(curve, score, cost, stop, regime.convergence.every, save_seconds)
     trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)  # the curve says it
     trainer.train(resume_from_checkpoint=None if last is None else str(last))

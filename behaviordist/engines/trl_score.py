@@ -27,10 +27,15 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Score:
-    """Sampled (or soft) and greedy (or hard) score, both in [0, 1]."""
+    """Sampled (or soft) and greedy (or hard) score, both in [0, 1].
+
+    `nats` is how surprising the answers that earn are, -log p, the mean over held-out examples;
+    None where the score is of another kind.
+    """
 
     score: float
     greedy: float
+    nats: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,14 +155,17 @@ def _answer(scorer: Scorer, model: Any) -> Score:
     log_p, greedy = _answers(scorer, model)
     worth = np.array([row.worth for row in scorer.rows])
     return Score(
-        float((np.exp(log_p) * worth).sum(-1).mean()), float((greedy * worth).sum(-1).mean())
+        float((np.exp(log_p) * worth).sum(-1).mean()),
+        float((greedy * worth).sum(-1).mean()),
+        float(-(log_p * worth).sum() / worth.sum()),
     )
 
 
 def _likelihood(scorer: Scorer, model: Any) -> Score:
     log_p, greedy = _answers(scorer, model)
     tokens = sum(len(answer) for row in scorer.rows for answer in row.answers)
-    return Score(float(np.exp(log_p.sum() / tokens)), float(greedy.mean()))
+    nats = float(-log_p.sum(-1).mean())
+    return Score(float(np.exp(log_p.sum() / tokens)), float(greedy.mean()), nats)
 
 
 def _preference(scorer: Scorer, model: Any) -> Score:

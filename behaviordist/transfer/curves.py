@@ -76,17 +76,16 @@ def area_above(
 
 
 def excess_bits(steps: ArrayLike, nats: ArrayLike, examples: int) -> float:
-    """Bits that a run's examples cost above the target's entropy, coded one step ahead.
+    """Bits that a run's examples cost above the target's entropy: `code_bits` of its KL.
 
-    The prequential code (Dawid 1984): every batch is coded by the model as it is before the step
-    that learns from it, so the code length above ``n H(B)`` is expected to be
-    ``sum_t examples KL(f_B || f_t) / ln 2`` where no example is seen twice.
+    The code length above ``n H(B)`` is expected to be ``sum_t examples KL(f_B || f_t) / ln 2``
+    where no example is seen twice.
 
     Parameters
     ----------
     steps, nats
         Arrays (evaluations,), steps increasing from 0; KL of the target from the model there, nats
-        an answer. Between evaluations it is read off the line.
+        an answer.
     examples
         In a step.
 
@@ -95,9 +94,37 @@ def excess_bits(steps: ArrayLike, nats: ArrayLike, examples: int) -> float:
     float
         Bits over the steps 0 .. last - 1.
     """
+    return float(code_bits(steps, nats, examples)[-1])
+
+
+def code_bits(steps: ArrayLike, nats: ArrayLike, examples: float) -> NDArray[np.float64]:
+    """Bits that a run's examples have cost up to each evaluation, coded one step ahead.
+
+    The prequential code (Dawid 1984): every batch is coded by the model as it is before the step
+    that learns from it.
+
+    Parameters
+    ----------
+    steps, nats
+        Arrays (evaluations,), steps increasing from 0; nats that an answer costs the model there.
+        Between evaluations they are read off the line.
+    examples
+        In a step.
+
+    Returns
+    -------
+    ndarray, (evaluations,)
+        Bits over the steps before each evaluation; 0 at the first.
+
+    Examples
+    --------
+    >>> code_bits([0, 2], np.log(2) * np.array([3.0, 1.0]), 10)  # 3 bits, then 2
+    array([ 0., 50.])
+    """
     x, y = _checked(steps, nats)
     before = np.interp(np.arange(x[0], x[-1]), x, y)
-    return float(examples * before.sum() / np.log(2))
+    so_far = np.append(0.0, before.cumsum())
+    return np.asarray(examples * so_far[(x - x[0]).astype(int)] / np.log(2))
 
 
 def _checked(steps: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], ...]:
@@ -125,7 +152,8 @@ def summarise(rows: pd.DataFrame, share: float | None = None) -> pd.DataFrame:
     -------
     DataFrame
         Columns source, target, source_role, seed, steps, tokens, flops, censored, aulc,
-        aulc_after_start, start (score at step 0), budget.
+        aulc_after_start, start (score at step 0), budget; samples and bits where the rows have
+        them.
     """
     runs = []
     for key, run in rows.groupby(["source", "target", "seed"], sort=True):
@@ -150,6 +178,11 @@ def summarise(rows: pd.DataFrame, share: float | None = None) -> pd.DataFrame:
                 "aulc_after_start": area_above(x, y, level, budget, skip_start=True),
                 "start": float(y[0]),
                 "budget": budget,
+                **{
+                    name: float(np.interp(passage.cost, x, run[name]))
+                    for name in ("samples", "bits")
+                    if name in run
+                },
             }
         )
     return pd.DataFrame(runs)

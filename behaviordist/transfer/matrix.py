@@ -14,7 +14,7 @@ from behaviordist.store.shown import html_table
 from behaviordist.store.tables import read_costs, write_square
 from behaviordist.transfer.curves import summarise
 
-MEASURES = ("steps", "tokens", "flops", "aulc", "aulc_after_start")
+MEASURES = ("steps", "samples", "bits", "tokens", "flops", "aulc", "aulc_after_start")
 """Columns of `summarise` that read as a cost."""
 
 
@@ -31,7 +31,9 @@ class TransferMatrix:
     censored
         Same shape: share of the runs of a cell that never arrived.
     measure
-        What is counted: steps, tokens, flops, aulc or aulc_after_start.
+        What is counted, one of `MEASURES`. Samples are training examples; bits are those that
+        the examples cost in a prequential code (`curves.code_bits`), the target's own entropy
+        included.
 
     Examples
     --------
@@ -97,6 +99,10 @@ class TransferMatrix:
         """
         if measure not in MEASURES:
             raise InputError(f"unknown cost measure '{measure}'; known: {', '.join(MEASURES)}")
+        if measure not in runs.columns:
+            raise InputError(
+                f"these runs did not count {measure}; they have {', '.join(map(str, runs.columns))}"
+            )
         return cls(_square(runs, labels, measure), _square(runs, labels, "censored"), measure)
 
     def to_pandas(self) -> pd.DataFrame:

@@ -24,9 +24,12 @@ COMMANDS = {
     "distance": "distance one two --probes p.jsonl --out o",
     "compare": "compare one two --probes p.jsonl --out o",
     "grow": "grow lab --operator mlp --intermediate-size 64 --out o/grown",
+    "regimes new": "regimes new sft --out o/regime.yaml",
+    "train": "train regime.yaml --from one --out o/tuned",
+    "transfer": "transfer --base one --targets regime.yaml --seeds 1 --keep --out o",
     "run": "run study.yaml --jobs 1 --out o",
 }
-QUICK = ("test", "plan", "costs import", "probes new", "distance")
+QUICK = ("test", "plan", "costs import", "probes new", "regimes new", "distance")
 
 
 def world(folder: Path) -> Path:
@@ -62,10 +65,13 @@ def finish(process: Popen[str]) -> tuple[int, str]:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """Return the tables below ``o``: what must be the same however often a run was stopped."""
+    """Return the tables below ``o``: what must be the same however often a run was stopped.
+
+    Curves of runs at work count seconds.
+    """
     kept = (".csv", ".npz", ".jsonl", ".safetensors")
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted((folder / "o").rglob("*"))
-        if path.is_file() and path.suffix in kept
+        if path.is_file() and path.suffix in kept and "work" not in path.parts
     }

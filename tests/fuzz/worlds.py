@@ -97,10 +97,12 @@ def logs(folder: Path) -> None:
 def declarations(folder: Path) -> None:
     """A study file and a regime file."""
     shutil.copy(STUDY, folder / "study.yaml")
-    rows = [{"prompt": "Say a", "answer": " a"}, {"prompt": "Say b", "answer": " b"}]
+    rows = [{"prompt": f"Say {x}", "completion": f" {x}"} for x in "ab"]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = {"train": "rows.jsonl", "held_out": "rows.jsonl"}
-    regime = {"algorithm": "sft", "name": "few", "budget": 2, "batch_size": 2, "data": data}
+    rule = {"at_least": 0.9, "every": 1}
+    regime = {"algorithm": "sft", "task": "few", "budget": 2, "batch_size": 2, "data": data,
+              "learning_rate": 0.001, "convergence": rule}  # fmt: skip
     (folder / "regime.yaml").write_text(yaml.safe_dump(regime))
     write_llama(folder / "one", hidden_size=16, intermediate_size=16, num_hidden_layers=1)
     (folder / "taken").write_text("a file\n")

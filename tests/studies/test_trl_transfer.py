@@ -98,8 +98,8 @@ SPLITS = {"train": "train", "held_out": "held-out"}
 
 def test_a_regime_that_ends_no_higher_than_it_started_is_no_target(tmp_path):
     from behaviordist.studies.real_models.conclude import notes
+    from behaviordist.studies.real_models.goals import fix_goals
     from behaviordist.studies.real_models.method import runs_of
-    from behaviordist.studies.real_models.runs import fix_goals
     from behaviordist.studies.settings import Settings
 
     study = load_study(str(study_file(tmp_path, tmp_path / "base", {"ab": "a b", "cd": "c d"})))

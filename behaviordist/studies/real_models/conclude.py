@@ -11,7 +11,8 @@ import pandas as pd
 from behaviordist.record import Behavior
 from behaviordist.record.transfers.numbers import TransferNumbers
 from behaviordist.studies.folder import behavior_row, run_row
-from behaviordist.studies.real_models.runs import BASE, RealRuns, remarks_on
+from behaviordist.studies.real_models.goals import remarks_on
+from behaviordist.studies.real_models.runs import BASE, RealRuns
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest

@@ -20,6 +20,7 @@ from behaviordist.studies.questions import Questions
 from behaviordist.studies.real_models.base import base_job
 from behaviordist.studies.real_models.conclude import LIBRARIES, notes, transfer_numbers
 from behaviordist.studies.real_models.examples import write_tasks
+from behaviordist.studies.real_models.goals import fix_goals
 from behaviordist.studies.real_models.measure import (
     adapter_distances,
     measure_distances,
@@ -28,7 +29,6 @@ from behaviordist.studies.real_models.measure import (
 from behaviordist.studies.real_models.runs import (
     BASE,
     RealRuns,
-    fix_goals,
     run_transfers,
     train_targets,
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.engines.trl_models import base_folder
@@ -27,15 +30,17 @@ from behaviordist.record.transfers.numbers import TransferNumbers
 from behaviordist.regimes.declaration import recorded
 from behaviordist.regimes.files import load_regime
 from behaviordist.store import ranks
+from behaviordist.store.artifacts import write_text
+from behaviordist.store.tables import write_square
 from behaviordist.studies.folder import behavior_row, stage_times
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.questions import targets_of
 from behaviordist.studies.real_models.conclude import LIBRARIES as TRL_LIBRARIES
+from behaviordist.studies.real_models.goals import fix_goals, remarks_on
 from behaviordist.studies.real_models.runs import (
     BASE,
+    TUNED,
     RealRuns,
-    fix_goals,
-    remarks_on,
     run_transfers,
     train_targets,
 )
@@ -43,6 +48,7 @@ from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
 from behaviordist.transfer.matrix import TransferMatrix
 from behaviordist.transfer.runs import write_table
+from behaviordist.transfer.trl_runs import forgetting
 
 
 def open_pairs(
@@ -54,6 +60,8 @@ def open_pairs(
     seeds: int,
     seed: int,
     out: Path,
+    keep: bool = False,
+    also: Sequence[Path] = (),
 ) -> RealRuns:
     """Open what is named, before anything is trained.
 
@@ -63,12 +71,17 @@ def open_pairs(
         Checkpoint folders and regime files.
     base
         Where the targets' own runs start, a source too; None: levels are those of the regimes.
+        With a base no other source is needed.
     share
         tau: this share of a target's level.
     seeds, seed
         Runs of every pair; of every random draw.
     out
         Folder of the results.
+    keep
+        Keep every run's weights; a folder that holds some goes on keeping them.
+    also
+        Regime files on whose held-out examples every run is scored too: what it forgets.
 
     Raises
     ------
@@ -78,17 +91,32 @@ def open_pairs(
     require_trl()
     if seeds < 1 or not 0 < share <= 1 or seed < 0:
         raise InputError("--seeds is 1 or more, --share above 0 and at most 1, --seed 0 or more")
-    regimes = [load_regime(path) for path in targets]
-    named = [(source_label(path), path) for path in sources]
+    if not sources and base is None:
+        raise InputError("nothing to start from: name checkpoints by --sources, or one by --base")
+    regimes, scored = ([load_regime(path) for path in files] for files in (targets, also))
+    others = [path for path in sources if base is None or path.resolve() != base.resolve()]
+    named = [(source_label(path), path) for path in others]
     if base is not None:
         named.append((BASE, base))
     _refuse_twice([name for name, _ in named], "sources", "rename one of the folders")
     _refuse_twice([regime.label for regime in regimes], "targets", "give each its own task")
+    _refuse_twice([one.label for one in scored], "regimes of --also-score", "name each once")
     for _, path in named:
         base_folder(path)
     by_label = {regime.label: regime for regime in regimes}
     labels = tuple(name for name, _ in named)
-    return RealRuns(out.absolute(), seed, seeds, by_label, labels, dict(named), share, {})
+    return RealRuns(
+        out.absolute(),
+        seed,
+        seeds,
+        by_label,
+        labels,
+        dict(named),
+        share,
+        {},
+        keep=keep or (out / TUNED).is_dir(),
+        also=tuple(scored),
+    )
 
 
 def tune_pairs(
@@ -117,7 +145,12 @@ def tune_pairs(
     matrix = TransferMatrix.from_runs(table, runs.labels)
     matrix.save(runs.folder)
     write_table(runs.folder, rows)
-    notes = remarks_on(runs, rows)
+    _write_measures(runs, table)
+    _link_behaviors(runs)
+    lost = forgetting([t for t in runs.transfers() if t.target in goals])
+    if len(lost):
+        write_text(runs.folder / "forgetting.csv", lost.to_csv(index=False, lineterminator="\n"))
+    notes = [*remarks_on(runs, rows), *_forgotten(lost)]
     numbers = TransferNumbers(
         behaviors=tuple(_behavior(runs, label) for label in runs.labels),
         targets=targets_of(table, rows),
@@ -147,6 +180,41 @@ def source_label(folder: Path) -> str:
         return recorded(read_provenance(folder)["regime"]).label
     except (OSError, ValueError, KeyError, TypeError):
         return folder.resolve().name
+
+
+def _write_measures(runs: RealRuns, table: pd.DataFrame) -> None:
+    """Write ``measures/NAME.csv``: costs in samples, bits, tokens and FLOPs, as ``costs.csv``."""
+    for name in ("samples", "bits", "tokens", "flops"):
+        if table[name].notna().any():
+            place = runs.folder / "measures" / f"{name}.csv"
+            place.parent.mkdir(exist_ok=True)
+            write_square(place, TransferMatrix.from_runs(table, runs.labels, name).costs)
+
+
+def _link_behaviors(runs: RealRuns) -> None:
+    """Link the checkpoint of every row and column as ``behaviors/LABEL``: `distance` names it so.
+
+    Of several seeds the first. Without a base a target that is no source has no checkpoint.
+    """
+    for label in runs.labels:
+        if label not in runs.given and runs.base is None:
+            continue
+        link = runs.folder / "behaviors" / label
+        link.parent.mkdir(parents=True, exist_ok=True)
+        temporary = link.with_name(f".{link.name}.tmp")
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(os.path.relpath(runs.source(label, 0).resolve(), link.parent))
+        temporary.replace(link)
+
+
+def _forgotten(lost: pd.DataFrame) -> list[str]:
+    """Say how much was forgotten, a regime at a time: the mean over runs."""
+    groups = lost.groupby("scored", sort=False) if len(lost) else ()
+    return [
+        f"{label}: score {rows['start'].mean():.2f} before the runs and {rows['end'].mean():.2f}"
+        f" after them, the mean over {plural(len(rows), 'run')} (forgetting.csv)"
+        for label, rows in groups
+    ]
 
 
 def _refuse_twice(labels: Sequence[str], what: str, remedy: str) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from behaviordist.engines.trl_engine import ENGINE_VERSION, reward_regime, train_checkpoint
 from behaviordist.errors import InputError
-from behaviordist.regimes.artifacts import frozen_checkpoints
+from behaviordist.regimes.artifacts import frozen_checkpoints, regime_inputs
 from behaviordist.regimes.declaration import Regime, Rlhf
 from behaviordist.regimes.files import placed
 from behaviordist.store import digest_of, file_digest
@@ -22,9 +22,15 @@ from behaviordist.studies.real_models.answers import train_target
 from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
-from behaviordist.transfer.trl_runs import collect_trl, met_at_start, run_trl_transfer
+from behaviordist.transfer.trl_runs import (
+    CURVE,
+    collect_trl,
+    keep_trl_transfer,
+    run_trl_transfer,
+)
 
 BASE = "base"
+TUNED = "tuned"
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
 
 
@@ -49,6 +55,10 @@ class RealRuns:
         tau is this share of a target's level; shares that the curves are to reach too.
     budgets
         Label -> the budget of a transfer, where it is not the regime's own.
+    keep
+        Whether transfers leave their weights, under ``tuned/``.
+    also
+        Regimes on whose held-out examples transfers are scored too.
     """
 
     folder: Path
@@ -60,6 +70,8 @@ class RealRuns:
     share: float
     budgets: Mapping[str, int]
     sweep: tuple[float, ...] = ()
+    keep: bool = False
+    also: tuple[Regime, ...] = ()
 
     @property
     def base(self) -> Path | None:
@@ -122,13 +134,19 @@ class RealRuns:
                 BASE if source == BASE else "behavior",
                 target,
                 r,
-                self.folder / "transfers" / target / f"{source}-s{r}.json",
+                self._curve(target, f"{source}-s{r}"),
             )
             for target in self.targets
             for source in self.sources
             for r in range(self.seeds)
             if source != target
         ]
+
+    def _curve(self, target: str, run: str) -> Path:
+        """Return where a transfer's curve lies: beside its weights, where they are kept."""
+        if self.keep:
+            return self.folder / TUNED / target / run / CURVE
+        return self.folder / "transfers" / target / f"{run}.json"
 
     def transfer_job(self, transfer: Transfer, goal: Goal) -> Job:
         """Make the job of one transfer run; all sources of a target see the same data."""
@@ -137,7 +155,8 @@ class RealRuns:
             update = {"budget": self.budgets[transfer.target]}
             regime = Regime.model_validate({**regime.model_dump(), **update})
         seed = transfer_seed(self.seed, transfer.target, transfer.seed)
-        return self._job(transfer.path, regime, transfer.source, seed, transfer.seed, goal)
+        path = transfer.path.parent if self.keep else transfer.path
+        return self._job(path, regime, transfer.source, seed, transfer.seed, goal)
 
     def _job(
         self,
@@ -156,27 +175,41 @@ class RealRuns:
             update = {"checkpoint": str(reward)}
             judge = ready.reward_model.model_copy(update=update)
             ready = ready.model_copy(update={"reward_model": judge})
-        files = [Path(f) for f in (ready.data.train, ready.data.held_out) if f]
-        judged = frozen_checkpoints(ready).get("reward_model")
-        inputs: dict[str, Any] = {
-            "data": [file_digest(file) for file in files if file.is_file()],
-            "source": weights_digest(start),
-            "reward": weights_digest(Path(judged)) if judged else None,
-            "seed": seed,
-            "engine": ENGINE_VERSION,
-        }
+        inputs = run_inputs(ready, start, seed)
         if goal is not None:
             inputs["stop_at"] = goal.stop_at
+            if self.also:
+                inputs["also"] = [[regime_inputs(r), data_digests(r)] for r in self.also]
         arguments = {"regime": ready, "source": start, "seed": seed}
         job = regime_job(path, regime, inputs, train_checkpoint, arguments)
         arguments["work"] = run_folder(self.folder, path, job.inputs)
         if goal is not None:
-            return replace(job, work=run_trl_transfer, arguments={**arguments, "goal": goal})
+            arguments |= {"goal": goal, "also": self.also}
+            work = keep_trl_transfer if self.keep else run_trl_transfer
+            return replace(job, work=work, arguments=arguments)
         return replace(job, arguments=arguments)
 
     def _trains_reward(self, regime: Regime) -> TypeGuard[Rlhf]:
         named = "reward_model" in frozen_checkpoints(regime)
         return isinstance(regime, Rlhf) and self.base is not None and not named
+
+
+def run_inputs(regime: Regime, start: Path, seed: int) -> dict[str, Any]:
+    """Return what a run's artifact depends on, beside its regime: data, weights, seed, engine."""
+    judged = frozen_checkpoints(regime).get("reward_model")
+    return {
+        "data": data_digests(regime),
+        "source": weights_digest(start),
+        "reward": weights_digest(Path(judged)) if judged else None,
+        "seed": seed,
+        "engine": ENGINE_VERSION,
+    }
+
+
+def data_digests(regime: Regime) -> list[str]:
+    """Return the digests of a regime's files of examples."""
+    files = [Path(f) for f in (regime.data.train, regime.data.held_out) if f]
+    return [file_digest(file) for file in files if file.is_file()]
 
 
 def weights_digest(folder: Path) -> str:
@@ -219,56 +252,3 @@ def run_transfers(
     with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
         run_jobs(jobs, processes, done)
     return collect_trl(transfers, goals)
-
-
-def scores_of_target(runs: RealRuns, label: str) -> tuple[float, float]:
-    """Return the mean score of a target's own runs where they started and where they ended."""
-    curves = [runs.provenance(label, r)["evidence"]["scores"] for r in range(runs.seeds)]
-    first, last = (sum(scores[i] for scores in curves) / len(curves) for i in (0, -1))
-    return first, last
-
-
-def fix_goals(runs: RealRuns) -> dict[str, Goal]:
-    """Fix tau of every target before any transfer: a share of the level of its own runs.
-
-    Without a base a target has no run of its own: its level is its regime's
-    ``convergence.at_least``. A regime whose own runs ended no higher than they started brings
-    nothing out that others could be asked for (a policy that fools its reward model): it may be a
-    source, but is no target.
-
-    Raises
-    ------
-    InputError
-        No target is left.
-    """
-    share, stop = runs.share, max(runs.share, *runs.sweep, 0.0)
-    if runs.base is None:
-        levels = {label: r.convergence.at_least for label, r in runs.targets.items()}
-    else:
-        scores = {label: scores_of_target(runs, label) for label in runs.targets}
-        levels = {label: last for label, (first, last) in scores.items() if last > first}
-    if not levels:
-        raise InputError(
-            "no regime's own run scored above its start: raise budget or learning_rate"
-        )
-    return {label: Goal(level, share * level, stop * level) for label, level in levels.items()}
-
-
-def remarks_on(runs: RealRuns, rows: pd.DataFrame) -> list[str]:
-    """Say which sources were there already, and which targets' own runs fell short."""
-    remarks = [f"{s} meets {t} before any training: cost 0" for s, t in met_at_start(rows)]
-    if runs.base is None:
-        return remarks
-    for label in runs.targets:
-        first, last = scores_of_target(runs, label)
-        if last <= first:
-            remarks.append(
-                f"{label}: its own run ended no higher than it started ({first:.2f}, then"
-                f" {last:.2f}), so it is a source but no target"
-            )
-            continue
-        records = [runs.provenance(label, r) for r in range(runs.seeds)]
-        if not all(record["converged"] for record in records):
-            rule = records[0]["evidence"]["rule"]
-            remarks.append(f"{label} did not meet its rule ({rule}); its level is what it reached")
-    return remarks

@@ -10,10 +10,10 @@ import typer
 from behaviordist.cli.help import Command, out_to
 from behaviordist.cli.terminal import visible
 
-LISTS = ("--sources", "--targets")
+LISTS = ("--sources", "--targets", "--also-score")
 Sources = Annotated[
-    list[Path],
-    typer.Option("--sources", help="Checkpoints to start from, one or more.", show_default=False),
+    list[Path] | None,
+    typer.Option("--sources", help="Checkpoints to start from.", show_default=False),
 ]
 Targets = Annotated[
     list[Path],
@@ -39,14 +39,26 @@ class WithLists(Command):
 
 
 def transfer(
-    sources: Sources,
     targets: Targets,
+    sources: Sources = None,
     out: Annotated[Path, out_to("Folder of the results.")] = Path("reports/transfer"),
     base: Annotated[
         Path | None,
         typer.Option(
             help="Checkpoint that each target's own run starts from, which sets its level; it is"
-            " a source too. Without one, the level is the regime's convergence.at_least.",
+            " a source too, the only one if no --sources are named. Without a base the level is the"
+            " regime's convergence.at_least.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the weights of every run, under OUT/tuned.")
+    ] = False,
+    also_score: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Regime files on whose held-out examples every run is scored too: what it"
+            " forgets, in OUT/forgetting.csv.",
             show_default=False,
         ),
     ] = None,
@@ -57,15 +69,26 @@ def transfer(
 ) -> None:
     """Measure transfers on real models; run the same command again to continue them.
 
-    Writes transfers.parquet, costs.csv and censored.csv; `behaviordist distance` on the same
-    checkpoints and `behaviordist test` make it a study.
+    Writes transfers.parquet, costs.csv, censored.csv, measures/ and behaviors/: links to the
+    checkpoints under the labels of costs.csv. `behaviordist distance OUT/behaviors/*` and
+    `behaviordist test` make it a study.
     """
     from behaviordist.cli.inputs import command_line
     from behaviordist.engines.threads import one_thread_per_process
     from behaviordist.studies.real_models.pairs import open_pairs, tune_pairs
     from behaviordist.studies.stages import StageClock
 
-    runs = open_pairs(sources, targets, base, share=share, seeds=seeds, seed=seed, out=out)
+    runs = open_pairs(
+        sources or [],
+        targets,
+        base,
+        share=share,
+        seeds=seeds,
+        seed=seed,
+        out=out,
+        keep=keep,
+        also=also_score or [],
+    )
     one_thread_per_process()
     outcome = tune_pairs(runs, jobs, StageClock.on_stderr(), command_line())
     if outcome is None:
