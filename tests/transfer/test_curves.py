@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from behaviordist.errors import InputError
-from behaviordist.transfer.curves import COLUMNS, area_above, excess_bits, first_passage, summarise
+from behaviordist.transfer.curves import (
+    COLUMNS,
+    area_above,
+    code_bits,
+    excess_bits,
+    first_passage,
+    summarise,
+)
 from behaviordist.transfer.matrix import TransferMatrix, scores_at_start, split_halves
 
 
@@ -144,3 +151,16 @@ def test_excess_bits_are_the_code_length_of_a_learner_above_the_entropy():
     # Evaluated at every fourth step of a straight line: nothing is lost. No step costs nothing.
     assert excess_bits([0, 4, 8], [8.0, 4.0, 0.0], 1) == pytest.approx(36 / np.log(2))
     assert excess_bits([0], [3.0], 64) == 0
+
+
+def test_code_bits_grow_by_what_each_batch_cost_before_its_step():
+    # Nats fall 8, 6, 4, 2: a batch of 3 costs that at steps 0, 1, 2.
+    nats = np.log(2) * np.array([8.0, 4.0, 2.0])
+    assert code_bits([0, 2, 3], nats, 3) == pytest.approx([0, 3 * (8 + 6), 3 * (8 + 6 + 4)])
+    rows = rows_of({("a", "b", 0): [0.1, 0.5, 0.95, 1.0]}).assign(
+        samples=[0, 3, 6, 9], bits=range(4)
+    )
+    run = summarise(rows).iloc[0]
+    assert (run["steps"], run["samples"], run["bits"]) == (2, 6, 2)
+    with pytest.raises(InputError, match="did not count bits"):
+        TransferMatrix.from_runs(summarise(rows.drop(columns="bits")), ["a", "b"], "bits")
