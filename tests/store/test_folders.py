@@ -50,6 +50,18 @@ def test_what_was_not_finished_is_in_nobodys_way(tmp_path):
     answer(tmp_path, a=2)
 
 
+def test_an_option_that_came_later_and_is_not_given_asks_nothing_else(tmp_path):
+    with answering(tmp_path, "distance", {"probes": "general"}):
+        (tmp_path / "answer").write_text("42")
+    with answering(tmp_path, "distance", {"probes": "general", "also_score": None}):
+        pass
+    with (
+        pytest.raises(InputError, match="another question"),
+        answering(tmp_path, "distance", {"probes": "general", "also_score": ["a"]}),
+    ):
+        pass
+
+
 def test_a_damaged_note_of_the_question_is_no_obstacle(tmp_path):
     answer(tmp_path, a=1)
     (tmp_path / QUESTION).write_text("[")
