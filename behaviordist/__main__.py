@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from behaviordist.errors import INTERRUPTED
@@ -13,7 +14,10 @@ def main() -> None:
     try:
         from behaviordist.cli.app import main as run
 
-        run()
+        try:
+            run()
+        finally:  # all is done and said: Ctrl-C while the interpreter shuts down only ends it
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
     except KeyboardInterrupt:  # while the command line itself was being loaded
         sys.stderr.write("interrupted\n")
         sys.stderr.flush()

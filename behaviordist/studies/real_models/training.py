@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from behaviordist.regimes.artifacts import regime_inputs
 from behaviordist.regimes.files import load_regime
 from behaviordist.store import is_finished, ranks
 from behaviordist.store.folders import check_folder, exclusive
-from behaviordist.store.jobs import make_once
+from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.real_models.answers import train_target
 from behaviordist.studies.real_models.runs import run_inputs
@@ -58,8 +59,12 @@ def train_into(out: Path, file: Path, source: Path, seed: int = 0) -> dict[str, 
             " seed: give a new folder"
         )
     work = out.with_name(f"{out.name}.work")
+    run = {"regime": regime, "source": source, "seed": seed, "work": work / "run"}
     with exclusive(work):
-        make_once(out, inputs, lambda path: train_target(path, regime, source, seed, work / "run"))
+        if ranks.is_first():  # nobody else is writing `out`: the lock is ours
+            for left in out.parent.glob(f".{escape(out.name)}.*.tmp"):
+                shutil.rmtree(left, ignore_errors=True)
+        run_jobs([Job(out, inputs, train_target, run)], 1, lambda done: None)  # noqa: ARG005
     if ranks.is_first():
         shutil.rmtree(work, ignore_errors=True)
     return read_provenance(out)
