@@ -52,7 +52,9 @@ def checkpoint_divergences(
     folder: Path,
     geometry: str = "kl",
 ) -> DirectedMatrix:
-    """Return KL(target || source), or the overlap, of checkpoints by name; answers are kept.
+    """Return KL(target || source), or the overlap, of checkpoints by name.
+
+    Answers are kept with the targets' checkpoints, with the targets' own log-probabilities.
 
     Parameters
     ----------
@@ -69,19 +71,21 @@ def checkpoint_divergences(
     """
     from behaviordist.behaviors import load
     from behaviordist.distance.directed import divergences
+    from behaviordist.distance.directed.kept import keep_answers
 
     def opened(name: str, place: Path | AnswerSet) -> Any:
         return load(str(place), label=name) if isinstance(place, Path) else place
 
     rows, columns = ([opened(*item) for item in side.items()] for side in (sources, targets))
-    return divergences(
-        rows,
-        columns,
-        question_set(seed, answers.strings),
-        geometry,
-        answers=answers.draws,
-        max_tokens=8,
-        seed=seed,
-        exact=False,
-        folder=folder / "answers",
-    )
+    questions = question_set(seed, answers.strings)
+    drawing: dict[str, Any] = {
+        "max_tokens": 8,
+        "seed": seed,
+        "exact": False,
+        "folder": folder / "answers",
+    }
+    matrix = divergences(rows, columns, questions, geometry, answers=answers.draws, **drawing)
+    for author, place in zip(columns, targets.values(), strict=True):
+        if isinstance(place, Path):  # so that sources to come need no target
+            keep_answers(place, author, questions, count=answers.draws, **drawing)
+    return matrix

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,7 +17,10 @@ from behaviordist.errors import InputError
 from behaviordist.lab import checkpoint, grammar, llama
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.lab.permutation import permute
+from behaviordist.measurements.directed import kept_answers
 from behaviordist.probes import Probe, ProbeSet
+from behaviordist.studies.nats import checkpoint_divergences
+from behaviordist.studies.study_file import AnswerSection
 
 CONFIG = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY),
@@ -155,6 +160,18 @@ def test_answers_alone_rank_sources_as_kl_does(folder, tmp_path):
     assert np.allclose(kl.values, cross.values) and kl.cross_entropy == ()
     whole = bd.divergences([a, b], [b], PROBES, exact=False, answers=20, max_tokens=3)
     assert np.ptp(cross.values[:, 0] - whole.values[:, 0]) < 1e-9  # the entropy, the same for both
+
+
+def test_a_study_keeps_answers_with_its_checkpoints_so_that_weights_may_go(folder, tmp_path):
+    places = {name: Path(shutil.copytree(folder / name, tmp_path / name)) for name in ("a", "b")}
+    asked = AnswerSection(strings=8, draws=3)
+    known = checkpoint_divergences(places, places, asked, 5, tmp_path)
+    (places["b"] / "model.safetensors").unlink()
+    kept = kept_answers(str(places["b"]))
+    assert kept is not None
+    later = bd.divergences([bd.load(str(places["a"]), label="a")], [kept])
+    assert later.values[0, 0] == pytest.approx(known.to_pandas().loc["a", "b"], abs=1e-9)
+    assert later.cross_entropy == ()  # with its own log-probabilities: KL, not a cross-entropy
 
 
 def test_greedy_sources_make_other_answers_infinite(folder):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from behaviordist.behaviors import Behavior, load
+from behaviordist.behaviors import Behavior
 from behaviordist.distance.directed.answers import ANSWERS, AnswerSet
 from behaviordist.distance.directed.drawn import draw_answers
 from behaviordist.distance.directed.scoring import answer_nats
 from behaviordist.probes import ProbeSet
+from behaviordist.store import is_finished, publish
 
 
 def own_answers(
@@ -42,13 +43,26 @@ def own_answers(
 
 
 def keep_answers(
-    checkpoint: Path, label: str, probes: ProbeSet, *, count: int, max_tokens: int, seed: int = 0
+    checkpoint: Path,
+    author: Behavior,
+    probes: ProbeSet,
+    *,
+    count: int,
+    max_tokens: int,
+    seed: int = 0,
+    exact: bool = True,
+    folder: Path | None = None,
 ) -> None:
-    """Write ``answers.jsonl`` into a checkpoint's folder: its own rollouts, on policy.
+    """Publish ``answers.jsonl`` in a checkpoint's folder: its own rollouts, on policy.
 
     ``distance A --targets CHECKPOINT --geometry kl`` reads it; the weights may be gone.
     """
-    author = load(str(checkpoint), label=label)
-    own_answers(author, probes, count=count, max_tokens=max_tokens, seed=seed).save(
-        checkpoint / ANSWERS
+    place = checkpoint / ANSWERS
+    inputs = [author.identity, author.label, probes.digest, count, max_tokens, seed, exact]
+    if is_finished(place, inputs):
+        return
+    said = own_answers(
+        author, probes, count=count, max_tokens=max_tokens, seed=seed, exact=exact, folder=folder
     )
+    with publish(place, inputs) as temporary:
+        said.save(temporary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from behaviordist.behaviors import load
 from behaviordist.distance.directed.kept import keep_answers
 from behaviordist.engines.trl_data import is_lab
 from behaviordist.engines.trl_engine import train_checkpoint
@@ -32,7 +33,7 @@ def train_target(folder: Path, regime: Regime, source: Path, seed: int, work: Pa
     with suppress(InputError):
         keep_answers(
             folder,
-            regime.label,
+            load(str(folder), label=regime.label),
             questions,
             count=DRAWS,
             max_tokens=regime.data.max_new_tokens,
