@@ -89,8 +89,9 @@ def draw_heatmap(
     cells = Cells(frame, text, palette, _scale(matrix), marks, start=start, most=most)
     if ax is not None:
         return _into(ax, cells, title)
-    bands = {name: [of[k] for k in order] for name, of in (groups or {}).items()}
-    return draw_matrix(cells, tree, title or "", bands)
+    first = next(iter((groups or {}).values()), ())
+    labels = map(str, matrix.to_pandas().index)
+    return draw_matrix(cells, tree, title or "", dict(zip(labels, first, strict=False)))
 
 
 @figure_style()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def draw_matrix(
     cells: Cells,
     tree: npt.NDArray[np.float64] | None = None,
     title: str = "",
-    groups: Mapping[str, Sequence[str]] | None = None,
+    groups: Mapping[str, str] | None = None,
 ) -> Figure:
     """Return a figure of the matrix with its key and, on top, the tree of its columns.
 
@@ -45,14 +45,14 @@ def draw_matrix(
     title
         Above the figure; none where empty.
     groups
-        Grouping -> a group for every row; the first one is drawn as colours along both axes.
+        Label -> its group, drawn as colours along both axes.
     """
     place = _Layout(cells.frame, tree is not None, bool(title), STRIP * bool(groups))
     axes = place.axes(place.left, place.bottom, *place.inside)
     handles = draw_cells(axes, cells, place.cell, (place.row_labels, place.column_labels))
     axes.tick_params(labelsize=place.fontsize)
     if groups:
-        handles += _draw_groups(place, axes, next(iter(groups.values())))
+        handles += _draw_groups(place, axes, cells.frame, groups)
     _draw_key(place, axes, cells.scale, handles)
     if tree is not None:
         _draw_tree(place, tree)
@@ -105,15 +105,20 @@ def _draw_key(place: _Layout, axes: Axes, scale: str, handles: list[Handle]) -> 
         )
 
 
-def _draw_groups(place: _Layout, axes: Axes, names: Sequence[str]) -> list[Handle]:
+def _draw_groups(
+    place: _Layout, axes: Axes, frame: pd.DataFrame, groups: Mapping[str, str]
+) -> list[Handle]:
     """Colour each row's and column's group between names and cells; return its legend."""
-    kinds = list(dict.fromkeys(names))
+    rows, columns = ([groups.get(str(x), "") for x in names] for names in (frame.index, frame))
+    kinds = list(dict.fromkeys([*rows, *columns]))
     colours = {kind: PALETTE[k % len(PALETTE)] for k, kind in enumerate(kinds)}
     thick = STRIP * 0.6 / place.cell
-    for k, name in enumerate(names):
-        look: dict[str, Any] = {"facecolor": colours[name], "clip_on": False, "linewidth": 0}
-        axes.add_patch(Rectangle((-thick * 1.4, k), thick, 1, **look))
-        axes.add_patch(Rectangle((k, len(names) + thick * 0.4), 1, thick, **look))
+    look: dict[str, Any] = {"clip_on": False, "linewidth": 0}
+    for k, name in enumerate(rows):
+        axes.add_patch(Rectangle((-thick * 1.4, k), thick, 1, facecolor=colours[name], **look))
+    for k, name in enumerate(columns):
+        low = len(rows) + thick * 0.4
+        axes.add_patch(Rectangle((k, low), 1, thick, facecolor=colours[name], **look))
     axes.tick_params(pad=3.5 + STRIP * 72 * 0.8)
     shown = abbreviate([kind or "(none)" for kind in kinds[:MOST_GROUPS]], 22)
     return [Patch(facecolor=colours[kind], label=x) for kind, x in zip(kinds, shown, strict=False)]

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from behaviordist.behaviors import Behavior, load
 from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
 from behaviordist.distance.directed.answers import ANSWERS
@@ -15,16 +13,9 @@ from behaviordist.errors import InputError
 from behaviordist.measurements.inputs import Progress, choose_probes, notes_of, open_all
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior as Named
-from behaviordist.record import (
-    Findings,
-    Grid,
-    Probes,
-    Section,
-    StudyRecord,
-    Table,
-    made_now,
-    write_record,
-)
+from behaviordist.record import Probes, StudyRecord, made_now, write_record
+from behaviordist.record.directed import directed_findings
+from behaviordist.report.look import Look
 from behaviordist.report.write import write_report
 from behaviordist.store.folders import check_folder
 
@@ -41,15 +32,20 @@ def write_directed(
     options: dict[str, Any],
     command: str,
     progress: Progress | None,
+    shown: tuple[Look | None, bool] = (None, False),
 ) -> DirectedMatrix:
     """Measure directed distances and write their folder; see `distance.write_distances`.
 
-    `named` are the probes, how many of them, and the device; `options` as `divergences` has them.
+    `named` are the probes, how many of them, and the device; `options` as `divergences` has them;
+    `shown` the look, and whether a slide is wanted.
     """
     check_folder(out)
     if len(models) < 2 and not targets:
         raise InputError("a directed distance is between two: name two models, or --targets")
     sources, columns, chosen = _opened(models, targets, *named)
+    look, slide = shown
+    if look is not None:
+        look.check(list(dict.fromkeys(_name(one) for one in (*sources, *columns))))
 
     def tick(label: str, done: int, total: int) -> None:
         if progress is not None:  # answers are counted, and shown as their share of the probes
@@ -72,8 +68,7 @@ def write_directed(
         matrix.metadata["margin"] = margin
     matrix.save(out)
     write_record(out / "run.json", _record(matrix, sources, columns, chosen, command))
-    matrix.heatmap(out / "heatmap.png")
-    write_report(out)
+    write_report(out, look, slide=slide)
     return matrix
 
 
@@ -98,6 +93,10 @@ def _opened(
     return sources, columns, choose_probes(sources[0], probes, limit).answerable()
 
 
+def _name(one: Target) -> str:
+    return one.name if isinstance(one, AnswerSet) else one.label
+
+
 def _key(model: Behavior | str) -> Any:
     return model if isinstance(model, str) else id(model)
 
@@ -119,21 +118,6 @@ def _record(
     probes: ProbeSet,
     command: str,
 ) -> StudyRecord:
-    per = matrix.metadata["per"]
-    unit = "a probability" if matrix.geometry == "overlap" else f"nats per {per}"
-    blocks = [
-        Grid.of(
-            frame,
-            name=name,
-            title=title,
-            caption="Rows are sources, columns targets.",
-            scale=unit,
-            row_axis="source A",
-            column_axis="target B",
-            diverging=name == "antisymmetric",
-        )
-        for name, title, frame in _tables(matrix)
-    ]
     return StudyRecord(
         study="distance",
         question="How surprising is each target to each source?",
@@ -144,54 +128,12 @@ def _record(
             Named(label=b.label, settings=b.settings.canonical, identity=b.identity)
             for b in sources
         ),
-        findings=Findings(
-            headline=_headline(matrix, unit),
-            sections=(Section.of("Directed distances", *blocks), _errors(matrix, unit)),
-        ),
+        findings=directed_findings(matrix),
         notes=(
             *notes_of([b for b in (*sources, *targets) if not isinstance(b, AnswerSet)]),
             *_notes(matrix),
         ),
     )
-
-
-def _tables(matrix: DirectedMatrix) -> list[tuple[str, str, Any]]:
-    name = "KL(f_B || f_A)" if matrix.geometry == "kl" else "overlap <f_A, f_B>"
-    tables = [("divergences", name, matrix.to_pandas())]
-    if matrix.geometry == "kl" and len(matrix.labels) > 1:
-        parts = (("symmetric", "(there + back) / 2"), ("antisymmetric", "(there − back) / 2"))
-        tables += [(part, title, getattr(matrix, part)) for part, title in parts]
-    return tables
-
-
-def _errors(matrix: DirectedMatrix, unit: str) -> Section:
-    """Return every cell with its interval and state."""
-    low, high = matrix.interval()
-    states = matrix.states(matrix.metadata.get("margin"))
-    rows = tuple(
-        (a, b, f"{matrix.values[i, j]:.4g}", f"{low[i, j]:.4g} to {high[i, j]:.4g}", states[i, j])
-        for i, a in enumerate(matrix.sources)
-        for j, b in enumerate(matrix.targets)
-        if a != b
-    )
-    table = Table(
-        title=f"Every pair, {unit}",
-        header=("source A", "target B", "value", "95 % interval", "state"),
-        rows=rows,
-        align="llrrl",
-        note="Intervals over probes, all answers to a probe one cluster; pair by pair.",
-    )
-    return Section.of("Intervals", table)
-
-
-def _headline(matrix: DirectedMatrix, unit: str) -> str:
-    off = np.where(matrix.diagonal, np.nan, matrix.values)
-    if not np.isfinite(off).any():
-        return "No pair of different behaviors has a finite value."
-    sign = -1 if matrix.geometry == "overlap" else 1
-    i, j = np.unravel_index(int(np.nanargmin(sign * off)), off.shape)
-    said = "has most in common with" if sign < 0 else "is least surprised by"
-    return f"{matrix.sources[i]} {said} {matrix.targets[j]}: {off[i, j]:.3g} ({unit})."
 
 
 def _notes(matrix: DirectedMatrix) -> list[str]:

@@ -117,16 +117,11 @@ def write_distances(
         raise InputError(f"--margin is a distance above 0, not {margin}")
     if on_policy is not None and geometry in (*GEOMETRIES, "samples"):
         raise InputError(f"--geometry {geometry} draws its own answers; leave out --on-policy")
-    if geometry in GEOMETRIES and (look is not None or slide):
-        raise InputError(
-            f"--palette, --full-range, --labels, --groups and --format slide are not for --geometry"
-            f" {geometry}; its slide: behaviordist report {out} --format slide"
-        )
     if geometry in GEOMETRIES:
         options = {"answers": answers, "max_tokens": answer_tokens, "per": per, "error": error}
         named = (probes, probes_limit, device)
         return write_directed(
-            models, targets, named, geometry, out, margin, options, command, progress
+            models, targets, named, geometry, out, margin, options, command, progress, (look, slide)
         )
     if targets or error is not None or per != "answer":
         raise InputError("--targets, --per and --error go with --geometry kl or overlap")

@@ -20,7 +20,9 @@ from behaviordist.record import (
     Scatter,
     Section,
 )
+from behaviordist.record.directed import VALUES
 from behaviordist.record.formatting import decimal
+from behaviordist.report.directed import directed_map
 from behaviordist.report.distances import distance_blocks
 from behaviordist.report.figures.cost_curves import draw_cost_curves
 from behaviordist.report.figures.forest import draw_forest
@@ -65,7 +67,9 @@ def _drawn(block: AnyBlock, run: RunFolder) -> tuple[Block, ...]:
     elif isinstance(block, Scatter):
         figure = draw_scatter(block)
     elif isinstance(block, Grid):
-        return (_grid(block),)
+        if run.directed is not None and block.name == VALUES:
+            return (directed_map(block, run.directed, behaviors, run.look),)
+        return (_grid(block, run.look.palette),)
     else:
         return (block,)
     return (render_figure(block.name, figure, block.title, block.caption),)
@@ -76,11 +80,12 @@ def _layer(name: str, table: pd.DataFrame) -> Layer:
 
 
 @figure_style()
-def _grid(block: Grid) -> Map:
+def _grid(block: Grid, palette: str) -> Map:
     values = np.array(block.values, float).reshape(len(block.rows), len(block.columns))
     frame = pd.DataFrame(values, index=list(block.rows), columns=list(block.columns))
     text = np.array([[decimal(x, block.digits) for x in row] for row in values])
-    colors = DIVERGING if block.diverging else "red"
+    palette = palette or "red"
+    colors = DIVERGING if block.diverging else palette
     marks, states = [], np.full(values.shape, "", dtype="<U9")
     for sign in block.marks:
         mask = np.zeros(values.shape, dtype=bool)
@@ -103,5 +108,5 @@ def _grid(block: Grid) -> Map:
         layers=(layer,),
         figures=(render_figure(block.name, figure, block.title, block.caption),),
         axes=(block.row_axis, block.column_axis),
-        palette="red",
+        palette=palette,
     )

@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+from behaviordist.distance.directed.matrix import NPZ as DIRECTED
+from behaviordist.distance.directed.matrix import DirectedMatrix
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.matrix_files import NPZ
 from behaviordist.errors import InputError
-from behaviordist.record import DistanceRecord, RunRecord, read_record
+from behaviordist.record import (
+    CompareRecord,
+    DistanceRecord,
+    RunRecord,
+    StudyRecord,
+    read_record,
+)
+from behaviordist.record.directed import directed_findings
 from behaviordist.report.look import FILE as LOOK
 from behaviordist.report.look import Look, read_look
 from behaviordist.store.tables import read_square
 
 TRANSFER_COLUMNS = ("source", "target", "seed", "step", "score")
+Run = TypeVar("Run", DistanceRecord, StudyRecord)
 DATA = (".csv", ".parquet", ".json", ".npz", ".yaml")
 
 
@@ -39,6 +50,8 @@ class RunFolder:
         How its pictures are drawn.
     geometries
         Name -> table of the same behaviors' distances in another geometry.
+    directed
+        The directed distances of `behaviordist distance --geometry kl`; None where it holds none.
     """
 
     path: Path
@@ -47,6 +60,7 @@ class RunFolder:
     transfers: pd.DataFrame
     look: Look = field(default_factory=Look)
     geometries: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    directed: DirectedMatrix | None = None
 
     @property
     def files(self) -> Sequence[str]:
@@ -68,6 +82,9 @@ def read_run(folder: Path, look: Look | None = None) -> RunFolder:
             f"{folder}: no such folder; give one that `behaviordist run` or `distance` wrote"
         )
     record, matrix = read_record(folder), read_matrix(folder)
+    directed = _read_directed(folder, record)
+    if look is not None:
+        _check_look(look, record, matrix, directed)
     look = read_look(folder) if look is None else look
     if matrix is not None:
         look.check(matrix.labels)
@@ -76,6 +93,13 @@ def read_run(folder: Path, look: Look | None = None) -> RunFolder:
         names = look.shown(matrix.labels)
         record, matrix = _renamed(record, dict(zip(matrix.labels, names, strict=True)), matrix)
         look = look.model_copy(update={"groups": _regrouped(look)})
+    if directed is not None and isinstance(record, StudyRecord):
+        look.check(tuple(dict.fromkeys((*directed.sources, *directed.targets))))
+        directed = directed.renamed(look.labels)
+        record = _renamed_behaviors(record, look.labels).model_copy(
+            update={"findings": directed_findings(directed)}
+        )
+        look = look.model_copy(update={"groups": _regrouped(look)})
     return RunFolder(
         path=folder,
         record=record,
@@ -83,17 +107,45 @@ def read_run(folder: Path, look: Look | None = None) -> RunFolder:
         transfers=_read_transfers(folder / "transfers.parquet"),
         look=look,
         geometries=others,
+        directed=directed,
     )
+
+
+def _read_directed(folder: Path, record: RunRecord) -> DirectedMatrix | None:
+    """Return the matrix that `behaviordist distance` wrote; a study's is for its own tables."""
+    if not isinstance(record, StudyRecord) or record.study != "distance":
+        return None
+    path = folder / DIRECTED
+    return DirectedMatrix.load(path) if path.is_file() else None
+
+
+def _check_look(
+    look: Look,
+    record: RunRecord,
+    matrix: DistanceMatrix | None,
+    directed: DirectedMatrix | None,
+) -> None:
+    """Refuse what would change nothing on the page."""
+    if isinstance(record, CompareRecord):
+        raise InputError(
+            "a page of two models has no map: --palette, --full-range, --labels and --groups"
+            " change nothing on it"
+        )
+    if directed is not None:
+        return
+    if look.labels and not (isinstance(record, DistanceRecord) and matrix is not None):
+        raise InputError(
+            "--labels names behaviors on pages of `behaviordist distance`; the sentences of a study"
+            " hold its own names"
+        )
+    if matrix is None and (look.groups or look.full_range):
+        raise InputError("--groups and --full-range are for distances, and the folder holds none")
 
 
 def _renamed(
     record: DistanceRecord, names: Mapping[str, str], matrix: DistanceMatrix
 ) -> tuple[DistanceRecord, DistanceMatrix]:
     """Call the behaviors as the look does: on the page, not in the folder's tables."""
-    behaviors = tuple(
-        row.model_copy(update={"label": names.get(row.label, row.label)})
-        for row in record.behaviors
-    )
     said = [
         {**one, "pair": [names.get(x, x) for x in one["pair"]]}
         for one in matrix.metadata.get("witnesses", ())
@@ -101,9 +153,17 @@ def _renamed(
     metadata = {**matrix.metadata, "witnesses": said}
     labels = tuple(names[x] for x in matrix.labels)
     return (
-        record.model_copy(update={"behaviors": behaviors}),
+        _renamed_behaviors(record, names),
         replace(matrix, labels=labels, metadata=metadata),
     )
+
+
+def _renamed_behaviors(record: Run, names: Mapping[str, str]) -> Run:
+    behaviors = tuple(
+        row.model_copy(update={"label": names.get(row.label, row.label)})
+        for row in record.behaviors
+    )
+    return record.model_copy(update={"behaviors": behaviors})
 
 
 def _regrouped(look: Look) -> dict[str, dict[str, str]]:

@@ -97,8 +97,8 @@ class Map:
         The rows' (and columns') clustered order; None for a rectangle.
     axes
         What rows and columns are.
-    groups
-        Name of a grouping -> a name for every row.
+    groups, column_groups
+        Name of a grouping -> a name for every row; for every column, where those are others.
     pairs
         "i,j" of rows -> what else is known of the pair (`details`).
     palette
@@ -115,6 +115,7 @@ class Map:
     order: Sequence[int] | None = None
     axes: tuple[str, str] = ("", "")
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    column_groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     pairs: Mapping[str, Any] = field(default_factory=dict)
     palette: str = ""
     type: ClassVar[str] = "map"
@@ -152,18 +153,20 @@ class Map:
             "order": self.order,
             "layers": [layer.to_json() for layer in self.layers],
             "groups": {name: list(of) for name, of in self.groups.items()},
+            "columnGroups": {name: list(of) for name, of in self.column_groups.items()},
             "groupColours": PALETTE,
             "pairs": self.pairs,
             "palettes": {
-                "light": _stops(light),
-                "dark": _stops(dark),
-                "lightDiverging": _stops(colour_map(DIVERGING)),
-                "darkDiverging": _stops(colour_map(DARK)),
+                "light": stops(light),
+                "dark": stops(dark),
+                "lightDiverging": stops(colour_map(DIVERGING)),
+                "darkDiverging": stops(colour_map(DARK)),
             },
         }
 
 
-def _stops(palette: Any) -> list[str]:
+def stops(palette: Any) -> list[str]:
+    """Return the colours as the script takes them, weakest first."""
     return [to_hex(palette(place)) for place in np.linspace(0, 1, STOPS)]
 
 

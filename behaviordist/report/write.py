@@ -6,6 +6,7 @@ from pathlib import Path
 
 from behaviordist.errors import InputError
 from behaviordist.record import CompareRecord, DistanceRecord
+from behaviordist.record.directed import VALUES
 from behaviordist.record.run import StudyRecord, TransferRecord
 from behaviordist.report.folder import RunFolder, read_run
 from behaviordist.report.look import Look
@@ -47,7 +48,7 @@ def write_report(folder: Path, look: Look | None = None, *, slide: bool = False)
     for figure in page.figures:
         write_bytes(folder / "figures" / f"{figure.name}.png", figure.png)
         write_text(folder / "figures" / f"{figure.name}.svg", figure.svg)
-        if figure.name == "distances":
+        if figure.name == "distances" or (run.directed is not None and figure.name == VALUES):
             write_bytes(folder / "heatmap.png", figure.png)
     if slide:
         write_bytes(folder / "slide.png", image)

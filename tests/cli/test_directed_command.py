@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -10,8 +11,10 @@ import pandas as pd
 import pytest
 
 from behaviordist.cli.app import main
+from behaviordist.drawing.colours import colour_map
 from behaviordist.lab import checkpoint, grammar, llama
 from behaviordist.lab.llama import LlamaConfig
+from behaviordist.report.maps import stops
 
 TINY = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY),
@@ -28,6 +31,7 @@ TINY = LlamaConfig(
 def run(tmp_path, monkeypatch, capsys):
     """Call the command in a folder that holds two tiny checkpoints, `a` and `b`."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "names.csv").write_text("label,name\nc,Third\n")
     for name, seed in (("a", 0), ("b", 1)):
         checkpoint.save(tmp_path / name, llama.init(TINY, seed), TINY, {})
 
@@ -59,6 +63,42 @@ def test_a_permuted_copy_is_the_same_function(run, tmp_path):
     assert record["geometry"] == "kl" and record["provenance"]["cpu"]
 
 
+def test_a_directed_page_has_the_look_that_is_asked_for(run, tmp_path):
+    (tmp_path / "names.csv").write_text("label,name\na,Ada\nb,Bert\n")
+    (tmp_path / "groups.csv").write_text("label,family\na,one\nb,two\n")
+    asked = "--labels names.csv --groups groups.csv --palette cividis --format slide"
+    line = "distance a b --geometry kl --probes-limit 4 --answer-tokens 2 --out out"
+    code, said, error = run(f"{line} {asked}")
+    assert code == 0, error
+    out = tmp_path / "out"
+    assert "slide.png" in said and (out / "slide.png").is_file()
+    page = (out / "index.html").read_text()
+    lead = re.search(r'<p class="lead">(.*?)</p>', page)[1]
+    assert "Ada" in lead and "Bert" in lead
+    data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', page)[1])
+    assert data["rows"] == ["Ada", "Bert"] and data["groups"] == {"family": ["one", "two"]}
+    assert data["palettes"]["light"] == stops(colour_map("cividis"))
+    assert {"low", "high", "states"} <= data["layers"][0].keys()  # hover says all three
+    assert (out / "heatmap.png").read_bytes() == (out / "figures/divergences.png").read_bytes()
+    assert list(table(out / "divergences.csv")) == ["a", "b"]  # no number file changes
+    code, _, error = run("report out")  # keeps the look
+    assert code == 0 and lead in (out / "index.html").read_text(), error
+
+
+def test_groups_stand_along_both_axes_of_a_rectangle(run, tmp_path):
+    row = {"prompt": "? a b c d e =", "answer": " a b"}
+    (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "groups.csv").write_text("label,family\na,one\nb,two\nsaid,people\n")
+    code, _, error = run(
+        "distance a b --geometry kl --targets said.jsonl --groups groups.csv --out out"
+    )
+    assert code == 0, error
+    page = (tmp_path / "out" / "index.html").read_text()
+    data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', page)[1])
+    assert data["groups"] == {"family": ["one", "two"]}
+    assert data["columnGroups"] == {"family": ["people"]}
+
+
 def test_targets_may_be_what_somebody_said(run, tmp_path):
     row = {"prompt": "? a b c d e =", "answer": " a b"}
     (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row) + "\n")
@@ -75,8 +115,7 @@ REFUSED = {
     "distance a b --geometry overlap --per token --out out": "per answer",
     "distance a b --geometry kl --error 0.0001 --probes-limit 4 --answer-tokens 2 --out out":
         "more answers a probe",
-    "distance a b --geometry kl --format slide --out out": "report out --format slide",
-    "distance a b --geometry overlap --palette cividis --out out": "are not for --geometry overlap",
+    "distance a b --geometry kl --labels names.csv --out out": "no behavior 'c' to name or group",
     "grow a --operator permute --layers 3 --out out": "does not change 'layers'",
 }  # fmt: skip
 

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from behaviordist.cli.app import main
+from behaviordist.record import CompareRecord, Findings, StudyRecord, write_record
+from tests.record.test_files import COMPARED
 
 
 @pytest.fixture
@@ -55,3 +57,28 @@ def test_a_damaged_table_is_named_and_the_old_page_kept(report, folder):
     assert err.count("\n") == 1
     assert "distances.csv, row 'a', column 'b'" in err
     assert (folder / "index.html").read_bytes() == page
+
+
+@pytest.mark.parametrize(
+    ("record", "option", "says"),
+    [
+        (
+            StudyRecord(study="s", question="?", findings=Findings(headline="h")),
+            "--labels",
+            "its own names",
+        ),
+        (
+            StudyRecord(study="s", question="?", findings=Findings(headline="h")),
+            "--groups",
+            "holds none",
+        ),
+        (CompareRecord(comparison=COMPARED), "--labels", "has no map"),
+    ],
+)
+def test_a_look_that_would_change_nothing_is_refused(report, tmp_path, record, option, says):
+    table = tmp_path / "names.csv"
+    table.write_text("label,name\na,b\n")
+    write_record(tmp_path / "run.json", record)
+    code, _, err = report(tmp_path, option, table)
+    assert code == 2 and says in err and err.count("\n") == 1
+    assert not (tmp_path / "look.json").exists()

@@ -42,11 +42,30 @@ class Directed(Protocol):
         ...
 
 
-def draw_directed(matrix: Directed, title: str = "") -> Figure:
+def draw_directed(
+    matrix: Directed,
+    title: str = "",
+    palette: str = "",
+    full_range: bool = False,
+    groups: Mapping[str, str] | None = None,
+) -> Figure:
     """Draw the values, light = little surprise (KL) or little in common (overlap).
 
     Rings mark the pairs that are not shown to be apart; infinite values are drawn as missing and
     written as such.
+
+    Parameters
+    ----------
+    matrix
+        S sources by T targets.
+    title
+        Default: none.
+    palette
+        Of `drawing.colours`; default blue (KL) or red (overlap).
+    full_range
+        Whether colours begin at 0 and, of an overlap, end at 1; default the values' own range.
+    groups
+        Name -> its group, drawn along both axes.
     """
     frame = matrix.to_pandas()
     finite = frame.where(np.isfinite(frame))
@@ -55,10 +74,24 @@ def draw_directed(matrix: Directed, title: str = "") -> Figure:
     if matrix.geometry == "kl":
         open_ = (matrix.states() != APART) & ~matrix.diagonal
         marks = (CellMark(open_, "ring", "not shown\nto be apart"),)
-    palette = "" if matrix.geometry == "kl" else "red"
-    figure = draw_matrix(Cells(finite, text, palette, scale(matrix), marks), title=title)
+    others = finite.to_numpy(dtype=float)[~matrix.diagonal]
+    start = 0.0 if full_range or not np.isfinite(others).any() else float(np.nanmin(others))
+    most = largest(matrix) if full_range else None
+    colours = palette or default_palette(matrix)
+    cells = Cells(finite, text, colours, scale(matrix), marks, start=max(start, 0.0), most=most)
+    figure = draw_matrix(cells, title=title, groups=groups)
     figure.axes[0].set(xlabel="target B", ylabel="source A")
     return figure
+
+
+def default_palette(matrix: Directed) -> str:
+    """Return the palette where none is asked for: surprise and sameness do not look alike."""
+    return "" if matrix.geometry == "kl" else "red"
+
+
+def largest(matrix: Directed) -> float | None:
+    """Return the largest value that there can be; KL has none."""
+    return 1.0 if matrix.geometry == "overlap" else None
 
 
 def scale(matrix: Directed) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -192,6 +193,14 @@ class DirectedMatrix:
             **{name: getattr(self, name)[at] for name in _ARRAYS},
         )
 
+    def renamed(self, names: Mapping[str, str]) -> DirectedMatrix:
+        """Return the matrix with some of its behaviors called otherwise."""
+        sources, targets, known_by_answers = (
+            tuple(names.get(x, x) for x in group)
+            for group in (self.sources, self.targets, self.cross_entropy)
+        )
+        return replace(self, sources=sources, targets=targets, cross_entropy=known_by_answers)
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the values as a labelled frame, rows = source."""
         return self._frame(self.values)
@@ -252,12 +261,15 @@ class DirectedMatrix:
         )
         return html_table(f"{unit} ± standard error; rows: source", ("", *self.targets), rows)
 
-    def heatmap(self, path: str | Path | None = None) -> Figure:
-        """Draw the matrix, sources as rows; write it to `path` (.png, .svg, .pdf) if given."""
+    def heatmap(self, path: str | Path | None = None, **look: Any) -> Figure:
+        """Draw the matrix, sources as rows; write it to `path` (.png, .svg, .pdf) if given.
+
+        `look`: title, palette, full_range, groups, as `directed.heatmap.draw_directed` has them.
+        """
         from behaviordist.distance.directed.heatmap import draw_directed
         from behaviordist.distance.heatmap import save_figure
 
-        figure = draw_directed(self)
+        figure = draw_directed(self, **look)
         if path is not None:
             save_figure(figure, Path(path))
         return figure

@@ -64,8 +64,9 @@
     };
     let least = Infinity;
     let largest = -Infinity;
-    for (const value of values) {
-      if (!Number.isFinite(value)) continue;
+    const own = raw.symmetric || data.columns ? 0 : columns + 1;
+    for (const [k, value] of values.entries()) {
+      if (!Number.isFinite(value) || (own && k % own === 0)) continue;
       least = Math.min(least, value);
       largest = Math.max(largest, value);
     }
@@ -414,7 +415,7 @@
           const middle = (axis ? y : x) + this.cell / 2;
           const edge = axis ? this.top : this.left;
           if (middle < edge || middle > edge + this.size[axis]) continue;
-          if (this.grouping && this.square) this.patch(context, axis, kept[k], axis ? y : x);
+          if (this.grouping) this.patch(context, axis, kept[k], axis ? y : x);
           if (k % every) continue;
           const on = this.at && this.at[axis ? 0 : 1] === kept[k];
           context.fillStyle = on ? colours.accent : colours.ink;
@@ -443,9 +444,14 @@
       context.restore();
     }
 
+    kinds() {
+      const [rows, columns] = [this.data.groups, this.data.columnGroups].map((of) => of[this.grouping] || []);
+      return [...new Set([...rows, ...columns])];
+    }
+
     patch(context, axis, i, start) {
-      const of = this.data.groups[this.grouping];
-      const kinds = [...new Set(of)];
+      const of = (!axis && this.data.columnGroups[this.grouping]) || this.data.groups[this.grouping];
+      const kinds = this.kinds();
       const colours = this.data.groupColours;
       context.fillStyle = colours[kinds.indexOf(of[i]) % colours.length];
       const [from, edge] = axis ? [this.top, this.left] : [this.left, this.top];
@@ -682,14 +688,13 @@
       if (signs.has(SAME)) words.push("● the same");
       for (const said of new Set(Object.values(this.layer.words || {}))) words.push(`○ ${said}`);
       if (words.length) part.append(node("p", words.join("   ")));
-      if (this.grouping && this.square) part.append(this.groupKey());
+      if (this.grouping) part.append(this.groupKey());
       return part;
     }
 
     groupKey() {
-      const of = this.data.groups[this.grouping];
       const list = node("ul", "", { class: "map-groups" });
-      [...new Set(of)].slice(0, 12).forEach((name, k) => {
+      this.kinds().slice(0, 12).forEach((name, k) => {
         const item = node("li");
         const dot = node("span");
         dot.style.background = this.data.groupColours[k % this.data.groupColours.length];
