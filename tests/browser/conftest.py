@@ -9,7 +9,12 @@ import shutil
 import pytest
 
 from behaviordist.report import write_report
-from tests.report.run_folders import write_directed_run, write_distance_run, write_transfer_run
+from tests.report.run_folders import (
+    write_directed_run,
+    write_distance_run,
+    write_divergences_run,
+    write_transfer_run,
+)
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
@@ -40,6 +45,8 @@ def pages(tmp_path_factory):
         folder = write_distance_run(tmp_path_factory.mktemp(f"d{n}"), n=n, hostile=n == 21)
         addresses[str(n)] = write_report(folder)
     addresses["directed"] = write_report(write_directed_run(tmp_path_factory.mktemp("directed")))
+    kl = write_divergences_run(tmp_path_factory.mktemp("kl"))
+    addresses["kl"] = write_report(kl)
     study = write_transfer_run(tmp_path_factory.mktemp("transfer"), n=8)
     addresses["transfer"] = write_report(study)
     return addresses

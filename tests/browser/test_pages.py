@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from behaviordist.distance.directed import DirectedMatrix
 from behaviordist.distance.matrix import DistanceMatrix
 from tests.browser.conftest import SIZES
 from tests.report.run_folders import HOSTILE
@@ -24,7 +25,7 @@ MAP = "document.querySelector('figure.map').matrixMap"
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("name", [*map(str, SIZES), "transfer", "directed"])
+@pytest.mark.parametrize("name", [*map(str, SIZES), "transfer", "directed", "kl"])
 def test_nothing_runs_over_and_the_picture_is_first(opened, name, width, scheme):
     started = time.perf_counter()
     page = opened(name, width, scheme)
@@ -98,6 +99,21 @@ def test_a_directed_map_switches_its_tables_and_says_both_ways(opened):
     page.locator(".map-tools select").first.select_option(label="(there − back) / 2")
     assert page.evaluate(f"{MAP}.layer.value(1, 4)") == pytest.approx((value - back) / 2, rel=1e-5)
     assert page.evaluate(f"{MAP}.layer.diverging")
+
+
+def test_a_rectangle_says_interval_and_state_and_has_groups_on_both_axes(opened, pages):
+    page = opened("kl")
+    matrix = DirectedMatrix.load(pages["kl"].parent)
+    low, high = matrix.interval()
+    i, j = 2, 0
+    page.locator(".map-view canvas").hover(position=spot(page, i, j))
+    tip = page.locator(".map-tip").inner_text()
+    state = matrix.states()[i, j]
+    assert f"{matrix.values[i, j]:.3f} [{low[i, j]:.3f}, {high[i, j]:.3f}], {state}" in tip
+    assert page.locator(".map-groups li").all_inner_texts() == [
+        "base", "tuned", "people", "a long name of a model that was asked",
+    ]  # fmt: skip
+    assert page.evaluate(f"{MAP}.data.columnGroups.model[1]") == "tuned"
 
 
 def test_keys_move_through_the_cells_and_open_a_pair(opened):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from behaviordist.distance.directed import DirectedMatrix
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.record import (
     Behavior,
@@ -29,6 +30,7 @@ from behaviordist.record import (
     TransferRecord,
     write_record,
 )
+from behaviordist.record.directed import directed_findings
 from behaviordist.record.transfers.findings import remarks, transfer_findings
 from behaviordist.record.transfers.matrices import Costs
 from behaviordist.record.transfers.numbers import (
@@ -127,6 +129,22 @@ def write_directed_run(folder: Path, n: int = 7, seed: int = 0) -> Path:
     findings = Findings(headline="A is near B.", sections=(Section.of("Directed", *grids),))
     record = StudyRecord(study="distance", question="How surprising?", findings=findings)
     folder.mkdir(exist_ok=True)
+    write_record(folder / "run.json", record)
+    return folder
+
+
+def write_divergences_run(folder: Path, seed: int = 0) -> Path:
+    """Write the folder of `distance --geometry kl --targets ...`: 5 sources by 3 others."""
+    rng = np.random.default_rng(seed)
+    sources = tuple(f"{'base' if k < 3 else 'tuned'}@temperature=0.{k + 1}" for k in range(5))
+    targets = ("people", "tuned@temperature=0.5", "a long name of a model that was asked")
+    values = rng.gamma(2.0, 3.0, (5, 3))
+    matrix = DirectedMatrix(sources, targets, values, 0.2 * values, metadata={"per": "answer"})
+    matrix.save(folder)
+    record = StudyRecord(
+        study="distance", question="How surprising?", geometry="kl", provenance=MADE,
+        findings=directed_findings(matrix),
+    )  # fmt: skip
     write_record(folder / "run.json", record)
     return folder
 
