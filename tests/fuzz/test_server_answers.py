@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import tempfile
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from behaviordist.behaviors.servers.client import Client
-from tests.behaviors.test_http_backend import serving
+from tests.behaviors.test_http_backend import serving, without_waiting
 from tests.fuzz.command_line import check
 from tests.fuzz.mutations import damaged_json
 from tests.fuzz.worlds import PROBES
@@ -56,9 +53,7 @@ def fuzz(geometry: str, examples: int, derandomize: bool) -> None:
         return 200, {"Content-Type": "application/json"}, damaged.decode("utf-8", "replace")
 
     # A server is asked again after a wait: the wait is not what is tested here.
-    hasty = functools.partial(Client, sleep=lambda _: None)
-    patience = mock.patch("behaviordist.behaviors.servers.backend.Client", hasty)
-    with patience, serving(answer) as address:
+    with without_waiting(), serving(answer) as address:
 
         @settings(max_examples=examples, deadline=None, derandomize=derandomize, database=None,
                   suppress_health_check=list(HealthCheck))  # fmt: skip

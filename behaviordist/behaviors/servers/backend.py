@@ -7,10 +7,10 @@ more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,12 +18,16 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors.behavior import LogProbBlock
 from behaviordist.behaviors.sampling import seed_of
-from behaviordist.behaviors.servers.client import Client
+from behaviordist.behaviors.servers.asking import Asked, first_choice
+from behaviordist.behaviors.servers.client import Client, require_openai
 from behaviordist.behaviors.servers.echo import HALF, Echo, nats, read_echo
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
-from behaviordist.probes import Probe, ProbeSet
+from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
+
+if TYPE_CHECKING:
+    from behaviordist.behaviors.servers.session import Session
 
 # Servers compute in 16 bits, and in other batches: one token's log-probability moves by hundredths.
 ALIGNED_NATS = 0.25
@@ -83,12 +87,13 @@ class HttpBehavior:
             If the server gives no log-probabilities of prompts, or settings other than the model's
             own are asked for (servers echo them unchanged by temperature).
         """
-        return np.array([score for _, score in self.text_log_probs_rest(probes)])
+        scores = dict(self.text_log_probs_rest(probes))
+        return np.array([scores[index] for index in range(len(probes))])
 
     def text_log_probs_rest(
         self, probes: ProbeSet, done: frozenset[int] = frozenset()
     ) -> Iterator[tuple[int, float]]:
-        """Yield (index of a probe, log p of its text) one by one, but for those in `done`."""
+        """Yield (index of a probe, log p of its text) as they come, but for those in `done`."""
         if self.settings != InferenceSettings():
             raise InputError(
                 f"'{self.label}': servers give log-probabilities of the model as it is; drop"
@@ -97,14 +102,16 @@ class HttpBehavior:
         probes.require_text(self.label)
         probes.require_continuations()
         if len(done) < len(probes):
-            self._check_alignment(probes)
-        for index, probe in enumerate(probes):
-            if index not in done:
-                where = f"probe '{probe.id}'"
-                echo = self._echo(probe.prompt + probe.continuation, where)
-                with self._about(where):
-                    score = echo.sum_from(len(probe.prompt))
-                yield index, score
+            self.client.one(self._check_alignment, probes)
+
+        async def score(session: Session, index: int) -> float:
+            probe = probes.probes[index]
+            where = f"probe '{probe.id}'"
+            echo = await self._echo(session, probe.prompt + probe.continuation, where)
+            with self._about(where):
+                return echo.sum_from(len(probe.prompt))
+
+        yield from self.client.each(score, [k for k in range(len(probes)) if k not in done])
 
     def samples(
         self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
@@ -113,7 +120,8 @@ class HttpBehavior:
 
         Each answer is a request of its own with its own seed: not every server knows `n`.
         """
-        return [texts for _, texts in self.samples_rest(probes, count, max_tokens, seed)]
+        answers = dict(self.samples_rest(probes, count, max_tokens, seed))
+        return [answers[index] for index in range(len(probes))]
 
     def samples_rest(
         self,
@@ -123,13 +131,23 @@ class HttpBehavior:
         seed: int = 0,
         done: frozenset[int] = frozenset(),
     ) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Yield (index of a probe, its answers) one by one, but for those in `done`."""
-        for index, probe in enumerate(probes):
-            if index not in done:
-                seeds = [seed_of(seed, probe, k) for k in range(count)]
-                yield index, tuple(self._answer(probe, max_tokens, s) for s in seeds)
+        """Yield (index of a probe, its answers) when it has all, but for those in `done`."""
 
-    def _check_alignment(self, probes: ProbeSet) -> None:
+        async def answer(session: Session, place: tuple[int, int]) -> str:
+            probe = probes.probes[place[0]]
+            return await asked.answer(session, probe, max_tokens, seed_of(seed, probe, place[1]))
+
+        asked = Asked(self.model, self.label, self.settings)
+        places = [(i, k) for i in range(len(probes)) if i not in done for k in range(count)]
+        begun: dict[int, dict[int, str]] = {}
+        for (index, k), text in self.client.each(answer, places):
+            answers = begun.setdefault(index, {})
+            answers[k] = text
+            if len(answers) == count:
+                del begun[index]
+                yield index, tuple(answers[k] for k in range(count))
+
+    async def _check_alignment(self, session: Session, probes: ProbeSet) -> None:
         """Refuse a server that pairs log-probabilities with the wrong tokens.
 
         The greedy token after a text has one log-probability, whether it is generated, or is the
@@ -143,7 +161,7 @@ class HttpBehavior:
         """
         texts = [t for p in probes for t in (p.prompt + p.continuation, p.prompt) if t]
         for text in texts[:TRIED]:
-            told = self._twice(text)
+            told = await self._twice(session, text)
             if told is None:
                 continue
             plain, echoed = told
@@ -160,26 +178,29 @@ class HttpBehavior:
             " is one token where its text is echoed); use --geometry samples"
         )
 
-    def _twice(self, text: str) -> tuple[float, float] | None:
+    async def _twice(self, session: Session, text: str) -> tuple[float, float] | None:
         """Return the log-probability of the token after a text, generated and echoed.
 
         None where it has no letters, or is read differently in its place.
         """
-        choice, scored = self._log_probs(text, echo=False)
+        choice, scored = await self._log_probs(session, text, echo=False)
         written, values = choice.get("text"), scored["token_logprobs"]
         if not isinstance(written, str) or not written or HALF in written or len(values) != 1:
             return None
-        echo = self._echo(text + written, where := "a check of its log-probabilities")
+        where = "a check of its log-probabilities"
+        echo = await self._echo(session, text + written, where)
         echoed = echo.only_token(len(text), len(text + written))
         with self._about(where):
             return None if echoed is None else (nats(values[0]), echoed)
 
-    def _echo(self, text: str, where: str) -> Echo:
-        logprobs = self._log_probs(text, echo=True)[1]
+    async def _echo(self, session: Session, text: str, where: str) -> Echo:
+        logprobs = (await self._log_probs(session, text, echo=True))[1]
         with self._about(where):
             return read_echo(logprobs, text)
 
-    def _log_probs(self, text: str, echo: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def _log_probs(
+        self, session: Session, text: str, echo: bool
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return an answer of one token, and the log-probabilities in it."""
         body = {
             "model": self.model,
@@ -189,7 +210,7 @@ class HttpBehavior:
             "logprobs": 1,
             "temperature": 0,
         }
-        choice = _first(self.client.post("completions", body), self.label)
+        choice = first_choice(await session.post("completions", body), self.label)
         logprobs = choice.get("logprobs")
         if not isinstance(logprobs, dict) or not isinstance(logprobs.get("token_logprobs"), list):
             raise InputError(
@@ -207,27 +228,6 @@ class HttpBehavior:
             raise InputError(
                 f"'{self.label}', {what}: {error}; or use --geometry samples"
             ) from None
-
-    def _answer(self, probe: Probe, max_tokens: int, seed: int) -> str:
-        body: dict[str, Any] = {"model": self.model, "max_tokens": max_tokens, "seed": seed}
-        for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty"):
-            value = getattr(self.settings, name)
-            if name == "temperature" or value != getattr(InferenceSettings(), name):
-                body[name] = value
-        system = self.settings.system
-        if self.settings.chat or probe.messages:
-            turns = [{"role": "system", "content": system}] if system else []
-            body["messages"] = [*turns, *probe.turns]
-            choice = _first(self.client.post("chat/completions", body), self.label)
-            message = choice.get("message")
-            text = message.get("content") if isinstance(message, dict) else None
-        else:
-            body["prompt"] = f"{system}\n\n{probe.prompt}" if system else probe.prompt
-            text = _first(self.client.post("completions", body), self.label).get("text")
-        if not isinstance(text, str):
-            raise InputError(f"'{self.label}': the server's answer to '{probe.id}' has no text")
-        # Half a surrogate pair is no text, and no file takes it: U+FFFD, as other servers write.
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _no_distributions(self) -> NoReturn:
         raise InputError(
@@ -259,12 +259,6 @@ def load_http(url: str, label: str | None, settings: InferenceSettings) -> HttpB
         raise InputError("keys belong into the environment (OPENAI_API_KEY), not into the address")
     if not parts.hostname or not model:
         raise InputError(f"'{url}' names no model; write http://HOST:PORT/v1#MODEL")
+    require_openai()
     name = label or model.rstrip("/").rpartition("/")[2]
     return HttpBehavior(Client(base.rstrip("/")), model, name, settings)
-
-
-def _first(answer: Mapping[str, Any], label: str) -> dict[str, Any]:
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise InputError(f"'{label}': the server's answer has no choices")
-    return choices[0]

@@ -1,35 +1,53 @@
-"""Requests to an OpenAI-compatible server: retried, rate-limited, bounded, and quiet about keys."""
+"""Requests to an OpenAI-compatible server: many at once, in a thread, within bounds that are said.
+
+What is asked goes through the `openai` package's client (`session.py`), which waits and asks again
+where a server is busy. Here stand what may be spent, how many requests are on their way at once,
+and the key.
+"""
 
 from __future__ import annotations
 
-import http.client
+import asyncio
+import importlib.util
 import ipaddress
-import json
 import os
 import queue
 import re
 import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from behaviordist.errors import InputError
 
+if TYPE_CHECKING:
+    from behaviordist.behaviors.servers.session import Session
+
 KEY_VARIABLES = ("BEHAVIORDIST_API_KEY", "OPENAI_API_KEY")
-LONGEST_WAIT = 60.0
-LARGEST_ANSWER = 64 * 2**20
+IN_FLIGHT = 16
+# What is cancelled ends at once; a name that the system is still looking up may not.
+LONGEST_STOP = 5.0
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Refused(InputError):
+    """A server refuses a request, with a status that asking again does not change."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass
 class Budget:
-    """Tokens that may be spent, prompts included, and those that have been."""
+    """Tokens that may be spent, prompts included, those that have been, and the dearest request."""
 
     limit: int
     spent: int = 0
+    dearest: int = 0
 
     def check(self) -> None:
         """Raise an `InputError` once the limit is reached."""
@@ -39,20 +57,18 @@ class Budget:
                 " BEHAVIORDIST_MAX_TOKENS and run the same command again"
             )
 
+    def allows(self, running: int) -> bool:
+        """Whether one more request may start beside those that are running.
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Redirects are errors: they could carry the key to another host."""
+        Each of them counts as the dearest so far, so that together they go beyond the limit by no
+        more than one at a time would.
+        """
+        return running == 0 or self.spent + running * self.dearest < self.limit
 
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
-class _Again(Exception):
-    """A failure that may pass; `wait` is what the server asks for, in seconds."""
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait = wait
+    def spend(self, tokens: int) -> None:
+        """Count a request."""
+        self.spent += tokens
+        self.dearest = max(self.dearest, tokens)
 
 
 @dataclass(frozen=True)
@@ -72,12 +88,12 @@ class Client:
     deadline_s
         Longest time from a request to its whole answer: a server may drip bytes.
     attempts
-        How often a request is made before it fails; waits double from one second, or are what the
-        server says.
+        How often a request is made before it fails; waits double from half a second, or are what
+        the server says, a minute at most.
     interval_s
         Least time between two requests; default what BEHAVIORDIST_REQUESTS_PER_MINUTE allows.
-    sleep
-        For tests.
+    in_flight
+        Requests on their way at once, at most; default BEHAVIORDIST_REQUESTS_IN_FLIGHT, else 16.
     """
 
     url: str
@@ -86,148 +102,166 @@ class Client:
     deadline_s: float = 120.0
     attempts: int = 5
     interval_s: float = field(default_factory=lambda: request_interval())
-    sleep: Callable[[float], None] = time.sleep
+    in_flight: int = field(default_factory=lambda: requests_in_flight())
 
-    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the JSON object that the server answers.
+    def each(
+        self, ask: Callable[[Session, T], Awaitable[R]], items: Iterable[T]
+    ) -> Iterator[tuple[T, R]]:
+        """Yield (item, what `ask` made of it) as answers come, many on their way at once.
+
+        The event loop runs in a thread of its own, so that this works inside a notebook's. The
+        first item is asked alone: a server that refuses everything is asked once. After an error no
+        item is begun; those on their way end, are yielded, and then the error is raised.
 
         Raises
         ------
         InputError
-            If the server cannot be reached, refuses, or answers something else than JSON; the
-            message holds no key.
+            What `ask` raises.
         """
-        self.budget.check()
-        for attempt in range(1, self.attempts + 1):
-            if self.interval_s:
-                self.sleep(self.interval_s)
+        arrived: queue.SimpleQueue[tuple[T, R] | _Ended] = queue.SimpleQueue()
+        run = _Run(self, ask, items, arrived.put)
+
+        def work() -> None:
             try:
-                answer = self._once(path, body)
-            except _Again as error:
-                if attempt == self.attempts:
-                    tries = f"{attempt} attempts" if attempt > 1 else "1 attempt"
-                    raise InputError(f"{self.url}: {error} ({tries}); try later") from None
-                wait = 2.0 ** (attempt - 1) if error.wait is None else error.wait
-                self.sleep(min(wait, LONGEST_WAIT))
-                continue
-            self.budget.spent += _tokens(answer, body)
-            return answer
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                asyncio.run(run.all())
+            except BaseException as error:
+                arrived.put(_Ended(error))
+            else:
+                arrived.put(_Ended())
 
-    def _once(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask once; the answer is whole within the deadline, or an error says that it is not."""
-        headers = {"Content-Type": "application/json", **self._authorization()}
-        request = urllib.request.Request(
-            f"{self.url}/{path}", json.dumps(body).encode(), headers, method="POST"
-        )
-        answers: queue.SimpleQueue[dict[str, Any] | Exception] = queue.SimpleQueue()
-
-        def ask() -> None:
-            try:
-                answers.put(self._answer(request))
-            except Exception as error:
-                answers.put(error)
-
-        # A socket's own timeout bounds silences alone; a thread that waits too long is left behind.
-        threading.Thread(target=ask, daemon=True).start()
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
         try:
-            answer = answers.get(timeout=self.deadline_s)
-        except queue.Empty:
-            raise InputError(
-                f"{self.url}: no whole answer within {self.deadline_s:g} s; ask for less, or look"
-                " at the server"
-            ) from None
-        if isinstance(answer, Exception):
-            raise answer from None
-        return answer
+            while not isinstance(got := arrived.get(), _Ended):
+                yield got
+            if got.error is not None:
+                raise got.error
+        finally:
+            run.cancel()
+            thread.join(LONGEST_STOP)
 
-    def _answer(self, request: urllib.request.Request) -> dict[str, Any]:
-        handlers: list[Any] = [_NoRedirects]
-        if is_loopback(urlsplit(self.url).hostname):  # a proxy would see the key
-            handlers.append(urllib.request.ProxyHandler({}))
-        try:
-            opener = urllib.request.build_opener(*handlers)
-            with opener.open(request, timeout=self.timeout_s) as response:
-                return self._decode(response.read(LARGEST_ANSWER), response.headers)
-        except urllib.error.HTTPError as error:
-            with error:  # it holds the connection
-                raise self._refusal(error) from None
-        except TimeoutError:
-            raise _Again(f"no answer within {self.timeout_s:g} s") from None
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, TimeoutError):
-                raise _Again(f"no answer within {self.timeout_s:g} s") from None
-            raise _Again(f"cannot be reached ({self._clean(str(error.reason))})") from None
-        except (http.client.HTTPException, OSError) as error:
-            raise _Again(f"the connection broke ({type(error).__name__})") from None
+    def one(self, ask: Callable[[Session, T], Awaitable[R]], item: T) -> R:
+        """Return what `ask` makes of one item."""
+        ((_, found),) = self.each(ask, [item])
+        return found
 
-    def _decode(self, raw: bytes, headers: Any) -> dict[str, Any]:
-        try:
-            answer = json.loads(raw)
-        except RecursionError:
-            raise InputError(f"{self.url} answers JSON that is nested too deeply") from None
-        except ValueError:
-            kind = str(headers.get("Content-Type", "no type")).partition(";")[0]
-            raise InputError(
-                f"{self.url} answers {kind}, not JSON; is it the base of an OpenAI-compatible"
-                " server (it often ends in /v1)?"
-            ) from None
-        if not isinstance(answer, dict):
-            raise InputError(f"{self.url} answers JSON that is no object")
-        return answer
-
-    def _refusal(self, error: urllib.error.HTTPError) -> Exception:
-        if error.code in (401, 403):
-            return InputError(
-                f"{self.url} refuses the key (status {error.code});"
-                f" set {' or '.join(KEY_VARIABLES)}"
-            )
-        try:
-            reason = self._clean(error.read(4096).decode(errors="replace"))
-        except (http.client.HTTPException, OSError):
-            reason = "no reason that could be read"
-        if error.code == 429 or error.code >= 500:
-            what = "limits the rate" if error.code == 429 else "fails"
-            return _Again(
-                f"{what} (status {error.code}: {reason})",
-                _seconds(error.headers.get("Retry-After", "")),
-            )
-        return InputError(f"{self.url} refuses the request (status {error.code}: {reason})")
-
-    def _authorization(self) -> dict[str, str]:
+    def authorization(self) -> dict[str, str]:
+        """Return the header that holds the key, or nothing where it must not be sent."""
         parts = urlsplit(self.url)
-        key = _key()
+        key = api_key()
         if not key or (parts.scheme != "https" and not is_loopback(parts.hostname)):
             return {}
         return {"Authorization": f"Bearer {key}"}
 
-    @staticmethod
-    def _clean(text: str) -> str:
-        """Return what a server says on one short line, without the key, should it repeat it."""
-        key = _key()
-        if key:
-            text = text.replace(key, "[key]")
-        return " ".join(text.split())[:160]
+
+@dataclass(frozen=True)
+class _Ended:
+    """The end of a run, and why."""
+
+    error: BaseException | None = None
+
+
+class _Run:
+    """Items that are asked together, in the event loop of one thread."""
+
+    def __init__(
+        self,
+        client: Client,
+        ask: Callable[[Session, Any], Awaitable[Any]],
+        items: Iterable[Any],
+        tell: Callable[[Any], None],
+    ) -> None:
+        self.client, self.ask, self.items, self.tell = client, ask, items, tell
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.task: asyncio.Task[Any] | None = None
+
+    def cancel(self) -> None:
+        """End what is on its way; nothing where all has ended."""
+        if self.loop is not None and self.task is not None and not self.loop.is_closed():
+            try:
+                self.loop.call_soon_threadsafe(self.task.cancel)
+            except RuntimeError:  # it closed in between
+                return
+
+    async def all(self) -> None:
+        from behaviordist.behaviors.servers.session import opened
+
+        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
+        running: set[asyncio.Task[None]] = set()
+        async with opened(self.client) as session:
+            try:
+                await self._start(session, running)
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+
+    async def _start(self, session: Session, running: set[asyncio.Task[None]]) -> None:
+        """Start items one after the other, as many at once as there is room for."""
+        error: BaseException | None = None
+        rest, more, room, began = iter(self.items), True, 1, asyncio.get_running_loop().time()
+        while True:
+            while more and len(running) < room and self.client.budget.allows(len(running)):
+                try:
+                    running.add(asyncio.create_task(self._one(session, next(rest))))
+                except StopIteration:
+                    more = False
+            if not running:
+                break
+            done, left = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            running.intersection_update(left)
+            for task in done:
+                error = error or task.exception()
+            more = more and error is None
+            if room == 1:
+                room = self._room(asyncio.get_running_loop().time() - began)
+        if error is not None:
+            raise error
+
+    async def _one(self, session: Session, item: Any) -> None:
+        self.tell((item, await self.ask(session, item)))
+
+    def _room(self, seconds: float) -> int:
+        """How many at once: a slow server that answers in turn must not fall silent for too long.
+
+        `seconds` is what the first answer took, alone.
+        """
+        patient = int(self.client.timeout_s / (2 * max(seconds, 1e-6)))
+        return max(1, min(self.client.in_flight, patient))
+
+
+def require_openai() -> None:
+    """Refuse in one line if the client's package is missing; nothing is imported."""
+    if importlib.util.find_spec("openai") is None:
+        raise InputError(
+            "models behind servers need openai, which is not installed:"
+            " pip install 'behaviordist[api]'"
+        )
 
 
 def token_limit() -> int:
     """Return the bound on tokens: BEHAVIORDIST_MAX_TOKENS, by default a million."""
-    text = os.environ.get("BEHAVIORDIST_MAX_TOKENS", "1000000").replace("_", "")
-    if not text.isdigit() or int(text) < 1:
-        raise InputError(f"BEHAVIORDIST_MAX_TOKENS must be a whole number above 0, not '{text}'")
-    return int(text)
+    return _whole("BEHAVIORDIST_MAX_TOKENS") or 1_000_000
 
 
 def request_interval() -> float:
     """Return the least seconds between requests: BEHAVIORDIST_REQUESTS_PER_MINUTE, or no limit."""
-    text = os.environ.get("BEHAVIORDIST_REQUESTS_PER_MINUTE", "")
+    many = _whole("BEHAVIORDIST_REQUESTS_PER_MINUTE")
+    return 60 / many if many else 0.0
+
+
+def requests_in_flight() -> int:
+    """Return how many requests are on their way at once: BEHAVIORDIST_REQUESTS_IN_FLIGHT, or 16."""
+    return _whole("BEHAVIORDIST_REQUESTS_IN_FLIGHT") or IN_FLIGHT
+
+
+def _whole(name: str) -> int | None:
+    text = os.environ.get(name, "").replace("_", "")
     if not text:
-        return 0.0
+        return None
     if not text.isdigit() or int(text) < 1:
-        raise InputError(
-            f"BEHAVIORDIST_REQUESTS_PER_MINUTE must be a whole number above 0, not '{text}'"
-        )
-    return 60 / int(text)
+        raise InputError(f"{name} must be a whole number above 0, not '{text}'")
+    return int(text)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -238,7 +272,7 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def _key() -> str:
+def api_key() -> str:
     """Return the key, or "".
 
     Raises
@@ -256,17 +290,3 @@ def _key() -> str:
         if key:
             return key
     return ""
-
-
-def _seconds(text: str) -> float | None:
-    """Return what a `Retry-After` header asks for, or None for a date or nonsense."""
-    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text.strip()) else None
-
-
-def _tokens(answer: Mapping[str, Any], body: Mapping[str, Any]) -> int:
-    """Tokens that a request cost: what the server says, else a bound (a token a byte of text)."""
-    usage = answer.get("usage")
-    total = usage.get("total_tokens") if isinstance(usage, dict) else None
-    if isinstance(total, int) and not isinstance(total, bool) and total > 0:
-        return total
-    return len(json.dumps(body).encode()) + int(body.get("max_tokens", 0))
