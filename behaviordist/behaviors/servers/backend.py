@@ -21,6 +21,7 @@ from behaviordist.behaviors.sampling import seed_of
 from behaviordist.behaviors.servers.asking import Asked, first_choice
 from behaviordist.behaviors.servers.client import Client, require_openai
 from behaviordist.behaviors.servers.echo import HALF, Echo, nats, read_echo
+from behaviordist.behaviors.servers.flight import each, one
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
@@ -102,7 +103,7 @@ class HttpBehavior:
         probes.require_text(self.label)
         probes.require_continuations()
         if len(done) < len(probes):
-            self.client.one(self._check_alignment, probes)
+            one(self.client, self._check_alignment, probes)
 
         async def score(session: Session, index: int) -> float:
             probe = probes.probes[index]
@@ -111,7 +112,7 @@ class HttpBehavior:
             with self._about(where):
                 return echo.sum_from(len(probe.prompt))
 
-        yield from self.client.each(score, [k for k in range(len(probes)) if k not in done])
+        yield from each(self.client, score, [k for k in range(len(probes)) if k not in done])
 
     def samples(
         self, probes: ProbeSet, count: int, max_tokens: int = 64, seed: int = 0
@@ -140,7 +141,7 @@ class HttpBehavior:
         asked = Asked(self.model, self.label, self.settings)
         places = [(i, k) for i in range(len(probes)) if i not in done for k in range(count)]
         begun: dict[int, dict[int, str]] = {}
-        for (index, k), text in self.client.each(answer, places):
+        for (index, k), text in each(self.client, answer, places):
             answers = begun.setdefault(index, {})
             answers[k] = text
             if len(answers) == count:
