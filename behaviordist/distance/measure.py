@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors import Behavior, load_all
+from behaviordist.behaviors import Behavior
 from behaviordist.distance.analysis.witnesses import farthest_witnesses
 from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 from behaviordist.distance.fingerprints.next_byte import aligned, check_bytes
 from behaviordist.distance.fingerprints.references import Reference
 from behaviordist.distance.fingerprints.texts import answer_distances, text_distances
+from behaviordist.distance.fingerprints.without_models import open_behaviors
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.pairwise import matrix_of
 from behaviordist.errors import InputError
@@ -40,7 +41,8 @@ def distances(
     ----------
     behaviors
         N behaviors over one vocabulary (any, for ``next-byte``, and for ``loglik`` and ``samples``
-        also models behind servers), with different labels; or what `load` opens.
+        also models behind servers), with different labels; or what `load` opens, fingerprint files,
+        folders of these.
     probes
         Probe set, or the name or file of one.
     geometry
@@ -86,7 +88,7 @@ def distances(
         raise InputError(f"probes are a ProbeSet, a name or a file, not {type(named).__name__}")
     if isinstance(behaviors, str):
         raise InputError(f"distances are between several: give a list, ['{behaviors}', ...]")
-    opened = _opened(behaviors)
+    opened = open_behaviors(behaviors, probes=named)
     unit = get_geometry(geometry).unit
     if unit == "answers":
         matrix = answer_distances(
@@ -124,10 +126,3 @@ def _of_positions(
     farthest = farthest_witnesses(prints, matrix.squared, probes)
     matrix.metadata.update({**counts, "witnesses": farthest})
     return matrix
-
-
-def _opened(behaviors: Sequence[Behavior | str]) -> list[Behavior]:
-    """Open what is named; labels are then those of `load_all`."""
-    specs = [b for b in behaviors if isinstance(b, str)]
-    loaded = iter(load_all(specs) if specs else [])
-    return [next(loaded) if isinstance(b, str) else b for b in behaviors]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
-from behaviordist.store import publish
+from behaviordist.store.sealed import read_sealed, write_sealed
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
 
 EXACT = "exact"
-FORMAT = "behaviordist-fingerprint-1"
+FORMAT = "behaviordist-fingerprint-2"
 # What must agree between fingerprints, and what to do when it does not.
 COMPARED = {
     "geometry": "make both with the same geometry",
@@ -62,8 +61,9 @@ class Identity:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Everything the features depend on (all but the label)."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k != "label"}
+        """Everything the file depends on: its format, and all that it is of but the label."""
+        known = {k: v for k, v in dataclasses.asdict(self).items() if k != "label"}
+        return {"format": FORMAT, **known}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +81,21 @@ class Fingerprint:
     group
         (n_probes,) probes with the same number are paraphrases of one another: dependent, and
         kept together wherever uncertainty is computed. Default: every probe on its own.
+    about
+        What else its file says: settings, notes, versions, licence, and the name of the probe set.
+    probes
+        The probe set as JSON lines, UTF-8 bytes; empty where it is not known.
+    starts
+        (n,) the byte of its continuation at which each token begins, where bytes are compared.
     """
 
     identity: Identity
     features: FloatArray
     probe: IntArray
     group: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    about: Mapping[str, str] = field(default_factory=dict)
+    probes: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
+    starts: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         if not len(self.group) and len(self.probe):
@@ -118,46 +127,39 @@ class Fingerprint:
         InputError
             If it cannot be written, such as on a full disk; nothing is left behind.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import save_file
-
+        integers = ("probe", "group", "starts")
         tensors = {
-            "features": np.ascontiguousarray(self.features),
-            "probe": np.ascontiguousarray(self.probe, dtype=np.int64),
-            "group": np.ascontiguousarray(self.group, dtype=np.int64),
+            "features": self.features,
+            "probes": self.probes,
+            **{name: np.asarray(getattr(self, name), dtype=np.int64) for name in integers},
         }
-        metadata = {"format": FORMAT, **dataclasses.asdict(self.identity)}
-        try:
-            with publish(path, self.identity.inputs if inputs is None else inputs) as temporary:
-                save_file(tensors, temporary, metadata=metadata)
-                _sort_header(Path(temporary))
-        except (OSError, SafetensorError) as error:
-            raise InputError(
-                f"{path}: cannot be written ({error}); make room or choose another folder"
-            ) from None
+        texts = {**self.about, **dataclasses.asdict(self.identity)}
+        depends = self.identity.inputs if inputs is None else inputs
+        write_sealed(path, FORMAT, tensors, texts, depends)
 
     @staticmethod
     def load(path: Path) -> Fingerprint:
-        """Read a fingerprint file; its features are memory-mapped, not read.
+        """Read a fingerprint file; its features are memory-mapped.
 
         Raises
         ------
         InputError
-            If the file is missing, truncated or not a fingerprint.
+            If the file is missing, truncated, altered or not a fingerprint.
         """
-        from safetensors import SafetensorError, safe_open
-
+        file = read_sealed(path, FORMAT, "fingerprint")
+        texts, tensors = dict(file.texts), file.tensors
         try:
-            with safe_open(path, framework="np") as file:
-                metadata = dict(file.metadata() or {})
-                if metadata.pop("format", "") != FORMAT:
-                    raise InputError(f"{path}: a safetensors file, but no behaviordist fingerprint")
-                probe, group = file.get_tensor("probe"), file.get_tensor("group")
-            return Fingerprint(Identity(**metadata), _mapped(path, "features"), probe, group)
-        except (OSError, SafetensorError, TypeError) as error:
-            raise InputError(
-                f"{path}: not a whole fingerprint file ({error}); delete it and make it again"
-            ) from None
+            identity = Identity(**{f.name: texts.pop(f.name) for f in dataclasses.fields(Identity)})
+            arrays = {name: tensors[name] for name in ("probe", "group", "starts")}
+            return Fingerprint(
+                identity,
+                tensors["features"],
+                **{name: np.array(array) for name, array in arrays.items()},
+                about=texts,
+                probes=tensors["probes"],
+            )
+        except KeyError as error:
+            raise InputError(f"{path}: a fingerprint file without {error}; make it again") from None
 
     def _check(self) -> None:
         what = f"fingerprint '{self.label}'"
@@ -173,27 +175,6 @@ class Fingerprint:
             raise InputError(f"{what}: every probe needs at least one row, numbered from 0")
         if np.any(np.diff(self.probe) < 0):
             raise InputError(f"{what}: rows must be in the order of the probes")
-
-
-def _sort_header(path: Path) -> None:
-    """Put a safetensors header into sorted order: equal content, equal bytes."""
-    with open(path, "r+b") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        header = json.loads(stream.read(length))
-        text = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        if len(text.encode()) <= length:
-            stream.seek(8)
-            stream.write(text.encode().ljust(length))
-
-
-def _mapped(path: Path, name: str) -> FloatArray:
-    """Map one tensor of a safetensors file that `safe_open` found whole."""
-    with open(path, "rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        entry = json.loads(stream.read(length))[name]
-    dtype = {"F32": np.float32, "F16": np.float16}[entry["dtype"]]
-    start = 8 + length + entry["data_offsets"][0]
-    return np.memmap(path, dtype, mode="r", offset=start, shape=tuple(entry["shape"]))
 
 
 def check_mixable(fingerprints: Sequence[Fingerprint]) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from behaviordist.behaviors import Behavior, load
 from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
 from behaviordist.distance.directed.answers import ANSWERS
+from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints
+from behaviordist.distance.fingerprints.without_models import open_behaviors
 from behaviordist.errors import InputError
-from behaviordist.measurements.inputs import Progress, choose_probes, notes_of, open_all
+from behaviordist.measurements.inputs import Progress, choose_probes, notes_of
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior as Named
 from behaviordist.record import Probes, StudyRecord, made_now, write_record
@@ -80,7 +82,13 @@ def _opened(
     device: str | None,
 ) -> tuple[list[Behavior], list[Target], ProbeSet]:
     """Open sources, targets (models, or files of answers) and the probe set."""
-    sources, columns = open_all(models, device), []
+    sources, columns = open_behaviors(models, device), []
+    for source in sources:
+        if isinstance(source, GivesFingerprints):
+            raise InputError(
+                f"'{source.label}' is a fingerprint, and KL and overlap are over whole answers, which"
+                " it does not give: name the model"
+            )
     known: dict[Any, Behavior] = dict(zip(map(_key, models), sources, strict=True))
     for target in targets:
         if not isinstance(target, str):

@@ -63,8 +63,8 @@ def write_distances(
     Parameters
     ----------
     models
-        Behaviors, or what `load` opens (``"folder@temperature=0.7"``); at least two, one for ``kl``
-        and ``overlap`` with `targets`.
+        Behaviors, or what `load` opens (``"folder@temperature=0.7"``), fingerprint files, folders of
+        these; at least two, one for ``kl`` and ``overlap`` with `targets`.
     out
         Folder of the results; docs/architecture.md lists its files.
     probes
@@ -125,11 +125,7 @@ def write_distances(
         )
     if targets or error is not None or per != "answer":
         raise InputError("--targets, --per and --error go with --geometry kl or overlap")
-    if len(models) < 2:
-        raise InputError(
-            "a distance is between two: name at least two models, or one twice with other settings"
-            " (MODEL MODEL@temperature=0.7)"
-        )
+    _check_two(models)
     unit, across = get_geometry(geometry).unit, get_geometry(geometry).across_tokenizers
     if unit == "answers":
         check_answers(answers, answer_tokens, kernel)
@@ -142,6 +138,7 @@ def write_distances(
         answers_only=unit == "answers" or on_policy is not None,
         device=device,
     )
+    _check_two(behaviors)
     _check_geometry(geometry, behaviors)
     if look is not None:
         look.check([b.label for b in behaviors])
@@ -187,6 +184,15 @@ def write_distances(
     write_record(out / "run.json", record)
     write_report(out, look, slide=slide)
     return matrix
+
+
+def _check_two(named: Sequence[Behavior | str]) -> None:
+    """Refuse a single behavior; one name may be a folder of fingerprints."""
+    if len(named) < 2 and not any(isinstance(one, str) and Path(one).is_dir() for one in named):
+        raise InputError(
+            "a distance is between two: name at least two models, or one twice with other settings"
+            " (MODEL MODEL@temperature=0.7)"
+        )
 
 
 def _check_geometry(geometry: str, behaviors: Sequence[Behavior]) -> None:

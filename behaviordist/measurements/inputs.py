@@ -8,11 +8,11 @@ from pathlib import Path
 from behaviordist.behaviors import (
     Behavior,
     check_same_tokens,
-    load_all,
     over_common_tokens,
     speaks_lab,
 )
 from behaviordist.behaviors.sampling import rollout
+from behaviordist.distance.fingerprints.without_models import open_behaviors
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior as Named
 from behaviordist.store.stages import stage
@@ -32,7 +32,8 @@ def open_inputs(
 ) -> tuple[list[Behavior], ProbeSet]:
     """Open everything that is named; whatever is wrong with it is said before anything is run.
 
-    Without a name, the probe set is `lab` for models of the lab and `general` for all others.
+    Without a name, the probe set is the one that a fingerprint among them carries, else `lab` for
+    models of the lab and `general` for all others.
     `one_vocabulary` says whether the models must share their tokens, `answers_only` whether the
     continuations play no part, so that prompts alone will do; `device` is as in `load`.
 
@@ -42,9 +43,12 @@ def open_inputs(
         If a model or probe set cannot be opened, they do not go together, or vocabularies differ.
     """
     named = ProbeSet.load(probes) if isinstance(probes, str) else probes
-    behaviors = open_all(models, device)
+    wanted = named if named is None or limit is None else named.subset(limit)
+    behaviors = open_behaviors(models, device, wanted)
     if one_vocabulary:
         behaviors = over_common_tokens(behaviors)
+    carried = (getattr(b, "carried", None) for b in behaviors)
+    named = next((one for one in carried if one is not None), None) if named is None else named
     chosen = choose_probes(behaviors[0], named, limit)
     if answers_only:
         chosen = chosen.answerable()
@@ -54,13 +58,6 @@ def open_inputs(
     if one_vocabulary:
         check_same_tokens(behaviors, chosen)
     return behaviors, chosen
-
-
-def open_all(models: Sequence[Behavior | str], device: str | None = None) -> list[Behavior]:
-    """Open what is named, and leave behaviors as they are; labels are those of `load_all`."""
-    specs = [model for model in models if isinstance(model, str)]
-    opened = iter(load_all(specs, device) if specs else [])
-    return [next(opened) if isinstance(model, str) else model for model in models]
 
 
 def choose_probes(first: Behavior, probes: ProbeSet | str | None, limit: int | None) -> ProbeSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import LogProbBlock
 from behaviordist.distance.checks import check_support
+from behaviordist.distance.fingerprints.headers import written
 from behaviordist.distance.fingerprints.parts import Parts
 from behaviordist.distance.fingerprints.references import ReferenceTable
 from behaviordist.errors import InputError
@@ -39,6 +41,8 @@ class Collector:
         Of the features kept.
     first
         (V,) the first byte of every token, where the geometry is of bytes.
+    about, starts
+        As of the fingerprint to be.
     """
 
     identity: Identity
@@ -47,6 +51,8 @@ class Collector:
     path: Path | None
     dtype: str = "float32"
     first: IntArray | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+    starts: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     parts: Parts | None = None
     probe: list[IntArray] = field(default_factory=list)
     features: list[NDArray[np.floating]] = field(default_factory=list)
@@ -54,7 +60,9 @@ class Collector:
     @property
     def inputs(self) -> dict[str, str]:
         """What the file depends on."""
-        return {**self.identity.inputs, "dtype": self.dtype}
+        licence = self.about.get("licence")
+        named = {"licence": licence} if licence else {}
+        return {**self.identity.inputs, "dtype": self.dtype, **named}
 
     def keep_parts(self) -> frozenset[int]:
         """From now on keep what is computed; return the probes that a killed run has kept."""
@@ -108,7 +116,15 @@ class Collector:
                 f"behavior '{self.identity.label}': features overflow {self.dtype};"
                 " keep them as float32"
             )
-        fingerprint = Fingerprint(self.identity, features, probe, groups_of(probes))
+        fingerprint = Fingerprint(
+            self.identity,
+            features,
+            probe,
+            groups_of(probes),
+            about=self.about,
+            probes=written(probes),
+            starts=self.starts,
+        )
         if self.path is not None:
             fingerprint.save(self.path, self.inputs)
         if self.parts is not None:

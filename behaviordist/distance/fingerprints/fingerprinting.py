@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from behaviordist.behaviors.abilities import SpellsBytes
 from behaviordist.behaviors.behavior import Resumable
 from behaviordist.distance.checks import check_block
 from behaviordist.distance.fingerprints.collector import Collector
+from behaviordist.distance.fingerprints.headers import about
 from behaviordist.distance.fingerprints.references import (
     Reference,
     choose_table,
@@ -36,6 +38,17 @@ from behaviordist.store import digest_of, is_finished
 Progress = Callable[[str, int, int], None]
 
 
+@runtime_checkable
+class GivesFingerprints(Protocol):
+    """A behavior of which fingerprints are there already, and perhaps nothing else."""
+
+    label: str
+
+    def fingerprint_in(self, geometry: str) -> Fingerprint:
+        """Return its fingerprint in a geometry, labelled as the behavior is."""
+        ...
+
+
 def fingerprint(
     behaviors: Sequence[Behavior],
     probes: ProbeSet,
@@ -45,6 +58,7 @@ def fingerprint(
     sketch: float | str | None = "auto",
     reference: Reference = None,
     dtype: str = "float32",
+    licence: str = "",
     progress: Progress | None = None,
 ) -> dict[str, list[Fingerprint]]:
     """Fingerprints of N behaviors in one or more geometries, one walk over each behavior.
@@ -53,6 +67,7 @@ def fingerprint(
     ----------
     behaviors
         Behaviors over one vocabulary (any vocabularies for ``loglik`` and ``next-byte`` alone).
+        Those that are fingerprints themselves (`GivesFingerprints`) give what they hold.
     probes
         The contexts.
     geometries
@@ -69,6 +84,8 @@ def fingerprint(
         function of the set, so that adding a behavior changes every distance).
     dtype
         ``"float32"`` or ``"float16"``: how features are kept.
+    licence
+        What the files say they may be used under.
     progress
         Called with (label, probes done, probes in all) after every block, and before the first
         one where a killed run is continued.
@@ -90,12 +107,24 @@ def fingerprint(
     missing: dict[int, list[Collector]] = {}
     for index, behavior in enumerate(behaviors):
         for geometry in chosen:
+            if isinstance(behavior, GivesFingerprints):
+                kept[geometry.name, index] = behavior.fingerprint_in(geometry.name)
+                continue
             size = choose_size(sketch, behavior.vocabulary_size, len(probes))
             size = size if geometry.unit == "position" else None
             source = reference_identity(reference, behaviors) if geometry.needs_reference else ""
             identity = _identity(behavior, probes, geometry, size, source)
             path = None if folder is None else folder / _file_name(identity, dtype)
-            collector = Collector(identity, geometry, size, path, dtype, _first(behavior, geometry))
+            collector = Collector(
+                identity,
+                geometry,
+                size,
+                path,
+                dtype,
+                _first(behavior, geometry),
+                about(behavior, probes, licence),
+                _starts(behavior, geometry, probes),
+            )
             if path is not None and is_finished(path, collector.inputs):
                 loaded = Fingerprint.load(path)
                 renamed = replace(loaded.identity, label=behavior.label)
@@ -181,6 +210,13 @@ def _first(behavior: Behavior, geometry: Geometry) -> NDArray[np.int64] | None:
             " loglik or samples"
         )
     return np.asarray(behavior.first_bytes(), dtype=np.int64)
+
+
+def _starts(behavior: Behavior, geometry: Geometry, probes: ProbeSet) -> NDArray[np.int64]:
+    """Where in its continuation each row's token begins, where the geometry is of bytes."""
+    if geometry.unit != "byte" or not isinstance(behavior, SpellsBytes):
+        return np.empty(0, dtype=np.int64)
+    return np.concatenate([np.array(s, dtype=np.int64) for s in behavior.boundaries(probes)])
 
 
 def _check(

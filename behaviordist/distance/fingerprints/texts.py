@@ -15,6 +15,7 @@ from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import Samples, ScoresTexts
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.fingerprinting import Progress, fingerprint
+from behaviordist.distance.fingerprints.headers import about, written
 from behaviordist.distance.fingerprints.loglik import loglik_distances
 from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.distance.fingerprints.samples import sample_distances
@@ -55,15 +56,31 @@ def text_distances(
     InputError
         See `fingerprint` and `loglik_distances`.
     """
+    prints = text_fingerprints(behaviors, probes, folder=folder, progress=progress)
+    return loglik_distances(prints, probes, unit=unit)
+
+
+def text_fingerprints(
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    *,
+    folder: Path | None = None,
+    licence: str = "",
+    progress: Progress | None = None,
+) -> list[Fingerprint]:
+    """Return the `loglik` fingerprints of behaviors, here or on servers; see `fingerprint`."""
     remote = [b for b in behaviors if isinstance(b, ScoresTexts)]
     local = [b for b in behaviors if b not in remote]
     fingerprints: dict[str, Fingerprint] = {}
     if local:
-        prints = fingerprint(local, probes, ("loglik",), folder=folder, progress=progress)
+        options: Any = {"folder": folder, "licence": licence, "progress": progress}
+        prints = fingerprint(local, probes, ("loglik",), **options)
         fingerprints |= {f.label: f for f in prints["loglik"]}
     for behavior in remote:
-        fingerprints[behavior.label] = _remote_fingerprint(behavior, probes, folder, progress)
-    return loglik_distances([fingerprints[b.label] for b in behaviors], probes, unit=unit)
+        fingerprints[behavior.label] = _remote_fingerprint(
+            behavior, probes, folder, progress, licence
+        )
+    return [fingerprints[b.label] for b in behaviors]
 
 
 def check_answers(count: int, max_tokens: int, kernel: str) -> None:
@@ -136,7 +153,7 @@ def answer_distances(
 
 
 def _remote_fingerprint(
-    behavior: Any, probes: ProbeSet, folder: Path | None, progress: Progress | None
+    behavior: Any, probes: ProbeSet, folder: Path | None, progress: Progress | None, licence: str
 ) -> Fingerprint:
     identity = Identity(
         label=behavior.label,
@@ -160,7 +177,14 @@ def _remote_fingerprint(
     if len(wrong):  # nothing is published before it is checked
         probe = probes.probes[int(wrong[0])].id
         raise InputError(f"'{behavior.label}', probe '{probe}': its score is no log-probability")
-    result = Fingerprint(identity, features, np.arange(len(probes)), groups_of(probes))
+    result = Fingerprint(
+        identity,
+        features,
+        np.arange(len(probes)),
+        groups_of(probes),
+        about=about(behavior, probes, licence),
+        probes=written(probes),
+    )
     if path is not None:
         result.save(path)
     if log is not None:

@@ -1,0 +1,66 @@
+"""What a fingerprint's file says beside its features: settings, versions, licence, the probes."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from behaviordist import __version__
+from behaviordist.behaviors import Behavior
+from behaviordist.errors import InputError
+from behaviordist.probes import ProbeSet
+from behaviordist.probes.probe import parse_probe
+
+LIBRARIES = ("numpy", "torch", "transformers", "jax")
+
+
+def about(behavior: Behavior, probes: ProbeSet, licence: str = "") -> dict[str, str]:
+    """Return the texts of a header: all that does not decide which behavior it is of."""
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    return {
+        "settings": behavior.settings.canonical,
+        "vocabulary_size": str(getattr(behavior, "vocabulary_size", 0)),
+        "notes": json.dumps(list(behavior.notes), ensure_ascii=False),
+        "probe_set": probes.name,
+        "versions": json.dumps({"behaviordist": __version__, **versions}, sort_keys=True),
+        "licence": licence,
+    }
+
+
+def written(probes: ProbeSet) -> NDArray[np.uint8]:
+    """Return a probe set as the bytes of its JSON lines."""
+    lines = (json.dumps(p.to_json(), ensure_ascii=False) + "\n" for p in probes)
+    return np.frombuffer("".join(lines).encode(), dtype=np.uint8)
+
+
+def read(data: NDArray[np.uint8], name: str, digest: str, where: str) -> ProbeSet | None:
+    """Return the probe set that a file carries, None if it carries none.
+
+    Raises
+    ------
+    InputError
+        If it is not the one that the file names.
+    """
+    if not len(data):
+        return None
+    try:
+        lines = data.tobytes().decode().split("\n")[:-1]
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: the probes in it are not UTF-8; make it again") from None
+    probes = ProbeSet(name, tuple(parse_probe(line, where) for line in lines))
+    if probes.digest != digest:
+        raise InputError(f"{where}: the probes in it are not those that it names; make it again")
+    return probes
+
+
+def notes_in(texts: dict[str, Any]) -> tuple[str, ...]:
+    """Return the notes of a header."""
+    try:
+        notes = json.loads(texts.get("notes", "[]"))
+    except ValueError:
+        return ()
+    return tuple(map(str, notes)) if isinstance(notes, list) else ()
