@@ -14,11 +14,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior, InferenceSettings, load
     from behaviordist.distance import DistanceMatrix, distances, regime_distances
-    from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
+    from behaviordist.distance.directed import AnswerSet, DirectedMatrix
+    from behaviordist.distance.directed.divergences import divergences
     from behaviordist.errors import BehaviordistError, InputError
     from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
     from behaviordist.measurements.compare import write_comparison
     from behaviordist.measurements.distance import write_distances
+    from behaviordist.measurements.fingerprints import fingerprint
     from behaviordist.probes import Probe, ProbeSet
     from behaviordist.studies.run import run
     from behaviordist.transfer.matrix import TransferMatrix
@@ -32,6 +34,7 @@ _HOMES = {
     "DistanceMatrix": "distance",
     "distances": "distance",
     "divergences": "distance.directed",
+    "fingerprint": "measurements.fingerprints",
     "regime_distances": "distance",
     "BehaviordistError": "errors",
     "InputError": "errors",
@@ -61,6 +64,7 @@ __all__ = [
     "VerdictRule",
     "distances",
     "divergences",
+    "fingerprint",
     "load",
     "regime_distances",
     "run",

@@ -21,6 +21,7 @@ from behaviordist import __version__
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
+from behaviordist.cli.fingerprint import fingerprint
 from behaviordist.cli.grow import convert, grow
 from behaviordist.cli.help import (
     ADVICE,
@@ -128,7 +129,8 @@ def _commands(
 
 
 # In order of use; every command comes with its examples (`help.EXAMPLES`).
-register(app, MEASURE, distance=alone(distance), compare=alone(compare), gate=gate)
+register(app, MEASURE, distance=alone(distance), fingerprint=fingerprint)
+register(app, MEASURE, compare=alone(compare), gate=gate)
 app.add_typer(regimes, rich_help_panel=TUNE, epilog=examples("regimes"))
 register(app, TUNE, train=train, transfer=(alone(transfer), WithLists))
 register(app, TUNE, grow=grow, convert=convert)

@@ -26,7 +26,8 @@ def distance(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="Folders, .gguf files or hub ids, with settings: MODEL@temperature=0.7,quant=int8",
+            help="Folders, .gguf files or hub ids, with settings: MODEL@temperature=0.7,quant=int8;"
+            " or fingerprints of them, and folders of these.",
             show_default=False,
         ),
     ],
@@ -85,7 +86,7 @@ def distance(
     from behaviordist.report.look import Look, changed
 
     check_format(form)
-    look, size = changed(Look(), palette, full_range, labels, groups), _sketch(sketch)
+    look, size = changed(Look(), palette, full_range, labels, groups), sketch_size(sketch)
     with watching() as update:
         matrix = write_distances(
             models,
@@ -117,7 +118,8 @@ def distance(
         typer.echo(f"Slide: {out / 'slide.png'}")
 
 
-def _sketch(text: str) -> int | str | None:
+def sketch_size(text: str) -> int | str | None:
+    """Return what --sketch asks for."""
     if text in ("auto", "exact"):
         return None if text == "exact" else text
     if not text.isdigit() or int(text) < 1:

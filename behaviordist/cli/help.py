@@ -22,6 +22,10 @@ EXAMPLES = {
         "behaviordist distance base sft rl --groups groups.csv --palette cividis --format slide",
         "behaviordist distance base sft --targets answers.jsonl --geometry kl",
     ),
+    "fingerprint": (
+        "behaviordist fingerprint checkpoints/base checkpoints/sft --probes general --out atlas",
+        "behaviordist distance atlas -o reports/mine",
+    ),
     "compare": ("behaviordist compare released candidate --probes instruction",),
     "gate": ("behaviordist gate released candidate --margin 0.2 --json gate.json",),
     "regimes": (

@@ -23,6 +23,7 @@ from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.references import reference_table
 from behaviordist.distance.tails import PositionLog, Tails
+from behaviordist.innerproduct.fingerprint import EXACT
 from behaviordist.probes import ProbeSet
 from behaviordist.store.numbers import Number, Unbounded
 
@@ -82,15 +83,17 @@ class Compared:
 
     @staticmethod
     def cells(estimates: dict[str, ProbeMean]) -> tuple[str, str, str, str]:
-        """Return distance, KL both ways and agreement as text, with standard errors."""
+        """Return distance, KL both ways and agreement as text, with errors; – if unknown."""
         squared = estimates["squared"]
         distance = math.sqrt(max(0.0, squared.value))
         # The delta method, kept below what a true zero would show at one standard error.
         error = math.sqrt(max(0.0, squared.standard_error))
         if distance > 0:
             error = min(error, squared.standard_error / (2 * distance))
-        rest = [estimates[name] for name in MEASURES[1:]]
-        forward, backward, agreement = (_with_error(e.value, e.standard_error) for e in rest)
+        rest = [estimates.get(name) for name in MEASURES[1:]]
+        forward, backward, agreement = (
+            "–" if e is None else _with_error(e.value, e.standard_error) for e in rest
+        )
         return _with_error(distance, error), forward, backward, agreement
 
 
@@ -98,12 +101,17 @@ class Compared:
 class Comparison(Compared):
     """What `compare` found, with every probe: what the gate decides on.
 
-    `values` (n_probes, 4) holds every probe's `MEASURES`, `group` (n_probes,) its group of
-    paraphrases.
+    `values` (n_probes, 4) holds every probe's `MEASURES`, NaN where fingerprints do not know them,
+    `group` (n_probes,) its group of paraphrases. `sketch` says how features were kept.
     """
 
     values: Float64Array = field(repr=False)
     group: NDArray[np.int64] = field(repr=False)
+    sketch: str = EXACT
+
+    def knows(self, name: str) -> bool:
+        """Return whether one of `MEASURES` is known."""
+        return name in self.overall
 
     def measure(self, name: str) -> Float64Array:
         """Return one of `MEASURES` at every probe, (n_probes,)."""
@@ -173,8 +181,8 @@ def compare(
         probes=probes.name,
         n_probes=len(probes),
         n_positions=positions,
-        overall=_estimates(measured, group),
-        by_tag={tag: _estimates(measured[m], group[m]) for tag, m in of_tag.items()},
+        overall=estimates_of(measured, group),
+        by_tag={tag: estimates_of(measured[m], group[m]) for tag, m in of_tag.items()},
         n_by_tag={tag: int(m.sum()) for tag, m in of_tag.items()},
         differences=tuple(
             _describe(reference, probes, *entry) for entry in sorted(farthest, reverse=True)
@@ -214,8 +222,10 @@ def _measure(log_p: FloatArray, log_q: FloatArray) -> Float64Array:
     return out
 
 
-def _estimates(measured: Float64Array, group: NDArray[np.int64]) -> dict[str, ProbeMean]:
-    return {name: estimate(measured[:, k], group) for k, name in enumerate(MEASURES)}
+def estimates_of(measured: Float64Array, group: NDArray[np.int64]) -> dict[str, ProbeMean]:
+    """Return the mean of every measure that is known (n_probes, 4)."""
+    known = [k for k in range(len(MEASURES)) if not np.isnan(measured[:, k]).all()]
+    return {MEASURES[k]: estimate(measured[:, k], group) for k in known}
 
 
 def _moved(log_p: FloatArray, log_q: FloatArray, most: int = 5) -> list[tuple[int, float, float]]:

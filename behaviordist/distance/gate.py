@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from behaviordist.distance.comparison import Comparison
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.innerproduct.fingerprint import EXACT
 from behaviordist.innerproduct.limits import predictable_limit
 
 Float64Array = NDArray[np.float64]
@@ -127,14 +128,35 @@ def gate(
         On an unknown metric, a margin or alpha out of range, or `kl` without a bound.
     """
     check_gate(margin, metric, alpha, bound=bound)
+    _check_known(comparison, metric)
     low, high = limits(comparison, metric, alpha, bound)
     verdict = "within" if high < margin else "beyond" if low > margin else "open"
     units = len(np.unique(comparison.group))
     return Gate(metric, value_of(comparison, metric), low, high, margin, alpha, verdict, units)
 
 
+def _check_known(comparison: Comparison, metric: str) -> None:
+    """Refuse what fingerprints cannot decide."""
+    if not comparison.knows(METRICS[metric]):
+        raise InputError(
+            f"{_name(metric)} needs log-probabilities, which a fingerprint of features does not"
+            " have: name the models, make fingerprints with --states, or use --metric distance"
+        )
+    if comparison.sketch != EXACT:
+        raise InputError(
+            f"a gate needs exact features, and these are a sketch ({comparison.sketch}), whose"
+            " values at a probe have no bound: name the models, or make fingerprints with --states"
+            " or --sketch exact"
+        )
+
+
 def value_of(comparison: Comparison, metric: str) -> float:
-    """Return a metric's estimate: a distance, nats a token, or the share that disagrees."""
+    """Return a metric's estimate: a distance, nats a token, or the share that disagrees.
+
+    NaN where fingerprints do not know it.
+    """
+    if not comparison.knows(METRICS[metric]):
+        return math.nan
     value = comparison.overall[METRICS[metric]].value
     if metric == "distance":
         return math.sqrt(max(0.0, value))
@@ -146,10 +168,11 @@ def limits(
 ) -> tuple[float, float]:
     """Return the lower and upper limit of a metric, each at level 1 - alpha.
 
-    (0, inf) for `kl` without a bound; an infinite upper limit where a probe lies above the bound.
+    (0, inf) for `kl` without a bound, for what fingerprints do not know, and of a sketch, whose
+    values at a probe have no bound; an infinite upper limit where a probe lies above the bound.
     """
     bound = BOUNDS.get(metric, bound)
-    if bound is None:
+    if bound is None or comparison.sketch != EXACT or not comparison.knows(METRICS[metric]):
         return 0.0, math.inf
     values = comparison.measure(METRICS[metric])
     values = 1 - values if metric == "agreement" else values
@@ -168,8 +191,12 @@ def with_limits(comparison: Comparison) -> Comparison:
 
     They stand where a standard error cannot: probes that all agree have none.
     """
-    low, high = limits(comparison, "agreement", 0.025)
-    known = {"distance": limits(comparison, "distance", 0.025), "agreement": (1 - high, 1 - low)}
+    known = {}
+    if comparison.sketch == EXACT:
+        known["distance"] = limits(comparison, "distance", 0.025)
+    if comparison.knows("agreement"):
+        low, high = limits(comparison, "agreement", 0.025)
+        known["agreement"] = (1 - high, 1 - low)
     return replace(comparison, limits=known)
 
 

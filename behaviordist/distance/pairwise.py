@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ def matrix_of(
     block_bytes: int = BLOCK_BYTES,
     backend: str = "auto",
     limits: bool = True,
+    old: DistanceMatrix | None = None,
 ) -> DistanceMatrix:
     """Distances between fingerprints of one kind, with standard errors over probes.
 
@@ -41,6 +43,9 @@ def matrix_of(
     limits
         Whether to take the upper limits that "the same within a margin" rests on, in a second pass
         (bounded geometries, equal weights).
+    old
+        The matrix of the first fingerprints of these: its cells stay as they are, to the last bit,
+        and only the others are computed. Without `limits`, which hold for all pairs together.
 
     Raises
     ------
@@ -53,20 +58,24 @@ def matrix_of(
         weights=weights,
         max_batches=max_batches,
         block_bytes=block_bytes,
-        backend=backend,
+        backend="numpy" if old is not None else backend,
+        since=0 if old is None else len(old),
     )
     first = fingerprints[0].identity
     geometry = get_geometry(first.geometry)
     bound = geometry.bound if limits and weights is None else None
+    squared = _kept(old and old.squared, moments.squared)
     return DistanceMatrix(
         labels=tuple(f.label for f in fingerprints),
-        squared=moments.squared,
-        squared_standard_errors=moments.squared_standard_errors,
+        squared=squared,
+        squared_standard_errors=_kept(
+            old and old.squared_standard_errors, moments.squared_standard_errors
+        ),
         degrees_of_freedom=max(moments.degrees_of_freedom, 1.0),
         floor=geometry.rounding**2,
-        skewness=moments.skewness,
+        skewness=_kept(old and old.skewness, moments.skewness),
         limits=np.nan if bound is None else pair_limits(prints, bound, SIDE),
-        differs=differing(prints, moments.squared, geometry.rounding),
+        differs=_kept(old and old.differs, differing(prints, squared, geometry.rounding)),
         metadata={
             "geometry": first.geometry,
             "sketch": first.sketch,
@@ -78,6 +87,13 @@ def matrix_of(
             "behaviors": {f.label: f.identity.behavior for f in fingerprints},
         },
     )
+
+
+def _kept(old: Any, new: NDArray[Any]) -> NDArray[Any]:
+    """Return the new cells (N, N), with the old ones (K, K) in their corner."""
+    if old is not None:
+        new[: len(old), : len(old)] = old
+    return new
 
 
 def differing(

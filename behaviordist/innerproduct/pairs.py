@@ -68,6 +68,7 @@ def pair_moments(
     max_batches: int = MAX_BATCHES,
     block_bytes: int = BLOCK_BYTES,
     backend: str = "auto",
+    since: int = 0,
 ) -> PairMoments:
     """Squared distances of all pairs with standard errors over probes.
 
@@ -83,6 +84,9 @@ def pair_moments(
         Bound on the read buffer. Peak memory is about this plus 80 N^2 bytes.
     backend
         ``"numpy"``, ``"jax"``, or ``"auto"``: jax where it is loaded and runs on an accelerator.
+    since
+        Only pairs with one of the fingerprints from this one on are wanted: tiles without any are
+        left out, and NaN. The others come out the same to the last bit (``"numpy"``).
 
     Raises
     ------
@@ -95,11 +99,11 @@ def pair_moments(
         fingerprints, batches, fingerprints[0].features, pad_to=TILE, block_bytes=block_bytes
     )
     n = len(fingerprints)
-    if choose_backend(backend) == "jax":
+    if since == 0 and choose_backend(backend) == "jax":
         from behaviordist.innerproduct.pairs_jax import accumulate
 
         return _moments(accumulate(blocks, batches.weight)[:, :n, :n], batches)
-    return _moments(_accumulate(blocks, batches.weight, n), batches)
+    return _moments(_accumulate(blocks, batches.weight, n, since), batches)
 
 
 def choose_backend(backend: str) -> str:
@@ -112,12 +116,14 @@ def choose_backend(backend: str) -> str:
     return "jax" if jax is not None and jax.default_backend() != "cpu" else "numpy"
 
 
-def _accumulate(blocks: Iterable[Block], weight: Float64Array, n: int) -> Float64Array:
+def _accumulate(
+    blocks: Iterable[Block], weight: Float64Array, n: int, since: int = 0
+) -> Float64Array:
     """Sums of A_b, A_b^2, W_b A_b and A_b^3 over batches, (4, n, n); the upper triangle counts."""
     starts = range(0, n, TILE)
     # The diagonal tiles go first: the others need the norms found there.
     corners = [(i, i) for i in starts]
-    others = [(i, j) for i in starts for j in starts if i < j]
+    others = [(i, j) for i in starts for j in starts if i < j and j + TILE > since]
     tiles = {corner: np.zeros((4, TILE, TILE)) for corner in corners + others}
     norms = np.empty((len(weight), len(starts) * TILE), dtype=np.float32)
     with tile_map(len(tiles)) as over:
@@ -125,7 +131,7 @@ def _accumulate(blocks: Iterable[Block], weight: Float64Array, n: int) -> Float6
             for several in (corners, others):
                 work = partial(_add_tile, block, norms, weight, tiles)
                 list(over(work, several))
-    sums = np.zeros((4, len(starts) * TILE, len(starts) * TILE))
+    sums = np.full((4, len(starts) * TILE, len(starts) * TILE), np.nan if since else 0.0)
     for (i, j), tile in tiles.items():
         sums[:, i : i + TILE, j : j + TILE] = tile
     return sums[:, :n, :n]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from behaviordist.behaviors import Behavior
 from behaviordist.distance.comparison import Comparison, compare
+from behaviordist.distance.feature_comparison import FEATURES_ALONE, compare_features
+from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints
 from behaviordist.distance.gate import with_limits
 from behaviordist.measurements.inputs import (
     Progress,
@@ -40,7 +42,8 @@ def write_comparison(
     Parameters
     ----------
     reference, candidate
-        Behaviors over one vocabulary, or what `load` opens.
+        Behaviors over one vocabulary, or what `load` opens, or fingerprint files. From features
+        alone the distance is known, by tag and probe; KL, agreement, tokens are not: it is said.
     out
         Folder of the results: ``comparison.json`` and ``index.html``.
     probes, probes_limit, on_policy, device, command, progress
@@ -110,6 +113,8 @@ def compare_models(
         models, probes, limit, answers_only=on_policy is not None, device=device
     )
     notes = notes_of(behaviors)
+    if any(isinstance(b, GivesFingerprints) for b in behaviors):
+        notes.append(FEATURES_ALONE)
     if on_policy is not None:  # written by the two that are compared
         kept = folder or Path()
         chosen, note = write_on_policy(behaviors[:2], chosen, on_policy, kept, progress=progress)
@@ -120,7 +125,7 @@ def compare_models(
         for behavior in behaviors[1:]:
             progress(behavior.label, 0, len(chosen))
     first, *floor = [
-        with_limits(compare(behaviors[0], b, chosen, progress=progress)) for b in behaviors[1:]
+        with_limits(_compared(behaviors[0], b, chosen, progress)) for b in behaviors[1:]
     ]
     record = CompareRecord(
         provenance=made_now(command),
@@ -131,3 +136,13 @@ def compare_models(
         floor=floor[0] if floor else None,
     )
     return first, record
+
+
+def _compared(
+    reference: Behavior, candidate: Behavior, probes: ProbeSet, progress: Progress | None
+) -> Comparison:
+    """Compare two, by their features where one of them has nothing else."""
+    known = any(isinstance(b, GivesFingerprints) for b in (reference, candidate))
+    if known:
+        return compare_features(reference, candidate, probes, progress=progress)
+    return compare(reference, candidate, probes, progress=progress)

@@ -86,8 +86,8 @@ def _opened(
     for source in sources:
         if isinstance(source, GivesFingerprints):
             raise InputError(
-                f"'{source.label}' is a fingerprint, and KL and overlap are over whole answers, which"
-                " it does not give: name the model"
+                f"'{source.label}' is a fingerprint, and KL and overlap are over whole answers,"
+                " which it does not give: name the model"
             )
     known: dict[Any, Behavior] = dict(zip(map(_key, models), sources, strict=True))
     for target in targets:

@@ -16,10 +16,10 @@ from behaviordist.distance.fingerprints.next_byte import check_bytes
 from behaviordist.distance.fingerprints.texts import check_answers
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import get_geometry
-from behaviordist.innerproduct.geometries import without_full_support
 from behaviordist.measurements.directed import write_directed
 from behaviordist.measurements.inputs import (
     Progress,
+    check_geometry,
     notes_of,
     open_inputs,
     recorded,
@@ -63,8 +63,8 @@ def write_distances(
     Parameters
     ----------
     models
-        Behaviors, or what `load` opens (``"folder@temperature=0.7"``), fingerprint files, folders of
-        these; at least two, one for ``kl`` and ``overlap`` with `targets`.
+        Behaviors, or what `load` opens (``"folder@temperature=0.7"``), fingerprint files, folders
+        of these; at least two, one for ``kl`` and ``overlap`` with `targets`.
     out
         Folder of the results; docs/architecture.md lists its files.
     probes
@@ -139,7 +139,7 @@ def write_distances(
         device=device,
     )
     _check_two(behaviors)
-    _check_geometry(geometry, behaviors)
+    check_geometry(geometry, behaviors)
     if look is not None:
         look.check([b.label for b in behaviors])
     kept, notes = out / "fingerprints", []
@@ -193,17 +193,6 @@ def _check_two(named: Sequence[Behavior | str]) -> None:
             "a distance is between two: name at least two models, or one twice with other settings"
             " (MODEL MODEL@temperature=0.7)"
         )
-
-
-def _check_geometry(geometry: str, behaviors: Sequence[Behavior]) -> None:
-    """Refuse a geometry that a behavior has no features in."""
-    chosen = get_geometry(geometry)
-    for behavior in behaviors:
-        if chosen.full_support and not behavior.settings.keeps_support:
-            raise InputError(
-                f"'{behavior.label}' gives some tokens probability zero, and log p does not exist"
-                f" in the {geometry} geometry; use {' or '.join(without_full_support())}"
-            )
 
 
 def _record(

@@ -13,6 +13,9 @@ from behaviordist.behaviors import (
 )
 from behaviordist.behaviors.sampling import rollout
 from behaviordist.distance.fingerprints.without_models import open_behaviors
+from behaviordist.errors import InputError
+from behaviordist.innerproduct import get_geometry
+from behaviordist.innerproduct.geometries import without_full_support
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior as Named
 from behaviordist.store.stages import stage
@@ -65,6 +68,23 @@ def choose_probes(first: Behavior, probes: ProbeSet | str | None, limit: int | N
     named = ("lab" if speaks_lab(first) else "general") if probes is None else probes
     chosen = ProbeSet.load(named) if isinstance(named, str) else named
     return chosen if limit is None else chosen.subset(limit)
+
+
+def check_geometry(geometry: str, behaviors: Sequence[Behavior]) -> None:
+    """Refuse a geometry that a behavior has no features in.
+
+    Raises
+    ------
+    InputError
+        Naming the behavior, and the geometries that would do.
+    """
+    chosen = get_geometry(geometry)
+    for behavior in behaviors:
+        if chosen.full_support and not behavior.settings.keeps_support:
+            raise InputError(
+                f"'{behavior.label}' gives some tokens probability zero, and log p does not exist"
+                f" in the {geometry} geometry; use {' or '.join(without_full_support())}"
+            )
 
 
 def recorded(behaviors: Sequence[Behavior]) -> tuple[Named, ...]:

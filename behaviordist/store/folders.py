@@ -19,9 +19,10 @@ LOCK, QUESTION = ".lock", ".question.json"
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a run's folder; clear what a killed run left half-written in it.
 
+    With `wait`, another process that holds it is waited for: where what is done takes seconds.
     Of a launcher's processes the first holds it for all. A folder that was made for this and in
     which nothing was written is gone afterwards.
 
@@ -40,7 +41,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     ours = (place / LOCK).exists()
     with open(place / LOCK, "w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             raise InputError(
                 f"another run is writing to {folder}: wait for it, or give another --out"

@@ -49,7 +49,11 @@ class Sealed:
 
 
 def write_sealed(
-    path: Path, kind: str, tensors: Mapping[str, NDArray[Any]], texts: Mapping[str, str], inputs: Any
+    path: Path,
+    kind: str,
+    tensors: Mapping[str, NDArray[Any]],
+    texts: Mapping[str, str],
+    inputs: Any,
 ) -> str:
     """Write a file atomically; equal content gives equal bytes.
 

@@ -56,7 +56,7 @@ def witnesses(
     InputError
         If the fingerprints cannot be mixed or are of other probes.
     """
-    return _ranked(*_contributions(first, second, probes), probes, n)
+    return _ranked(*squared_by_position(first, second, probes), probes, n)
 
 
 def farthest_witnesses(
@@ -74,7 +74,7 @@ def farthest_witnesses(
 
 
 def _pair(first: Fingerprint, second: Fingerprint, probes: ProbeSet) -> dict[str, Any]:
-    probe, gaps = _contributions(first, second, probes)
+    probe, gaps = squared_by_position(first, second, probes)
     means = np.bincount(probe, gaps, len(probes)) / np.bincount(probe, minlength=len(probes))
     tags = {tag for one in probes for tag in one.tags}
     by_tag = {
@@ -98,7 +98,7 @@ def _context(probe: Probe, position: int) -> str:
     return f"{text} at token {position + 1} of the continuation"
 
 
-def _contributions(
+def squared_by_position(
     first: Fingerprint, second: Fingerprint, probes: ProbeSet
 ) -> tuple[NDArray[np.int64], Float64Array]:
     """Return the probe (n,) and the squared distance (n,) of every position."""

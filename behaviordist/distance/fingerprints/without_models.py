@@ -1,4 +1,4 @@
-"""Behaviors whose model is not here: fingerprint files and folders of them, wherever a model stands.
+"""Behaviors whose model is not here: fingerprint files and folders of them.
 
 What a fingerprint cannot give (log-probabilities, answers) is refused in one line when it is asked
 for; what it can is the same as from the model.
@@ -60,7 +60,8 @@ class FingerprintedBehavior:
     @property
     def vocabulary(self) -> str:
         """That of the behavior; empty where only geometries of bytes and texts are known."""
-        return next((f.identity.vocabulary for f in self.prints.values() if f.identity.vocabulary), "")
+        known = (made.identity.vocabulary for made in self.prints.values())
+        return next(filter(None, known), "")
 
     @property
     def vocabulary_size(self) -> int:
@@ -224,7 +225,8 @@ def of_files(files: Sequence[Path], where: Path, probes: ProbeSet | None) -> lis
         geometry = made.identity.geometry
         if geometry in one.prints or (one.prints and one.identity != made.identity.behavior):
             raise InputError(
-                f"{where} has two fingerprints of '{made.label}' ({geometry}); name one of the files"
+                f"{where} has two fingerprints of '{made.label}' ({geometry}): name one of the"
+                " files"
             )
         one.prints[geometry] = made
     return list(known.values())

@@ -1,0 +1,1 @@
+"""Atlases: folders of fingerprints that grow, with a matrix a kind."""

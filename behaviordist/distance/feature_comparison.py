@@ -1,0 +1,86 @@
+"""Two behaviors, closely, where one is a fingerprint of features: what can be shown without logits.
+
+The distance is: at every probe and position, by tag, with its error. KL, agreement, tokens are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from behaviordist.behaviors import Behavior
+from behaviordist.distance.analysis.witnesses import squared_by_position
+from behaviordist.distance.comparison import MEASURES, Comparison, Difference, estimates_of
+from behaviordist.distance.fingerprints.collector import groups_of
+from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints, fingerprint
+from behaviordist.innerproduct.fingerprint import EXACT
+from behaviordist.probes import ProbeSet
+
+GEOMETRY = "hellinger"
+FEATURES_ALONE = (
+    "compared by the features of a fingerprint: the distance is known, by tag and probe; KL,"
+    " agreement and the tokens that moved need log-probabilities, which it does not have"
+)
+
+
+def compare_features(
+    reference: Behavior,
+    candidate: Behavior,
+    probes: ProbeSet,
+    *,
+    differences: int = 10,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Comparison:
+    """Compare two behaviors by their Hellinger features, one of them at least a fingerprint.
+
+    Parameters
+    ----------
+    reference, candidate, probes, differences, progress
+        As in `distance.comparison.compare`. A model is fingerprinted as the other one was.
+
+    Returns
+    -------
+    Comparison that knows ``squared`` alone; of a sketch, its error is contained in the standard
+    errors, and there are no limits.
+
+    Raises
+    ------
+    InputError
+        If a fingerprint has no Hellinger features, or they cannot be mixed.
+    """
+    several = [reference, candidate]
+    known = next(b for b in several if isinstance(b, GivesFingerprints))
+    sketch = known.fingerprint_in(GEOMETRY).identity.sketch
+    size = None if sketch == EXACT else int(sketch.rpartition("-")[2])
+    first, second = fingerprint(several, probes, (GEOMETRY,), sketch=size, progress=progress)[
+        GEOMETRY
+    ]
+    probe, squared = squared_by_position(first, second, probes)
+    counts = np.bincount(probe)
+    measured = np.full((len(probes), len(MEASURES)), np.nan)
+    measured[:, 0] = np.bincount(probe, squared) / counts
+    starts = np.cumsum(counts) - counts
+    found = []
+    for k in np.argsort(-measured[:, 0], kind="stable")[:differences]:
+        rows = squared[starts[k] : starts[k] + counts[k]]
+        one = probes.probes[int(k)]
+        where = f"{one.prompt}[{one.continuation}] at token {int(rows.argmax()) + 1}"
+        context = f"{where} of the continuation"
+        found.append(Difference(one.id, float(measured[k, 0]), context, ()))
+    group = groups_of(probes)
+    of_tag = {t: np.array([t in p.tags for p in probes]) for t in probes.tags}
+    return Comparison(
+        reference=reference.label,
+        candidate=candidate.label,
+        probes=probes.name,
+        n_probes=len(probes),
+        n_positions=len(probe),
+        overall=estimates_of(measured, group),
+        by_tag={tag: estimates_of(measured[m], group[m]) for tag, m in of_tag.items()},
+        n_by_tag={tag: int(m.sum()) for tag, m in of_tag.items()},
+        differences=tuple(found),
+        values=measured,
+        group=group,
+        sketch=sketch,
+    )

@@ -1,0 +1,165 @@
+"""What `behaviordist fingerprint` does: measure models once, into a folder of files that travel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from behaviordist.behaviors import Behavior
+from behaviordist.behaviors.huggingface.kept import kept_open
+from behaviordist.distance.atlas.folder import entries, grow
+from behaviordist.distance.fingerprints.fingerprinting import fingerprint as of_behaviors
+from behaviordist.distance.fingerprints.texts import text_fingerprints
+from behaviordist.errors import InputError
+from behaviordist.innerproduct import Fingerprint, get_geometry
+from behaviordist.measurements.inputs import Progress, check_geometry, open_inputs
+from behaviordist.probes import ProbeSet
+from behaviordist.store.folders import check_folder
+
+
+def fingerprint(
+    models: Sequence[Behavior | str],
+    out: Path | str,
+    probes: ProbeSet | str | None = None,
+    geometry: str = "hellinger",
+    *,
+    labels: Sequence[str] = (),
+    licence: str = "",
+    probes_limit: int | None = None,
+    device: str | None = None,
+    sketch: float | str | None = "auto",
+    dtype: str = "float32",
+    progress: Progress | None = None,
+) -> list[Fingerprint]:
+    """Measure behaviors once, into files that stand for them wherever a model is named.
+
+    Called again it computes nothing that is there. In the folder, the distances of each kind grow
+    by a row a new behavior; cells that are there stay as they are.
+
+    Parameters
+    ----------
+    models
+        N behaviors, or what `load` opens; of any vocabularies.
+    out
+        The atlas: a folder of files, ``NAME-GEOMETRY-DIGEST.safetensors``, and ``matrices``.
+    probes, probes_limit
+        As in `write_distances`; default the atlas's own set, if it has one.
+    geometry
+        Of the features: all but ``samples``, whose answers have none. ``fisher`` is taken around
+        the uniform distribution, which no other model decides.
+    labels
+        What matrices call the behaviors, N; default their names.
+    licence
+        What the files say they may be used under. They hold the texts of the probes.
+    device, sketch
+        As in `write_distances`.
+    dtype
+        ``"float32"`` or ``"float16"``, in which features are kept.
+    progress
+        Called with (label, probes done, probes in all).
+
+    Returns
+    -------
+    N fingerprints, in the order of `models`.
+
+    Raises
+    ------
+    InputError
+        If something cannot be opened or measured, or a label stands for another behavior already.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, behaviordist as bd
+    >>> from behaviordist.behaviors import ArrayBehavior
+    >>> probes = bd.ProbeSet("two", tuple(bd.Probe(f"p{i}", "x", "y") for i in range(2)))
+    >>> fair = ArrayBehavior("fair", [0, 1], np.log([[0.5, 0.5]] * 2))
+    >>> biased = ArrayBehavior("biased", [0, 1], np.log([[0.9, 0.1]] * 2))
+    >>> atlas = tempfile.TemporaryDirectory()
+    >>> _ = bd.fingerprint([fair], atlas.name, probes)
+    >>> _ = bd.fingerprint([biased], atlas.name)  # on the same probes
+    >>> round(float(bd.distances([atlas.name], probes).distances[0, 1]), 2)
+    0.46
+    >>> atlas.cleanup()
+    """
+    out = Path(out)
+    if labels and len(labels) != len(models):
+        raise InputError(f"{len(labels)} labels for {len(models)} models: give one a model")
+    chosen_geometry = get_geometry(geometry)
+    if chosen_geometry.unit == "answers":
+        raise InputError(f"the {geometry} geometry takes sampled answers: it has no fingerprint")
+    check_folder(out)
+    behaviors, chosen = open_inputs(
+        models, _own(out) if probes is None else probes, probes_limit,
+        one_vocabulary=False, device=device,
+    )  # fmt: skip
+    if labels:
+        behaviors = [_called(b, label) for b, label in zip(behaviors, labels, strict=True)]
+    check_geometry(geometry, behaviors)
+    _check_labels(behaviors, chosen, out)
+    if progress is not None:
+        for behavior in behaviors:
+            progress(behavior.label, 0, len(chosen))
+    options: dict[str, Any] = {"folder": out, "licence": licence, "progress": progress}
+    made: dict[str, Fingerprint] = {}
+    with kept_open():
+        if chosen_geometry.unit == "text":
+            made |= {f.label: f for f in text_fingerprints(behaviors, chosen, **options)}
+        else:
+            options |= {"sketch": sketch, "dtype": dtype, "reference": "uniform"}
+            for several in _by_vocabulary(behaviors):
+                prints = of_behaviors(several, chosen, (geometry,), **options)[geometry]
+                made |= {f.label: f for f in prints}
+    grow(out)
+    return [made[behavior.label] for behavior in behaviors]
+
+
+def _own(out: Path) -> ProbeSet | None:
+    """Return the probe set of an atlas, None if it has none.
+
+    Raises
+    ------
+    InputError
+        If it has several.
+    """
+    known = {entry.probe_digest: entry for entry in (entries(out) if out.is_dir() else ())}
+    if len(known) > 1:
+        names = ", ".join(sorted(entry.texts.get("probe_set", "") for entry in known.values()))
+        raise InputError(f"{out} has fingerprints on {len(known)} probe sets ({names}): --probes")
+    if not known:
+        return None
+    from behaviordist.distance.fingerprints.without_models import of_files
+
+    (one,) = known.values()
+    return getattr(of_files([one.path], one.path, None)[0], "carried", None)
+
+
+def _called(behavior: Behavior, label: str) -> Behavior:
+    renamed: Any = replace(behavior, label=label)  # type: ignore[type-var]
+    return renamed  # type: ignore[no-any-return]
+
+
+def _check_labels(behaviors: Sequence[Behavior], probes: ProbeSet, out: Path) -> None:
+    """Refuse a label that stands for another behavior, here or in the atlas."""
+    labels = [behavior.label for behavior in behaviors]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(f"two behaviors are called '{label}'; give every one its --label")
+    for entry in entries(out) if out.is_dir() else ():
+        for behavior in behaviors:
+            same = entry.label == behavior.label and entry.probe_digest == probes.digest
+            if same and entry.behavior != behavior.identity:
+                raise InputError(
+                    f"{out} has another behavior called '{behavior.label}' ({entry.path.name}):"
+                    " give this one a --label of its own, or another --out"
+                )
+
+
+def _by_vocabulary(behaviors: Sequence[Behavior]) -> list[list[Behavior]]:
+    """Return behaviors that share their tokens together: what is measured depends on no other."""
+    groups: dict[tuple[str, int], list[Behavior]] = {}
+    for behavior in behaviors:
+        key = (behavior.vocabulary, behavior.vocabulary_size)
+        groups.setdefault(key, []).append(behavior)
+    return list(groups.values())
