@@ -10,6 +10,7 @@ from behaviordist.distance.comparison import Comparison, compare
 from behaviordist.distance.feature_comparison import FEATURES_ALONE, compare_features
 from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints
 from behaviordist.distance.gate import with_limits
+from behaviordist.errors import InputError
 from behaviordist.measurements.inputs import (
     Progress,
     notes_of,
@@ -112,6 +113,11 @@ def compare_models(
     behaviors, chosen = open_inputs(
         models, probes, limit, answers_only=on_policy is not None, device=device
     )
+    if len(behaviors) != len(models):
+        raise InputError(
+            f"{len(models)} names stand for {len(behaviors)} behaviors: name single fingerprint"
+            " files, not folders of them"
+        )
     notes = notes_of(behaviors)
     if any(isinstance(b, GivesFingerprints) for b in behaviors):
         notes.append(FEATURES_ALONE)

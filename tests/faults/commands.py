@@ -22,6 +22,7 @@ COMMANDS = {
     "costs import": "costs import runs.csv --metric eval_score --tau 0.5 --out o/costs.csv",
     "probes new": "probes new rows.csv --out o/new.jsonl",
     "distance": "distance one two --probes p.jsonl --out o",
+    "fingerprint": "fingerprint one two --probes p.jsonl --out o",
     "compare": "compare one two --probes p.jsonl --out o",
     "grow": "grow lab --operator mlp --intermediate-size 64 --out o/grown",
     "regimes new": "regimes new sft --out o/regime.yaml",

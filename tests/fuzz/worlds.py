@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from behaviordist.behaviors import load
+from behaviordist.measurements.fingerprints import fingerprint
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store.tables import write_square
 from tests.behaviors.conftest import write_llama
@@ -126,6 +128,12 @@ def models(folder: Path) -> None:
     from safetensors.numpy import save_file
 
     save_file({"log_p": log_p, "probe": probe}, folder / "z.safetensors")
+    for name in ("x", "y"):
+        made = fingerprint([load(str(folder / f"{name}.npz"))], folder / "atlas", PROBES)
+        assert made[0].label == name
+        (file,) = (folder / "atlas").glob(f"{name}-*.safetensors")
+        file.rename(folder / "atlas" / f"{name}.safetensors")
+    shutil.rmtree(folder / "atlas" / "matrices")
 
 
 def runs(folder: Path) -> None:
@@ -204,6 +212,8 @@ WORLDS: dict[str, tuple[Callable[[Path], None], list[Target]]] = {
             Target("x.npz", "bytes", f"{ARRAYS} y.npz", 10),
             Target("z.safetensors", "bytes", f"{ARRAYS} z.safetensors", 10),
             Target("p.jsonl", "jsonl", f"{ARRAYS} y.npz", 10),
+            Target("atlas/x.safetensors", "bytes", "distance atlas --out o", 10),
+            Target("atlas/x.safetensors", "bytes", "compare atlas/x.safetensors y.npz --out o", 10),
         ],
     ),
     "runs": (

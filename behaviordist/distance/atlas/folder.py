@@ -1,8 +1,8 @@
 """An atlas: a folder of fingerprint files, and under ``matrices`` the distances of each kind.
 
-A kind is what can be compared: one geometry, probe set, vocabulary, sketch and reference. The files
-are all that counts: a matrix that does not go with them is made again, and a file that is copied in
-is taken up by whoever comes next.
+A kind is what can be compared: one geometry, probe set, vocabulary, sketch and reference, and as
+many positions. The files are all that counts: a matrix that does not go with them is made again,
+and a file that is copied in is taken up by whoever comes next.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from behaviordist.innerproduct import get_geometry
 from behaviordist.innerproduct.fingerprint import COMPARED, FORMAT, Fingerprint
 from behaviordist.store import digest_of
 from behaviordist.store.folders import exclusive
-from behaviordist.store.sealed import kinds_in, sealed_texts
+from behaviordist.store.sealed import kinds_in, sealed_header
 
 MATRICES = "matrices"
 
@@ -33,10 +33,13 @@ class Entry:
         The file.
     texts
         What its header says, unchecked; `Fingerprint.load` checks.
+    shape
+        (positions, D).
     """
 
     path: Path
     texts: dict[str, str]
+    shape: tuple[int, ...]
 
     @property
     def label(self) -> str:
@@ -61,12 +64,15 @@ class Entry:
     @property
     def kind(self) -> tuple[str, ...]:
         """What must be the same in two that are compared."""
-        return tuple(self.texts[name] for name in COMPARED)
+        return (*(self.texts[name] for name in COMPARED), str(self.shape))
 
 
 def entries(folder: Path) -> list[Entry]:
     """Return the fingerprints of features in a folder, by file name."""
-    found = [Entry(path, sealed_texts(path)) for path in kinds_in(folder, (FORMAT,))]
+    found = []
+    for path in kinds_in(folder, (FORMAT,)):
+        texts, shapes = sealed_header(path)
+        found.append(Entry(path, texts, shapes.get("features", ())))
     for entry in found:
         missing = {"label", "behavior", *COMPARED} - set(entry.texts)
         if missing:
