@@ -23,6 +23,7 @@ from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.references import reference_table
 from behaviordist.distance.tails import PositionLog, Tails
+from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import EXACT
 from behaviordist.probes import ProbeSet
 from behaviordist.store.numbers import Number, Unbounded
@@ -112,6 +113,26 @@ class Comparison(Compared):
     def knows(self, name: str) -> bool:
         """Return whether one of `MEASURES` is known."""
         return name in self.overall
+
+    def require(self, name: str) -> None:
+        """Refuse to decide on one of `MEASURES` from fingerprints that do not hold it exactly.
+
+        Raises
+        ------
+        InputError
+            If they know no log-probabilities, or are sketches.
+        """
+        otherwise = "name the models, or make fingerprints with --states"
+        if not self.knows(name):
+            raise InputError(
+                f"{name} needs log-probabilities, which a fingerprint of features does not have:"
+                f" {otherwise}, or use --metric distance"
+            )
+        if self.sketch != EXACT:
+            raise InputError(
+                f"a gate needs exact features, and these are a sketch ({self.sketch}), whose values"
+                f" at a probe have no bound: {otherwise} or --sketch exact"
+            )
 
     def measure(self, name: str) -> Float64Array:
         """Return one of `MEASURES` at every probe, (n_probes,)."""

@@ -128,26 +128,11 @@ def gate(
         On an unknown metric, a margin or alpha out of range, or `kl` without a bound.
     """
     check_gate(margin, metric, alpha, bound=bound)
-    _check_known(comparison, metric)
+    comparison.require(METRICS[metric])
     low, high = limits(comparison, metric, alpha, bound)
     verdict = "within" if high < margin else "beyond" if low > margin else "open"
     units = len(np.unique(comparison.group))
     return Gate(metric, value_of(comparison, metric), low, high, margin, alpha, verdict, units)
-
-
-def _check_known(comparison: Comparison, metric: str) -> None:
-    """Refuse what fingerprints cannot decide."""
-    if not comparison.knows(METRICS[metric]):
-        raise InputError(
-            f"{_name(metric)} needs log-probabilities, which a fingerprint of features does not"
-            " have: name the models, make fingerprints with --states, or use --metric distance"
-        )
-    if comparison.sketch != EXACT:
-        raise InputError(
-            f"a gate needs exact features, and these are a sketch ({comparison.sketch}), whose"
-            " values at a probe have no bound: name the models, or make fingerprints with --states"
-            " or --sketch exact"
-        )
 
 
 def value_of(comparison: Comparison, metric: str) -> float:
