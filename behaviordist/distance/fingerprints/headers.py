@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist import __version__
-from behaviordist.behaviors import Behavior
+from behaviordist.behaviors import Behavior, InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.probes.probe import parse_probe
@@ -19,12 +19,15 @@ LIBRARIES = ("numpy", "torch", "transformers", "jax")
 
 
 def about(behavior: Behavior, probes: ProbeSet, licence: str = "") -> dict[str, str]:
-    """Return the texts of a header: all that does not decide which behavior it is of."""
+    """Return the texts of a header: all that does not decide which behavior it is of.
+
+    A user's own behavior may say less of itself than `Behavior` asks.
+    """
     versions = {name: metadata.version(name) for name in LIBRARIES}
     return {
-        "settings": behavior.settings.canonical,
+        "settings": getattr(behavior, "settings", InferenceSettings()).canonical,
         "vocabulary_size": str(getattr(behavior, "vocabulary_size", 0)),
-        "notes": json.dumps(list(behavior.notes), ensure_ascii=False),
+        "notes": json.dumps(list(getattr(behavior, "notes", ())), ensure_ascii=False),
         "probe_set": probes.name,
         "versions": json.dumps({"behaviordist": __version__, **versions}, sort_keys=True),
         "licence": licence,
