@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
 
 from behaviordist.distance import matrix_of
+from behaviordist.distance.analysis.kept_divergences import kl_both_ways
 from behaviordist.distance.analysis.witnesses import farthest_witnesses, witnesses
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -40,6 +42,29 @@ def test_the_farthest_pairs_come_with_their_witnesses():
     assert [w["probe"] for w in farthest[0]["witnesses"][:2]] == ["p4", "p2"]
     assert farthest[0]["witnesses"][0]["share"] == pytest.approx(0.9)
     assert farthest_witnesses(prints[::3], squared[::3, ::3], probes) == []
+
+
+def test_kl_both_ways_is_kept_where_distributions_are():
+    rng = np.random.default_rng(1)
+    probes, probe = probe_set(5), np.repeat(np.arange(5), 2)
+    p, q = rng.dirichlet(np.ones(7), (2, 10))
+    p[3, 2] = 0.0  # of these two, p cannot say what q does
+    p[3] /= p[3].sum()
+    prints = [
+        fingerprint_of(k, np.sqrt(x), probe, probe_digest=probes.digest, geometry="hellinger")
+        for k, x in (("p", p), ("q", q))
+    ]
+    there, back = kl_both_ways(*prints)
+    of_probe = entropy(p, q, axis=1).reshape(5, 2).mean(1)
+    assert there.value == pytest.approx(of_probe.mean(), rel=1e-5)
+    assert there.standard_error == pytest.approx(of_probe.std(ddof=1) / 5**0.5, rel=1e-4)
+    assert np.isinf(back.value)
+    (pair,) = farthest_witnesses(prints, matrix_of(prints).squared, probes)
+    assert pair["kl"][0] == [there.value, there.standard_error]
+    for other in ({"sketch": "countsketch-64"}, {"geometry": "euclidean"}, {"dtype": np.float16}):
+        kept = {"geometry": "hellinger", **other}
+        lost = fingerprint_of("p", np.sqrt(p), probe, probe_digest=probes.digest, **kept)
+        assert kl_both_ways(lost, lost) is None
 
 
 def test_the_distance_of_a_tag_is_that_of_its_probes_alone():

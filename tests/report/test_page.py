@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.record import Estimate, Paragraph, Table, formatting
 from behaviordist.report.page import DrawnSection, Page, Summary, render
+from behaviordist.report.pairs import pair_details
 
 
 def page(*blocks):
@@ -72,3 +74,12 @@ def test_numbers_as_people_read_them(shown, expected):
 def test_the_median_of_a_spread_is_numpys(values):
     shown = formatting.spread(values, 3).split(" ")[0].replace("−", "-")
     assert float(shown) == pytest.approx(float(np.median(values)), abs=6e-4)
+
+
+def test_the_panel_of_a_pair_says_kl_both_ways_where_it_is_kept():
+    said = {"pair": ["b", "a"], "witnesses": [], "kl": [[0.5, 0.02], [math.inf, math.nan]]}
+    matrix = DistanceMatrix(("a", "b"), [[0, 1], [1, 0]], 0, metadata={"witnesses": [said]})
+    (table,) = pair_details(matrix)["0,1"]
+    assert table["rows"] == [["b ‖ a", "0.500 ± 0.020"], ["a ‖ b", "∞"]]
+    del said["kl"]  # folders of earlier versions
+    assert pair_details(matrix) == {"0,1": []}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.analysis.kept_divergences import kl_both_ways
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.geometries.loglik import comparable
@@ -64,7 +65,9 @@ def farthest_witnesses(
 ) -> list[dict[str, Any]]:
     """Return, JSON-able, the pairs farthest apart of a matrix (N, N): witnesses, distance by tag.
 
-    A tag's distance is the root of the mean squared distance of its probes.
+    A tag's distance is the root of the mean squared distance of its probes. Where fingerprints
+    hold whole distributions, ``kl`` has KL(first || second) and back, nats a token, each with its
+    standard error.
     """
     rows, columns = np.triu_indices(len(fingerprints), 1)
     values = np.nan_to_num(squared[rows, columns])
@@ -82,7 +85,9 @@ def _pair(first: Fingerprint, second: Fingerprint, probes: ProbeSet) -> dict[str
         for tag in sorted(tags)
     }
     where = {one.id: one for one in probes}
+    both = kl_both_ways(first, second) or ()
     return {
+        "kl": [[one.value, one.standard_error] for one in both],
         "pair": [first.label, second.label],
         "tags": dict(sorted(by_tag.items(), key=lambda item: -item[1])),
         "witnesses": [
