@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import behaviordist as bd
+from behaviordist.behaviors import ArrayBehavior
 from behaviordist.distance.directed.answers import Answer
 from behaviordist.probes import Probe
 
@@ -21,6 +22,10 @@ SHOWN = (
     bd.ProbeSet("mine", PROBES),
     bd.AnswerSet("<b>", PROBES[:1], ((Answer("<u>yes", True, 1.0),),)),
     bd.transfer_test(COSTS, COSTS, permutations=5),
+    bd.InferenceSettings(system="<b> " * 500, top_k=3),
+    bd.VerdictRule(),
+    Probe("<b>", "<i>x " * 500, " y"),
+    ArrayBehavior("<b>", np.zeros(1000, int), np.log(np.full((1000, 4), 0.25))),
 )
 
 

@@ -8,15 +8,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from behaviordist.behaviors.behavior import FloatArray, IntArray, LogProbBlock, with_settings
+from behaviordist.behaviors.behavior import (
+    FloatArray,
+    IntArray,
+    LogProbBlock,
+    ShownBehavior,
+    with_settings,
+)
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
 
 
-@dataclass(frozen=True, eq=False)
-class ArrayBehavior:
+@dataclass(frozen=True, eq=False, repr=False)
+class ArrayBehavior(ShownBehavior):
     """A behavior whose log-probabilities are known.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
+from behaviordist.store.shown import html_table
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -35,6 +36,22 @@ class LogProbBlock:
     probe: IntArray
     log_p: FloatArray
     token: IntArray | None = None
+
+
+class ShownBehavior:
+    """What a behavior made with ``repr=False`` shows of itself: one line, and a small table."""
+
+    def __repr__(self: Any) -> str:
+        return f"{type(self).__name__}('{self.label}', {self.vocabulary_size} tokens)"
+
+    def _repr_html_(self: Any) -> str:
+        rows = [
+            ("settings", self.settings.canonical or "none"),
+            ("vocabulary", f"{self.vocabulary_size} tokens"),
+            ("identity", self.identity),
+            *(("note", note) for note in self.notes),
+        ]
+        return html_table(self.label, ("", "value"), rows)
 
 
 class Behavior(Protocol):

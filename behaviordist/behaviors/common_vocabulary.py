@@ -21,6 +21,7 @@ from behaviordist.behaviors.behavior import (
     IntArray,
     LogProbBlock,
     Resumable,
+    ShownBehavior,
     check_comparable,
     with_settings,
 )
@@ -35,8 +36,8 @@ LARGEST_LOSS = 0.01
 LEAST_COMMON = 0.95
 
 
-@dataclass(frozen=True, eq=False)
-class CommonTokens:
+@dataclass(frozen=True, eq=False, repr=False)
+class CommonTokens(ShownBehavior):
     """A behavior over the tokens that it shares with others; all else is the behavior's own.
 
     Parameters

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.store.shown import ShownFields
 
 QUANTISATIONS = ("int8", "int4", "int3", "int2", "torchao-int8")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -24,8 +25,8 @@ SIDES = ("left", "right")
 LOGIT_LEVEL = ("temperature", "top_k", "top_p", "min_p")
 
 
-@dataclass(frozen=True)
-class InferenceSettings:
+@dataclass(frozen=True, repr=False)
+class InferenceSettings(ShownFields):
     """How a checkpoint is run.
 
     Parameters

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.store.shown import ShownFields
 
 KEYS = ("id", "prompt", "messages", "continuation", "tags", "group")
 REQUIRED = ("id", "prompt", "continuation")
 
 
-@dataclass(frozen=True)
-class Probe:
+@dataclass(frozen=True, repr=False)
+class Probe(ShownFields):
     """One context: `prompt` is conditioned on, every token of `continuation` is scored.
 
     Parameters

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.behaviors import rounding, sampling, thinking
-from behaviordist.behaviors.behavior import IntArray, LogProbBlock, with_settings
+from behaviordist.behaviors.behavior import IntArray, LogProbBlock, ShownBehavior, with_settings
 from behaviordist.behaviors.huggingface import opening
 from behaviordist.behaviors.huggingface.forward_pass import (
     cached_logits,
@@ -39,8 +39,8 @@ MAX_TOKENS = 1024
 BLOCK_BYTES = 128 * 2**20
 
 
-@dataclass(frozen=True)
-class TransformersBehavior:
+@dataclass(frozen=True, repr=False)
+class TransformersBehavior(ShownBehavior):
     """A Hugging Face causal LM with settings. `load` makes it; weights are read in `forward`.
 
     `dtype` is the type it is computed in, where the settings leave that to the checkpoint.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.behaviors import rounding
-from behaviordist.behaviors.behavior import Behavior, LogProbBlock, with_settings
+from behaviordist.behaviors.behavior import Behavior, LogProbBlock, ShownBehavior, with_settings
 from behaviordist.behaviors.files.checkpoint_files import (
     checkpoint_digest,
     read_config,
@@ -30,8 +30,8 @@ ROWS = 128
 Run = Callable[[Any, Any], Any]
 
 
-@dataclass(frozen=True)
-class LabBehavior:
+@dataclass(frozen=True, repr=False)
+class LabBehavior(ShownBehavior):
     """A lab checkpoint with settings. `load` makes it; the weights are read in `forward`."""
 
     folder: Path

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors.behavior import LogProbBlock
+from behaviordist.behaviors.behavior import LogProbBlock, ShownBehavior
 from behaviordist.behaviors.sampling import seed_of
 from behaviordist.behaviors.servers.asking import Asked, first_choice
 from behaviordist.behaviors.servers.client import Client, require_openai
@@ -38,8 +38,8 @@ TRIED = 16
 ASKED = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "system", "chat")
 
 
-@dataclass(frozen=True)
-class HttpBehavior:
+@dataclass(frozen=True, repr=False)
+class HttpBehavior(ShownBehavior):
     """A model behind a server, with settings. `load("http://HOST/v1#MODEL")` makes it."""
 
     client: Client

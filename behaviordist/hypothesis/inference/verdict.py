@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from behaviordist.errors import InputError
+from behaviordist.store.shown import ShownFields
 
 Verdict = Literal["supported", "not supported", "inconclusive"]
 EDGE = 0.005
@@ -13,7 +14,7 @@ EDGE = 0.005
 
 
 @dataclass(frozen=True)
-class VerdictRule:
+class VerdictRule(ShownFields):
     """When "closer is cheaper" counts as supported.
 
     Attributes
