@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from behaviordist.distance.comparison import Comparison
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.fingerprint import EXACT
-from behaviordist.innerproduct.limits import predictable_limit
+from behaviordist.innerproduct.limits import predictable_limit, zeros_show
 
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -211,19 +211,22 @@ def smallest_margin(
 def probes_that_show(
     margin: float, metric: str = "distance", alpha: float = 0.05, bound: float | None = None
 ) -> int:
-    """Return how many independent probes show a margin if the candidate is equal at all of them."""
+    """Return how many independent probes show a margin if the candidate is equal at all of them.
+
+    To one in 10,000, and never too few.
+    """
     most = BOUNDS.get(metric, bound)
     if most is None:
         raise InputError("kl has no bound of its own; name the largest KL of a probe (bound=)")
     squared = margin**2 if metric == "distance" else margin
     low, high = 1, 2
-    while predictable_limit(np.zeros(high), most, alpha) >= squared:
+    while not zeros_show(high, squared, most, alpha):
         low, high = high, high * 2
         if high > MOST_PROBES:
             raise InputError(f"a margin of {margin:g} takes more than {MOST_PROBES:,} probes")
-    while high - low > 1:
+    while high - low > max(1, high // 10_000):
         middle = (low + high) // 2
-        shows = predictable_limit(np.zeros(middle), most, alpha) < squared
+        shows = zeros_show(middle, squared, most, alpha)
         low, high = (low, middle) if shows else (middle, high)
     return high
 

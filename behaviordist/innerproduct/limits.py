@@ -149,17 +149,30 @@ def predictable_limit(values: Float64Array, bound: float, alpha: float, *, seed:
     The limit; `bound` where nothing smaller can be said.
     """
     x = np.random.default_rng(seed).permutation(np.asarray(values, dtype=np.float64)) / bound
-    n, units = len(x), np.arange(1, len(x) + 1)
-    mean = (0.5 + np.cumsum(x)) / (units + 1)
-    spread = (0.25 + np.cumsum((x - mean) ** 2)) / (units + 1)
-    bets = np.sqrt(2 * np.log(1 / alpha) / (n * np.concatenate([[0.25], spread[:-1]])))
-
-    def bet_down(m: float) -> bool:
-        share = np.minimum(bets, BOLDEST / (1 - m))
-        return bool(np.log1p(share * (m - x)).cumsum().max() >= -np.log(alpha))
-
+    bets = _bets(x, alpha)
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if bet_down(middle) else (middle, high)
+        low, high = (low, middle) if _bet_down(middle, x, bets, alpha) else (middle, high)
     return high * bound
+
+
+def zeros_show(n: int, mean: float, bound: float, alpha: float) -> bool:
+    """Return whether n units that are all 0 show a `predictable_limit` below `mean`.
+
+    One look at the bets against that mean, where the limit itself takes as many as it has digits.
+    """
+    x = np.zeros(n)
+    return mean >= bound or _bet_down(mean / bound, x, _bets(x, alpha), alpha)
+
+
+def _bets(x: Float64Array, alpha: float) -> Float64Array:
+    n, units = len(x), np.arange(1, len(x) + 1)
+    mean = (0.5 + np.cumsum(x)) / (units + 1)
+    spread = (0.25 + np.cumsum((x - mean) ** 2)) / (units + 1)
+    return np.asarray(np.sqrt(2 * np.log(1 / alpha) / (n * np.concatenate([[0.25], spread[:-1]]))))
+
+
+def _bet_down(m: float, x: Float64Array, bets: Float64Array, alpha: float) -> bool:
+    share = np.minimum(bets, BOLDEST / (1 - m))
+    return bool(np.log1p(share * (m - x)).cumsum().max() >= -np.log(alpha))

@@ -69,7 +69,7 @@ shell(
 )
 
 # %%
-shell(f"behaviordist gate {work}/released {work}/released@quant=int8 --probes lab --margin 0.001")
+shell(f"behaviordist gate {work}/released {work}/released@quant=int8 --probes lab --margin 0.05")
 
 # %% [markdown]
 # The decision as data, for whatever comes after it in your pipeline:

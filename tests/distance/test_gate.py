@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -16,6 +18,7 @@ from behaviordist.distance.gate import (
     with_limits,
 )
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.limits import predictable_limit
 from behaviordist.record import CompareRecord
 from tests.distance.worlds import behavior, probe_set
 
@@ -73,6 +76,15 @@ def test_what_probes_can_show_is_what_they_show_when_nothing_differs():
     ):
         check_probes(np.arange(260), 0.05, "distance", 0.05)
     assert "cannot show less than 0.16" in check_probes(np.arange(260), 0.2, "distance", 0.05)
+
+
+def test_how_many_probes_a_small_margin_takes_is_found_at_once():
+    started = time.perf_counter()
+    many = probes_that_show(0.004)
+    assert time.perf_counter() - started < 5  # was minutes: the limit was taken at every guess
+    assert predictable_limit(np.zeros(many), 2.0, 0.05) < 0.004**2
+    fewer = np.zeros(many - many // 5_000)
+    assert predictable_limit(fewer, 2.0, 0.05) >= 0.004**2
 
 
 def test_a_share_of_one_token_probes_has_its_exact_limit():
