@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from behaviordist.distance.pairwise import matrix_of
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import get_geometry
 from behaviordist.probes import ProbeSet
+from behaviordist.store.bars import Progress, told
 
 
 def distances(
@@ -33,7 +34,7 @@ def distances(
     answers: int = 8,
     answer_tokens: int = 32,
     kernel: str = "character-ngrams",
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | bool | None = None,
 ) -> DistanceMatrix:
     """Distances between behaviors on a probe set.
 
@@ -61,7 +62,8 @@ def distances(
         For ``samples``: answers a prompt, longest answer, how answers are compared; see
         `answer_distances`.
     progress
-        See `fingerprint`.
+        True for a bar a behavior, in terminals and notebooks; or what is called with (label, probes
+        done, probes in all), see `fingerprint`.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def distances(
         raise InputError(f"probes are a ProbeSet, a name or a file, not {type(named).__name__}")
     if isinstance(behaviors, str):
         raise InputError(f"distances are between several: give a list, ['{behaviors}', ...]")
-    opened = open_behaviors(behaviors, probes=named)
+    opened, progress = open_behaviors(behaviors, probes=named), told(progress)
     unit = get_geometry(geometry).unit
     if unit == "answers":
         matrix = answer_distances(

@@ -12,7 +12,6 @@ from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints
 from behaviordist.distance.gate import with_limits
 from behaviordist.errors import InputError
 from behaviordist.measurements.inputs import (
-    Progress,
     notes_of,
     open_inputs,
     recorded,
@@ -22,6 +21,7 @@ from behaviordist.probes import ProbeSet
 from behaviordist.record import CompareRecord, Probes, made_now, write_record
 from behaviordist.record.files import COMPARE_FILE
 from behaviordist.report.write import write_report
+from behaviordist.store.bars import Progress, told
 from behaviordist.store.folders import check_folder
 
 
@@ -36,7 +36,7 @@ def write_comparison(
     on_policy: int | None = None,
     device: str | None = None,
     command: str = "",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> CompareRecord:
     """Compare two behaviors and write the folder that `behaviordist compare` writes.
 
@@ -86,7 +86,7 @@ def write_comparison(
         folder=out,
         device=device,
         command=command,
-        progress=progress,
+        progress=told(progress),
     )
     write_record(out / COMPARE_FILE, record)
     write_report(out)

@@ -12,13 +12,14 @@ from behaviordist.distance.directed.answers import ANSWERS
 from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints
 from behaviordist.distance.fingerprints.without_models import open_behaviors
 from behaviordist.errors import InputError
-from behaviordist.measurements.inputs import Progress, choose_probes, notes_of
+from behaviordist.measurements.inputs import choose_probes, notes_of
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior as Named
 from behaviordist.record import Probes, StudyRecord, made_now, write_record
 from behaviordist.record.directed import directed_findings
 from behaviordist.report.look import Look
 from behaviordist.report.write import write_report
+from behaviordist.store.bars import Progress
 from behaviordist.store.folders import check_folder
 
 Target = Behavior | AnswerSet

@@ -18,7 +18,6 @@ from behaviordist.errors import InputError
 from behaviordist.innerproduct import get_geometry
 from behaviordist.measurements.directed import write_directed
 from behaviordist.measurements.inputs import (
-    Progress,
     check_geometry,
     notes_of,
     open_inputs,
@@ -29,6 +28,7 @@ from behaviordist.probes import ProbeSet
 from behaviordist.record import DistanceRecord, Probes, made_now, write_record
 from behaviordist.report.look import Look
 from behaviordist.report.write import write_report
+from behaviordist.store.bars import Progress, told
 from behaviordist.store.folders import check_folder
 from behaviordist.store.stages import stage
 
@@ -53,7 +53,7 @@ def write_distances(
     look: Look | None = None,
     slide: bool = False,
     command: str = "",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> DistanceMatrix | DirectedMatrix:
     """Measure behaviors and write the folder that `behaviordist distance` writes.
 
@@ -86,7 +86,7 @@ def write_distances(
     command
         What the record says it was made by.
     progress
-        Called with (label, probes done, probes in all).
+        As in `distances`: True for bars.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def write_distances(
     0.46
     >>> folder.cleanup()
     """
-    out, started = Path(out), time.perf_counter()
+    out, progress, started = Path(out), told(progress), time.perf_counter()
     if margin is not None and not 0 < margin < float("inf"):
         raise InputError(f"--margin is a distance above 0, not {margin}")
     if on_policy is not None and geometry in (*GEOMETRIES, "samples"):

@@ -14,8 +14,9 @@ from behaviordist.distance.fingerprints.fingerprinting import fingerprint as of_
 from behaviordist.distance.fingerprints.texts import text_fingerprints
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import Fingerprint, get_geometry
-from behaviordist.measurements.inputs import Progress, check_geometry, open_inputs
+from behaviordist.measurements.inputs import check_geometry, open_inputs
 from behaviordist.probes import ProbeSet
+from behaviordist.store.bars import Progress
 from behaviordist.store.folders import check_folder
 
 

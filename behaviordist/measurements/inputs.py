@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from behaviordist.behaviors import (
@@ -18,10 +18,8 @@ from behaviordist.innerproduct import get_geometry
 from behaviordist.innerproduct.geometries import without_full_support
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior as Named
+from behaviordist.store.bars import Progress
 from behaviordist.store.stages import stage
-
-Progress = Callable[[str, int, int], None]
-"""Called with (label, probes done, probes in all); with 0 done when a label's turn is to come."""
 
 
 def open_inputs(

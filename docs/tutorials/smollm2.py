@@ -31,6 +31,7 @@ D = bd.distances(
     [f"{model}", f"{model}@quant=int8", f"{model}@quant=int4", f"{model}@temperature=0.7"],
     probes,
     folder=Path(tempfile.mkdtemp()),
+    progress=True,  # a bar a model
 )
 D
 

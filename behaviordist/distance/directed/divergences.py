@@ -13,12 +13,13 @@ from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import Encodes, GivenRows, ScoresTexts
 from behaviordist.distance.directed.answers import AnswerSet
 from behaviordist.distance.directed.arrays import array_moments
-from behaviordist.distance.directed.drawn import Progress, draw_answers
+from behaviordist.distance.directed.drawn import draw_answers
 from behaviordist.distance.directed.matrix import GEOMETRIES, DirectedMatrix
 from behaviordist.distance.directed.scoring import answer_nats
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import DirectedMoments, Quantity, directed_moments
 from behaviordist.probes import ProbeSet
+from behaviordist.store.bars import Progress, told
 
 PER = ("answer", "token", "byte")
 Target = Behavior | AnswerSet
@@ -37,7 +38,7 @@ def divergences(
     exact: bool = True,
     error: float | None = None,
     folder: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> DirectedMatrix:
     """Directed distances, rows = source A, columns = target B, over whole answers.
 
@@ -68,7 +69,7 @@ def divergences(
     folder
         Where answers and scores are kept, to be computed once.
     progress
-        Called with (label, done, in all).
+        True for bars, in terminals and notebooks; or what is called with (label, done, in all).
 
     Returns
     -------
@@ -93,6 +94,7 @@ def divergences(
     np.float64(0.368)
     """
     _check(sources, targets, geometry, per)
+    progress = told(progress)
     authors: Sequence[Target] = sources if targets is None else targets
     if all(isinstance(b, GivenRows) for b in (*sources, *authors)):
         if probes is None:

@@ -14,9 +14,9 @@ from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
+from behaviordist.store.bars import Progress
 from behaviordist.store.journal import Journal
 
-Progress = Callable[[str, int, int], None]
 LEFT_OUT = 1e-3
 """Most mass that an enumeration may leave out, at any prompt."""
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from behaviordist.behaviors import Behavior, shared_log_probs
 from behaviordist.behaviors.abilities import ChecksSpelling, GivenRows, ScoresTexts
 from behaviordist.distance.directed.answers import AnswerSet
-from behaviordist.distance.directed.drawn import Progress
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
+from behaviordist.store.bars import Progress
 
 Float64Array = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -34,8 +34,7 @@ from behaviordist.innerproduct.geometries import Geometry, get_geometry
 from behaviordist.innerproduct.sketch import choose_size
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished
-
-Progress = Callable[[str, int, int], None]
+from behaviordist.store.bars import Progress
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ import numpy as np
 from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import Samples, ScoresTexts
 from behaviordist.distance.fingerprints.collector import groups_of
-from behaviordist.distance.fingerprints.fingerprinting import Progress, fingerprint
+from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 from behaviordist.distance.fingerprints.headers import about, written
 from behaviordist.distance.fingerprints.loglik import loglik_distances
 from behaviordist.distance.fingerprints.row_log import collect
@@ -25,6 +25,7 @@ from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
 from behaviordist.innerproduct.geometries.samples import KERNELS
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
+from behaviordist.store.bars import Progress
 from behaviordist.store.journal import Journal
 
 
