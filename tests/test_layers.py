@@ -37,6 +37,7 @@ MAY_IMPORT = {
         "record", "report", "transfer", "distance", "hypothesis", "engines", "regimes",
         "behaviors", "innerproduct", "probes", "lab", "store",
     },
+    "integrations": {"distance", "behaviors", "probes", "store"},
     "cli": {
         "studies", "measurements", "report", "record", "selftest", "planning", "transfer",
         "distance", "hypothesis", "engines", "regimes", "behaviors", "innerproduct", "probes",

@@ -27,6 +27,24 @@ def load_transformers(
     return describe(source_of(path, adapter), label, settings)
 
 
+def in_training(source: Source, label: str) -> TransformersBehavior:
+    """Describe a model whose weights change: its identity says so, and no weight is read for it."""
+    text_config = source.config.get_text_config()
+    window = getattr(text_config, "max_position_embeddings", None)
+    return TransformersBehavior(
+        source=source,
+        label=label,
+        settings=InferenceSettings(),
+        identity="in training",
+        forward_key="in training",
+        vocabulary=digest_of(dict(source.tokens().vocabulary)),
+        vocabulary_size=int(text_config.vocab_size),
+        window=None if window is None else window - source.virtual_tokens,
+        dtype=source.stored[0],
+        notes=source.notes,
+    )
+
+
 def describe(source: Source, label: str, settings: InferenceSettings) -> TransformersBehavior:
     """Describe a model with settings as a behavior.
 

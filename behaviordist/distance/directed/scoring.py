@@ -52,7 +52,7 @@ def answer_nats(
     texts: dict[int, tuple[ProbeSet, NDArray[np.int64]]] = {}
     waiting: dict[str, list[int]] = {}
     for index, behavior in enumerate(behaviors):
-        texts[index] = _texts(behavior, answers)
+        texts[index] = answer_texts(behavior, answers)
         kept = _kept(folder, behavior, texts[index][0])
         if kept is not None:
             nats[index] = kept[texts[index][1]]
@@ -71,7 +71,7 @@ def _end(behavior: Any) -> str:
     return str(getattr(behavior, "end_text", ""))
 
 
-def _texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, NDArray[np.int64]]:
+def answer_texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, NDArray[np.int64]]:
     """Return the different (prompt, answer) pairs as probes, and each answer's place in them."""
     if isinstance(behavior, GivenRows):
         raise InputError(
