@@ -20,6 +20,7 @@ from behaviordist.hypothesis.permutation.relabelling import Relabelling
 from behaviordist.hypothesis.statistics.statistic import statistic_named
 from behaviordist.hypothesis.tables.pairs import Matrix, Pairs
 from behaviordist.store import write_json
+from behaviordist.store.numbers import with_nulls
 
 REGRET = statistic_named("saving@1")
 
@@ -103,7 +104,7 @@ class Leaderboard:
             **{k: v for k, v in vars(self).items() if k not in ("rows", "notes")},
             "notes": list(self.notes),
             "sentence": self.sentence(),
-            "rows": [{k: _plain(v) for k, v in vars(row).items()} for row in self.rows],
+            "rows": [with_nulls(vars(row)) for row in self.rows],
         }
 
     def save(self, path: str | Path) -> None:
@@ -262,7 +263,3 @@ def _notes(pairs: Pairs) -> list[str]:
         if gaps:
             notes.append(f"'{name}' is missing for {gaps} pair(s); it is judged on the others")
     return notes
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

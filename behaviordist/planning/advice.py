@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from behaviordist.store import write_json
+from behaviordist.store.numbers import with_nulls
 
 
 @dataclass(frozen=True)
@@ -103,17 +102,8 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able record."""
-        return {"schema": 1, **_plain(asdict(self)), "sentence": self.sentence()}
+        return {"schema": 1, **with_nulls(asdict(self)), "sentence": self.sentence()}
 
     def save(self, path: str | Path) -> None:
         """Write `to_json` to `path`, atomically."""
         write_json(Path(path), self.to_json())
-
-
-def _plain(value: Any) -> Any:
-    """Return the record with null for what is not a number."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

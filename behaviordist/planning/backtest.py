@@ -24,6 +24,7 @@ from behaviordist.planning.model import (
     fit,
     history,
 )
+from behaviordist.store.numbers import with_nulls
 
 MIN_TARGETS = 3
 
@@ -61,7 +62,7 @@ class Backtest:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able record."""
-        return asdict(self)
+        return dict(with_nulls(asdict(self)))
 
 
 def backtest(

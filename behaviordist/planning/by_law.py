@@ -21,6 +21,7 @@ from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.models.law import Law, fit_law
+from behaviordist.store.numbers import with_nulls
 
 FloatArray = NDArray[np.float64]
 LEVEL = 0.9
@@ -85,7 +86,7 @@ class LawPlan:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able record."""
-        return {"schema": 1, **asdict(self), "sentence": self.sentence()}
+        return {"schema": 1, **with_nulls(asdict(self)), "sentence": self.sentence()}
 
 
 def plan_by_law(

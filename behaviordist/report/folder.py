@@ -25,7 +25,7 @@ from behaviordist.record import (
 from behaviordist.record.directed import directed_findings
 from behaviordist.report.look import FILE as LOOK
 from behaviordist.report.look import Look, read_look
-from behaviordist.store.tables import read_square
+from behaviordist.store.tables import read_parquet, read_square
 
 TRANSFER_COLUMNS = ("source", "target", "seed", "step", "score")
 Run = TypeVar("Run", DistanceRecord, StudyRecord)
@@ -205,12 +205,7 @@ def read_matrix(folder: Path) -> DistanceMatrix | None:
 def _read_transfers(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=list(TRANSFER_COLUMNS))
-    try:
-        frame = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path}: not readable as parquet ({error}); run the study again"
-        ) from error
+    frame = read_parquet(path)
     missing = [name for name in TRANSFER_COLUMNS if name not in frame.columns]
     if missing:
         raise InputError(f"{path}: column '{missing[0]}' is missing")

@@ -20,6 +20,15 @@ def _write(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def with_nulls(value: Any) -> Any:
+    """Return dicts and lists as they are, with None for every float that is no finite number."""
+    if isinstance(value, dict):
+        return {key: with_nulls(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_nulls(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 _WRITTEN = PlainSerializer(_write, when_used="json")
 _SCHEMA = WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "null"}]})
 

@@ -30,6 +30,26 @@ FORMULA = ("=", "+", "-", "@")
 """Beginnings of what a spreadsheet runs."""
 
 
+def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table, or some of its columns; what pandas kept of an index is not asked.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a whole table.
+    """
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(Path(path), columns=None if columns is None else list(columns))
+        return pd.DataFrame(table.to_pandas(ignore_metadata=True))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except Exception as error:  # a damaged table raises many kinds
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InputError(f"{path}: not a Parquet table ({reason})") from None
+
+
 def read_square(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
     """Read a labelled square CSV as float64, columns in the order of the rows.
 

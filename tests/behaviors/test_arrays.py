@@ -63,6 +63,7 @@ def test_behaviors_on_one_checkpoint_share_one_forward_pass():
         (ROWS, table()[:2], "must be"),
         (ROWS, table() + 1, "sums to 2.718"),
         (ROWS, np.full((3, 5), np.nan), "sums to nan"),
+        (ROWS, np.full((3, 5), 1e38, np.float32), "sums to inf"),
         (np.array([0, 1, 0]), table(), "adjacent"),
     ],
 )

@@ -117,6 +117,15 @@ def test_backtest_orders_strategies_between_oracle_and_random():
     assert cost["base"] == pytest.approx(costs.loc["base"].drop("base").mean())
 
 
+def test_limits_that_no_float_holds_are_null_in_the_file():
+    labels = list("abcdef")
+    away = np.random.default_rng(0).uniform(1, 9, (6, 6))
+    away = pd.DataFrame((away + away.T) * (1 - np.eye(6)), labels, labels)
+    costs = (3 * away).mask(away == away.loc["a", "b"], 1e160)
+    written = json.dumps(backtest(away, costs).to_json(), allow_nan=False)
+    assert "null" in written
+
+
 def test_backtest_only_uses_what_one_has():
     distances, costs = past(np.random.default_rng(6))
     own = ["b01", "b04", "b09"]

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from pyarrow import parquet
 
 from behaviordist.errors import InputError
-from behaviordist.store.tables import read_costs, read_square, write_square
+from behaviordist.store.tables import read_costs, read_parquet, read_square, write_square
 
 GOOD = "x,a,b\na,0,1.5\nb,2,0\n"
 
@@ -95,3 +97,18 @@ def test_labels_like_formulas_are_written_behind_an_apostrophe_and_read_without(
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert not any(cell.startswith(("=", "@", "-")) for line in lines for cell in line.split(","))
     pd.testing.assert_frame_equal(read_square(tmp_path / "t.csv"), frame)
+
+
+def test_a_parquet_table_is_read_whatever_pandas_wrote_of_its_index(tmp_path):
+    path = tmp_path / "t.parquet"
+    frame = pd.DataFrame({"source": ["a", "b"], "cost": [1.0, 2.0]})
+    table = pa.Table.from_pandas(frame)
+    torn = {b"pandas": table.schema.metadata[b"pandas"].replace(b"numpy_type", b"numpy_tipe")}
+    parquet.write_table(table.replace_schema_metadata(torn), path)
+    pd.testing.assert_frame_equal(read_parquet(path), frame)
+    assert list(read_parquet(path, ["cost"])) == ["cost"]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="not a Parquet table"):
+        read_parquet(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_parquet(tmp_path / "none.parquet")

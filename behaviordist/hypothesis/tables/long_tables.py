@@ -12,7 +12,7 @@ import pandas as pd
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.hypothesis.tables.survival import restricted_mean
 from behaviordist.store.delimited import read_table
-from behaviordist.store.tables import MISSING, read_costs, read_matrix
+from behaviordist.store.tables import MISSING, read_costs, read_matrix, read_parquet
 
 KEYS = ("source", "target")
 COST_COLUMNS = ("cost", "steps", "tokens", "flops", "value", "gain", "score")
@@ -118,12 +118,7 @@ def read_predictor(path: str | Path) -> pd.DataFrame:
 def _frame(path: Path) -> pd.DataFrame | None:
     """Return a long or Parquet table; None where the file is a CSV matrix (or is not there)."""
     if path.suffix == ".parquet":
-        try:
-            return pd.read_parquet(path)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: not a Parquet table ({error})") from None
+        return read_parquet(path)
     if not path.is_file():
         return None
     frame = read_table(path, KEYS)

@@ -13,7 +13,7 @@ from behaviordist.distance.matrix_files import NPZ
 from behaviordist.record.transfers.findings import remarks, transfer_findings
 from behaviordist.record.transfers.matrices import Costs
 from behaviordist.record.transfers.numbers import TransferNumbers
-from behaviordist.store.tables import read_square
+from behaviordist.store.tables import read_parquet, read_square
 
 ROWS = ("base_chance", "targets")
 # Of what 0.1.0 called baselines, these open no function; the others are predictors.
@@ -127,4 +127,4 @@ def _costs(folder: Path, numbers: TransferNumbers) -> Costs | None:
 def _targets(path: Path) -> Sequence[str]:
     if not path.is_file():
         return ()
-    return [str(t) for t in pd.read_parquet(path, columns=["target"])["target"].unique()]
+    return [str(t) for t in read_parquet(path, ["target"])["target"].unique()]
