@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from behaviordist.distance.comparison import Compared, Comparison
     from behaviordist.probes import ProbeSet
 
+NEAR = 24
+"""Characters of a text that a terminal shows before the token at which two models part."""
+
 Reference = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="As for `distance`.", show_default=False)
 ]
@@ -186,5 +189,6 @@ def _show(comparison: Compared, floor: Compared | None) -> None:
         moved = ", ".join(
             f"{m.token!r} {m.reference:.3f} → {m.candidate:.3f}" for m in difference.moved[:3]
         )
-        line = f"{difference.squared**0.5:.3f}  {difference.probe}  {moved}"
-        say(console, line)
+        place = difference.place
+        text = "" if place is None else f"  {place.before[-NEAR:]}[{place.token}]"
+        say(console, f"{difference.squared**0.5:.3f}  {difference.probe}{text}  {moved}")

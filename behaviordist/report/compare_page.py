@@ -12,11 +12,13 @@ from behaviordist.record.formatting import plural
 from behaviordist.report.compare_tails import tail_tables
 from behaviordist.report.figures.forest import draw_forest
 from behaviordist.report.figures.render import render_figure
-from behaviordist.report.page import Block, DrawnSection, Page, RenderedFigure, Summary
+from behaviordist.report.page import Block, DrawnSection, Page, Passage, RenderedFigure, Summary
 from behaviordist.report.provenance import notes_section, reproduce_section
 
 # Tags beyond which the chart runs off a screen.
 MOST_TAGS = 16
+# Characters of a text that are shown before a token and after it.
+SHOWN, SHOWN_AFTER = 240, 80
 HEADER = ("", "probes", "distance", "KL(ref‖cand), nats", "KL(cand‖ref), nats", "same first token")
 
 
@@ -122,18 +124,43 @@ def _measures(comparison: Compared, floor: Compared | None) -> Table:
 
 def _differences(comparison: Compared) -> tuple[Block, ...]:
     words = (
-        f"The {plural(len(comparison.differences), 'probe')} with the largest distance, and the"
-        " tokens whose probability moved most at the position where it is largest."
+        f"The {plural(len(comparison.differences), 'probe')} with the largest distance: the token"
+        " at which it is largest, in its context, and the tokens whose probability moved most"
+        f" there, before ({comparison.reference}) and after ({comparison.candidate})."
     )
-    tables = (_difference(comparison, one) for one in comparison.differences)
-    return (Paragraph(text=words), *tables)
+    return (Paragraph(text=words), *(_difference(one) for one in comparison.differences))
 
 
-def _difference(comparison: Compared, one: Difference) -> Table:
-    return Table(
+def _difference(one: Difference) -> Passage:
+    place = one.place
+    before, token, after = (
+        ("", "", "") if place is None else (place.before, place.token, place.after)
+    )
+    rows = [(m.token, m.reference, m.candidate) for m in one.moved]
+    if place is not None and token not in (m.token for m in one.moved):
+        rows.append((token, place.reference, place.candidate))
+    table = Table(
+        title=one.probe,
+        header=("token", "before", "after", "change"),
+        rows=tuple(
+            (
+                repr(text) + ", stands there" * (text == token),
+                f"{p:.4f}",
+                f"{q:.4f}",
+                f"{q - p:+.4f}",
+            )
+            for text, p, q in rows
+        ),
+        align="lrrr",
+    )
+    return Passage(
         title=f"{one.probe}: {one.squared**0.5:.3f}",
-        header=("token", comparison.reference, comparison.candidate),
-        rows=tuple((repr(m.token), f"{m.reference:.4f}", f"{m.candidate:.4f}") for m in one.moved),
-        align="lrr",
-        note=one.context,
+        before=one.context
+        if place is None
+        else f"…{before[-SHOWN:]}"
+        if before[SHOWN:]
+        else before,
+        marked=token,
+        after=f"{after[:SHOWN_AFTER]}…" if after[SHOWN_AFTER:] else after,
+        table=table,
     )

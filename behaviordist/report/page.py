@@ -75,7 +75,29 @@ class MapBlock(Protocol):
     def data(self) -> str: ...
 
 
-Block = Paragraph | Notes | Code | Table | RenderedFigure | MapBlock
+@dataclass(frozen=True)
+class Passage:
+    """A text in which one part is marked, and a table about that part.
+
+    Parameters
+    ----------
+    title
+        What it is about, a few words.
+    before, marked, after
+        The text in order; `marked` may be empty.
+    table
+        What is said of the marked part; its own title is not shown.
+    """
+
+    title: str
+    before: str
+    marked: str
+    after: str
+    table: Table
+    type: ClassVar[str] = "passage"
+
+
+Block = Paragraph | Notes | Code | Table | Passage | RenderedFigure | MapBlock
 
 
 @dataclass(frozen=True)
@@ -157,7 +179,7 @@ class Page:
 def _figures(block: Block) -> tuple[RenderedFigure, ...]:
     if isinstance(block, RenderedFigure):
         return (block,)
-    return () if isinstance(block, Paragraph | Notes | Code | Table) else block.figures
+    return () if isinstance(block, Paragraph | Notes | Code | Table | Passage) else block.figures
 
 
 def render(page: Page) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from behaviordist.report import write_report
 from tests.report.run_folders import (
+    write_compare_run,
     write_directed_run,
     write_distance_run,
     write_divergences_run,
@@ -49,6 +50,7 @@ def pages(tmp_path_factory):
     addresses["kl"] = write_report(kl)
     study = write_transfer_run(tmp_path_factory.mktemp("transfer"), n=8)
     addresses["transfer"] = write_report(study)
+    addresses["compare"] = write_report(write_compare_run(tmp_path_factory.mktemp("compare")))
     return addresses
 
 

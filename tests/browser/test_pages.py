@@ -159,12 +159,23 @@ def test_print_shows_the_picture_on_the_first_page(opened):
     assert not page.locator(".map-live").is_visible()
 
 
+def test_a_witness_is_marked_in_its_context(opened):
+    page = opened("compare")
+    marks = page.locator("blockquote mark")
+    assert marks.all_inner_texts() == list(HOSTILE[1:])  # the first has no place
+    text = page.locator("figure.passage").nth(1).inner_text()
+    assert "stands there" in text and "+0.5000" in text
+    box = marks.first.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 1280
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["21", "transfer", "directed"])
+@pytest.mark.parametrize("name", ["21", "transfer", "directed", "compare"])
 def test_accessibility_has_no_serious_finding(opened, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core")
     page = opened(name, scheme=scheme)
-    page.locator(".map-view canvas").first.focus()
+    if name != "compare":
+        page.locator(".map-view canvas").first.focus()
     found = axe.Axe().run(page).response["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"][:120]) for one in serious] == []

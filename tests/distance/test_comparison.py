@@ -101,3 +101,27 @@ def test_paraphrases_count_once():
     assert doubled.value == pytest.approx(alone.value)
     assert doubled.standard_error == pytest.approx(alone.standard_error)
     assert doubled.degrees_of_freedom == alone.degrees_of_freedom == 39
+
+
+def test_the_token_is_shown_in_its_context_before_and_after():
+    """Two tokens a probe; at the second the candidate moves: it is marked, with p under both."""
+
+    class Spelled(ArrayBehavior):
+        def token_text(self, token):
+            return (" yes", " no", " é")[token]
+
+    rows = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]] * 2
+    moved = [[0.8, 0.1, 0.1], [0.1, 0.2, 0.7], [0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]
+    token = np.array([0, 1, 0, 1])
+    probes = ProbeSet("two", tuple(Probe(f"p{i}", "Well?", " yes no, then") for i in range(2)))
+    a, b = (
+        Spelled(name, [0, 0, 1, 1], np.log(p).astype(np.float32), token=token)
+        for name, p in (("a", rows), ("b", moved))
+    )
+    first = compare(a, b, probes, differences=2).differences[0]
+    assert first.probe == "p0"
+    place = first.place
+    assert (place.before, place.token, place.after) == ("Well? yes", " no", ", then")
+    assert (place.reference, place.candidate) == pytest.approx((0.8, 0.2))
+    apart = ProbeSet("two", tuple(Probe(f"p{i}", "Well?", " maybe") for i in range(2)))
+    assert all(d.place is None for d in compare(a, b, apart).differences)

@@ -6,6 +6,7 @@ Records are built through their types; `write_old_run` writes what version 0.1.0
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from behaviordist.distance.directed import DirectedMatrix
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.record import (
     Behavior,
+    CompareRecord,
     Cpu,
     DistanceRecord,
     Estimate,
@@ -344,3 +346,39 @@ def planted_outcome(targets=("a", "b"), left_out=(), **changes):
         "left_out": tuple((t, "every run was censored") for t in left_out),
     }  # fmt: skip
     return Outcome(**fields | changes)
+
+
+def write_compare_run(folder, tags=20):
+    """Write the record of a comparison whose names, tags and texts are anybody's."""
+    from behaviordist.distance.comparison import MEASURES, Compared, Difference, InContext, Moved
+    from behaviordist.distance.estimates import ProbeMean
+
+    def measures(size, n):
+        values = (size, size / 2, size / 2.1, 1 - size / 4)
+        return {
+            name: ProbeMean(value, value / 8, n - 1.0)
+            for name, value in zip(MEASURES, values, strict=True)
+        }
+
+    names = [*HOSTILE, *(f"tag:{k}" for k in range(tags - len(HOSTILE)))]
+    long = "a very long context " * 40
+    differences = tuple(
+        Difference(
+            f"probe-{k}", 1 / (k + 1), f"{long}[ x] at token 1 of the continuation",
+            (Moved(" no", 0.6, 0.1), Moved(text, 0.2, 0.7)),
+            InContext(f"{long}{text}", text, f" and {long}", 0.2, 0.7) if k else None,
+        )
+        for k, text in enumerate(HOSTILE)
+    )  # fmt: skip
+    compared = Compared(
+        reference=HOSTILE[2], candidate=HOSTILE[0], probes="made up", n_probes=240,
+        n_positions=960, overall=measures(0.2, 240),
+        by_tag={name: measures(0.4 / (k + 1), 12) for k, name in enumerate(names)},
+        n_by_tag=dict.fromkeys(names, 12), differences=differences,
+    )  # fmt: skip
+    floor = replace(compared, overall=measures(0.01, 240), differences=())
+    write_record(
+        folder / "comparison.json",
+        CompareRecord(comparison=compared, floor=floor, provenance=MADE),
+    )
+    return folder
