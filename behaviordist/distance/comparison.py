@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior, check_same_tokens, over_common_tokens
-from behaviordist.behaviors.behavior import IntArray
-from behaviordist.distance.analysis.places import split_at_token
+from behaviordist.distance.analysis.places import InContext, Standing, in_context, standing
 from behaviordist.distance.checks import check_block
 from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.distance.fingerprints.collector import groups_of
@@ -44,20 +43,6 @@ class Moved:
     """A token whose probability changed: its text, and p under reference and candidate."""
 
     token: str
-    reference: float
-    candidate: float
-
-
-@dataclass(frozen=True)
-class InContext:
-    """Where in a probe's text: what stands before a token, the token, and what follows it.
-
-    `reference` and `candidate` are the token's probabilities.
-    """
-
-    before: str
-    token: str
-    after: str
     reference: float
     candidate: float
 
@@ -208,7 +193,7 @@ def compare(
             measured[index] = rows[mine].mean(axis=0)
             worst = int(mine[rows[mine, 0].argmax()])
             moved = _moved(log_p[worst], block.log_p[worst])
-            stands = _standing(block.token, mine[0], worst, log_p, block.log_p)
+            stands = standing(block.token, mine[0], worst, log_p, block.log_p)
             place = worst - int(mine[0])
             entry = (float(measured[index, 0]), -index, place, moved, stands)
             keep = heapq.heappush if len(farthest) < differences else heapq.heappushpop
@@ -283,16 +268,6 @@ def _largest(values: Float64Array, count: int) -> NDArray[np.int64]:
     return np.asarray(largest[np.argsort(-values[largest], kind="stable")])
 
 
-def _standing(
-    token: IntArray | None, first: int, at: int, log_p: FloatArray, log_q: FloatArray
-) -> tuple[list[int], float, float]:
-    """Return a probe's tokens up to the one at row `at`, and that one's p under both."""
-    if token is None:
-        return [], math.nan, math.nan
-    tokens = [int(t) for t in token[first : at + 1]]
-    return tokens, math.exp(log_p[at, tokens[-1]]), math.exp(log_q[at, tokens[-1]])
-
-
 def _describe(
     reference: Behavior,
     probes: ProbeSet,
@@ -300,15 +275,13 @@ def _describe(
     minus_index: int,
     position: int,
     moved: Sequence[tuple[int, float, float]],
-    stands: tuple[list[int], float, float],
+    stands: Standing,
 ) -> Difference:
     probe = probes.probes[-minus_index]
-    tokens, p_stands, q_stands = stands
-    parts = split_at_token(probe, [reference.token_text(t) for t in tokens])
     return Difference(
         probe=probe.id,
         squared=squared,
         context=f"{probe.prompt}[{probe.continuation}] at token {position + 1} of the continuation",
         moved=tuple(Moved(reference.token_text(t), p, q) for t, p, q in moved),
-        place=None if parts is None else InContext(*parts, p_stands, q_stands),
+        place=in_context(probe, stands, reference.token_text),
     )

@@ -350,7 +350,8 @@ def planted_outcome(targets=("a", "b"), left_out=(), **changes):
 
 def write_compare_run(folder, tags=20):
     """Write the record of a comparison whose names, tags and texts are anybody's."""
-    from behaviordist.distance.comparison import MEASURES, Compared, Difference, InContext, Moved
+    from behaviordist.distance.analysis.places import InContext
+    from behaviordist.distance.comparison import MEASURES, Compared, Difference, Moved
     from behaviordist.distance.estimates import ProbeMean
 
     def measures(size, n):

@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from behaviordist.behaviors.behavior import FloatArray, IntArray
 from behaviordist.probes import Probe
+
+Standing = tuple[list[int], float, float]
+"""A probe's tokens up to the one that is meant, and that one's probability under both."""
+
+
+@dataclass(frozen=True)
+class InContext:
+    """Where in a probe's text: what stands before a token, the token, and what follows it.
+
+    `reference` and `candidate` are the token's probabilities.
+    """
+
+    before: str
+    token: str
+    after: str
+    reference: float
+    candidate: float
+
+
+def standing(
+    token: IntArray | None, first: int, at: int, log_p: FloatArray, log_q: FloatArray
+) -> Standing:
+    """Return a probe's tokens up to the one at row `at`, and that one's p under both."""
+    if token is None:
+        return [], math.nan, math.nan
+    tokens = [int(t) for t in token[first : at + 1]]
+    return tokens, math.exp(log_p[at, tokens[-1]]), math.exp(log_q[at, tokens[-1]])
+
+
+def in_context(
+    probe: Probe, stands: Standing, token_text: Callable[[int], str]
+) -> InContext | None:
+    """Return where a probe's token stands, or None where that is not known."""
+    tokens, p, q = stands
+    parts = split_at_token(probe, [token_text(t) for t in tokens])
+    return None if parts is None else InContext(*parts, p, q)
 
 
 def split_at_token(probe: Probe, pieces: Sequence[str]) -> tuple[str, str, str] | None:
