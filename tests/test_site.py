@@ -1,5 +1,7 @@
 """The docs site: complete, current, built with warnings as errors, its tutorials run."""
 
+import ast
+import importlib
 import importlib.util
 import os
 import re
@@ -35,6 +37,42 @@ def test_every_public_name_is_documented():
     assert shown == set(bd.__all__)
     for name in bd.__all__:
         assert (getattr(bd, name).__doc__ or "").strip(), name
+
+
+TUTORIALS = sorted((DOCS / "tutorials").glob("*.py"))
+
+
+def found(module, name):
+    home = importlib.import_module(module)
+    return hasattr(home, name) or (
+        hasattr(home, "__path__") and importlib.util.find_spec(f"{module}.{name}") is not None
+    )
+
+
+def unresolved(tree):
+    """Return the names that a script imports, or takes from `bd`, which do not exist."""
+    lost = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            lost += [a.name for a in node.names if importlib.util.find_spec(a.name) is None]
+        elif isinstance(node, ast.ImportFrom):
+            lost += [
+                f"{node.module}.{a.name}" for a in node.names if not found(node.module, a.name)
+            ]
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "bd":
+            lost += [] if hasattr(bd, node.attr) else [f"bd.{node.attr}"]
+    return lost
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_what_a_tutorial_imports_is_there(path):
+    assert unresolved(ast.parse(path.read_text())) == []
+
+
+def test_a_name_that_moved_is_found():
+    moved = "import no_such\nfrom behaviordist.distance import draw_answers\nbd.nothing()"
+    lost = ["no_such", "behaviordist.distance.draw_answers", "bd.nothing"]
+    assert unresolved(ast.parse(moved)) == lost
 
 
 @pytest.mark.slow

@@ -21,9 +21,14 @@ TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands():
-    """Return every ``behaviordist ...`` line that stands in a block of its own."""
+    """Return every ``behaviordist ...`` line that stands in a block of its own or in a tutorial."""
     for path in TEXTS:
         for line in re.findall(r"^    behaviordist (.+)$", path.read_text(), re.M):
+            yield f"{path.name}: {line}"
+    for path in sorted((ROOT / "docs" / "tutorials").glob("*.py")):
+        for line in re.findall(r'^ *f?"behaviordist (.+)"$', path.read_text(), re.M):
+            yield f"{path.name}: {line}"
+        for line in re.findall(r'shell\(f?"behaviordist (.+)"\)', path.read_text()):
             yield f"{path.name}: {line}"
 
 

@@ -50,7 +50,7 @@ from behaviordist.store.folders import answering, check_folder, exclusive
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What a system says that cannot take what is written."""
 
-HOW = frozenset({"out", "jobs", "seeds", "device", "keep"}) | {
+HOW = frozenset({"out", "jobs", "seeds", "device", "keep", "json_to"}) | {
     "palette", "full_range", "labels", "groups", "form",
 }  # fmt: skip
 """Options that say how, where, how often or in which colours, not what is asked."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Device, command_line, watching
+from behaviordist.cli.inputs import Device, check_json, command_line, give_json, watching
 from behaviordist.cli.terminal import cell, say, visible
-from behaviordist.errors import InputError
-from behaviordist.store import write_json
-from behaviordist.store.folders import check_folder
 
 if TYPE_CHECKING:
     from behaviordist.distance.comparison import Compared, Comparison
@@ -101,7 +97,7 @@ def gate(
     from behaviordist.record import GateRecord
 
     check_gate(margin, metric, alpha, bound=bound)
-    _check_file(json_to)
+    check_json(json_to)
 
     def before(chosen: ProbeSet) -> None:
         can = check_probes(groups_of(chosen), margin, metric, alpha, bound)
@@ -121,21 +117,9 @@ def gate(
     lines = [*_metrics(comparison, alpha, bound), result.sentence()]
     known = {key: value for key, value in vars(compared).items() if key != "kind"}
     record = GateRecord(**known, gate=result.to_json()).to_json()
-    if json_to == "-":
-        typer.echo(json.dumps(record, indent=1))
-    elif json_to is not None:
-        write_json(Path(json_to), record)
+    give_json(json_to, record)
     typer.echo(visible("\n".join(lines)), err=json_to == "-")
     raise typer.Exit(0 if result.equivalent else 1)
-
-
-def _check_file(json_to: str | None) -> None:
-    if json_to in (None, "-"):
-        return
-    path = Path(str(json_to))
-    if path.is_dir():
-        raise InputError(f"--json {path} is a folder; give a file")
-    check_folder(path.parent)
 
 
 def _metrics(comparison: Comparison, alpha: float, bound: float | None) -> list[str]:

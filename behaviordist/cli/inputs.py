@@ -1,16 +1,19 @@
-"""What the commands that run models share: the device, progress, the command as it was typed."""
+"""What commands share: the device, progress, the command as it was typed, results as JSON."""
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from behaviordist.cli.terminal import say
+from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +29,39 @@ Device = Annotated[
         show_default="the first GPU, else cpu",
     ),
 ]
+
+
+JsonTo = Annotated[
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="The result as JSON; - for stdout, all else then goes to stderr.",
+        show_default=False,
+    ),
+]
+
+
+def check_json(json_to: str | None) -> None:
+    """Refuse, before anything runs, a place that no file can be written to."""
+    from behaviordist.store.folders import check_folder
+
+    if json_to in (None, "-"):
+        return
+    path = Path(str(json_to))
+    if path.is_dir():
+        raise InputError(f"--json {path} is a folder; give a file")
+    check_folder(path.parent)
+
+
+def give_json(json_to: str | None, record: dict[str, Any]) -> None:
+    """Write a result where ``--json`` says."""
+    from behaviordist.store import write_json
+
+    if json_to == "-":
+        typer.echo(json.dumps(record, indent=1, allow_nan=False))
+    elif json_to is not None:
+        write_json(Path(json_to), record)
 
 
 @contextmanager

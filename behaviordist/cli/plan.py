@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Device
+from behaviordist.cli.inputs import Device, JsonTo, check_json, give_json
 from behaviordist.cli.plan_by_law import by_law, has_law
 from behaviordist.cli.tables import CostColumn, Invalid, named_paths
 from behaviordist.cli.terminal import cell, say
@@ -72,6 +72,7 @@ def plan(
         typer.Option("--unrelated", help="No start of the target's own task; needs --study."),
     ] = False,
     cost_column: CostColumn = None,
+    json_to: JsonTo = None,
     out: Annotated[Path, out_to("Where plan.json goes.")] = Path("reports/plan"),
 ) -> None:
     """Rank the checkpoints one has as starts for a behavior one wants."""
@@ -80,10 +81,13 @@ def plan(
     from behaviordist.planning import plan as rank
     from behaviordist.store import write_json
 
+    check_json(json_to)
+    console = Console(stderr=json_to == "-")
     if (target is not None) + (like is not None) + backtest != 1:
         raise InputError("give one of --target B, --like MODEL, --backtest")
     if study is not None and target is None and has_law(study):
-        by_law(study, like, have, base, algorithm, pilot or (), (probes, device), out)
+        asked = (study, like, have, base, algorithm, pilot or ())
+        give_json(json_to, by_law(*asked, (probes, device), out, console))
         return
     if algorithm is not None or pilot:
         raise InputError("--algorithm and --pilot need the folder of study transfer (--study)")
@@ -93,22 +97,24 @@ def plan(
         near = read_predictor(_file(study, distances, "distances"))
     barred = _barred(invalid, study if unrelated else None, unrelated)
     owned = None if have is None else [label.strip() for label in have.split(",")]
-    console = Console()
     if target is None:
         past = read_cost_data(_file(study, costs, "costs"), cost_column).costs
         others = {name: read_predictor(path) for name, path in named_paths("--other", other or [])}
         result = follow(near, past, base=base, have=owned, others=others, invalid=barred)
-        write_json(out / "backtest.json", {"schema": 1, **result.to_json()})
+        record = {"schema": 1, **result.to_json()}
+        write_json(out / "backtest.json", record)
+        give_json(json_to, record)
         _show_backtest(result, "random" if base is None else "base", console)
-        typer.echo(f"written: {out / 'backtest.json'}")
+        say(console, f"written: {out / 'backtest.json'}")
         return
     known = costs if costs is not None or study is None else study / "costs.csv"
     prior = None if known is None else read_cost_data(known, cost_column).costs
     unit = cost_column or ("steps" if study is not None and costs is None else "units of cost")
     advice = rank(target, near, prior, base=base, have=owned, invalid=barred, unit=unit)
     advice.save(out / "plan.json")
+    give_json(json_to, advice.to_json())
     _show(advice, console)
-    typer.echo(f"written: {out / 'plan.json'}")
+    say(console, f"written: {out / 'plan.json'}")
 
 
 def _barred(invalid: Path | None, study: Path | None, unrelated: bool) -> dict[str, list[str]]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -70,10 +69,11 @@ def by_law(
     pilot: Sequence[str],
     named: tuple[str | None, str | None],
     out: Path,
-) -> None:
+    console: Console,
+) -> dict[str, Any]:
     """Plan in steps for a behavior, or back-test the plan on the study's own targets.
 
-    `named` are the probes and the device.
+    `named` are the probes and the device. Returns what is written.
     """
     from behaviordist.store import write_json
 
@@ -82,22 +82,25 @@ def by_law(
         raise InputError(
             f"--algorithm {algorithm}: {study} has none; {did_you_mean(algorithm, past.algorithms)}"
         )
-    console = Console()
     if like is None:
         algorithms = past.algorithms if algorithm is None else [algorithm]
         backtests = [row for name in algorithms for row in _backtests(past, name, base or BASE)]
-        write_json(out / "backtest.json", {"schema": 1, "rows": [
+        rows = [
             {"algorithm": a, "held_out": held, **asdict(result)} for a, held, result in backtests
-        ]})  # fmt: skip
+        ]
+        record: dict[str, Any] = {"schema": 1, "rows": rows}
+        write_json(out / "backtest.json", record)
         for name, held, result in backtests:
             _show_backtest(name, held, result, console)
-        typer.echo(f"written: {out / 'backtest.json'}")
-        return
+        say(console, f"written: {out / 'backtest.json'}")
+        return record
     chosen = algorithm or past.algorithms[0]
     plan = _plan(past, like, have, base or BASE, chosen, pilot, named, out)
-    write_json(out / "plan.json", plan.to_json())
+    record = plan.to_json()
+    write_json(out / "plan.json", record)
     _show(plan, console)
-    typer.echo(f"written: {out / 'plan.json'}")
+    say(console, f"written: {out / 'plan.json'}")
+    return record
 
 
 def _read(study: Path) -> Past:

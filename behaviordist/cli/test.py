@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from behaviordist.cli.help import out_to
+from behaviordist.cli.inputs import JsonTo, check_json, give_json
 from behaviordist.cli.tables import (
     Baselines,
     CostColumns,
@@ -57,6 +58,7 @@ def test(
     models: Annotated[
         bool, typer.Option("--models", help="Also ask regressions; writes models.json.")
     ] = False,
+    json_to: JsonTo = None,
     out: Annotated[Path, out_to("Where test.json goes.")] = Path("reports/test"),
 ) -> None:
     """Test whether closer behaviors are cheaper to reach."""
@@ -66,6 +68,7 @@ def test(
     from behaviordist.hypothesis.tables.long_tables import read_predictor
     from behaviordist.store import write_json
 
+    check_json(json_to)
     tables = read_tables(
         [("distance", distances)],
         costs,
@@ -111,11 +114,13 @@ def test(
         )
     beside = dict(zip(cost_column or [], results, strict=False)) if len(results) > 1 else {}
     extra = {"cost_columns": [_column(*item) for item in beside.items()]} if beside else {}
-    write_json(out / "test.json", {**result.to_json(), **extra})
-    show(result, Console(), checks)
+    record, aside = {**result.to_json(), **extra}, json_to == "-"
+    write_json(out / "test.json", record)
+    give_json(json_to, record)
+    show(result, Console(stderr=aside), checks)
     for name, each in beside.items():
-        typer.echo(visible(f"{name}: {each.sentence()}"))
-    typer.echo(f"written: {out / 'test.json'}")
+        typer.echo(visible(f"{name}: {each.sentence()}"), err=aside)
+    typer.echo(f"written: {out / 'test.json'}", err=aside)
 
 
 def show(result: TransferTest, console: Console, checks: Sequence[PredictorTest] = ()) -> None:

@@ -85,13 +85,38 @@ for k in np.argsort(K.values[:, 0]):
 # ## From nats to steps
 #
 # Nats become steps once something like it was tuned before: the law of a past `transfer` study gives steps
-# a nat for each algorithm, with an interval, and `behaviordist plan --study DIR --algorithm sft` applies it.
-# Past costs alone do too: the nearest of the known sources, what it cost, and what a plan like this would
-# have saved before.
+# a nat for each algorithm, with an interval. Does following it pay? A back-test asks: every function is held
+# out in turn, the law is learnt from the others, and the plan's start is compared with what else one could
+# have done. (The study is the one in the gallery; yours is a folder that `behaviordist run transfer` or
+# `behaviordist transfer` wrote.)
 
 # %%
 gallery = next(p for p in (Path.cwd(), *Path.cwd().parents) if (p / "reports" / "gallery").is_dir())
-study = gallery / "reports" / "gallery" / "algorithms"
+study = gallery / "reports" / "gallery" / "transfer"
+shell(f"behaviordist plan --study {study} --backtest --algorithm sft -o {work}/backtest")
+
+# %% [markdown]
+# The plan itself takes the fifty answers and the starts that you have. `--base` is the start that you would
+# take without a plan:
+
+# %%
+answers.save(work / "wanted.jsonl")
+have = ",".join(f"{work}/start-{x}" for x in "abc")
 shell(
-    f"behaviordist plan --distances {study}/distances.csv --costs {study}/costs.csv --target rlvr-copy -o {work}/plan"
+    f"behaviordist plan --study {study} --algorithm sft --like {work}/wanted.jsonl --have {have} --base {work}/start-c -o {work}/plan"
+)
+
+# %% [markdown]
+# These steps are the lab's, of models that were trained; ours were not, so believe the order and not the
+# number. `--pilot START=STEPS` puts a run that you made in the place of the law's constant.
+#
+# ## Past costs alone
+#
+# A table of what was tuned into what before, without answers, does too: the nearest of the known sources, what
+# it cost, and what a plan like this would have saved.
+
+# %%
+past = gallery / "reports" / "gallery" / "algorithms"
+shell(
+    f"behaviordist plan --distances {past}/distances.csv --costs {past}/costs.csv --target rlvr-copy -o {work}/past"
 )

@@ -151,8 +151,9 @@ def test_a_plan_is_in_steps(run, past, tmp_path):
     row = {"prompt": "? a b c d e =", "answer": " a b"}
     (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row) + "\n")
     line = "plan --study past --like said.jsonl --have B --out out"
-    code, said, error = run(line)
+    code, said, error = run(f"{line} --json mine.json")
     assert code == 0, error
+    assert json.loads((tmp_path / "mine.json").read_text())["schema"] == 1
     plan = json.loads((tmp_path / "out" / "plan.json").read_text())
     assert {start["source"] for start in plan["starts"]} == {"A", "B"}  # the base is a row
     assert plan["slope"] == pytest.approx(3, abs=0.1) and "Start from" in said
@@ -164,8 +165,9 @@ def test_a_plan_is_in_steps(run, past, tmp_path):
 
 
 def test_the_backtest_holds_out_functions_and_a_base(run, past, tmp_path):
-    code, said, error = run("plan --study past --backtest --out out")
-    assert code == 0, error
+    code, data, said = run("plan --study past --backtest --out out --json -")
+    assert code == 0, said
+    assert json.loads(data) == json.loads((tmp_path / "out" / "backtest.json").read_text())
     rows = json.loads((tmp_path / "out" / "backtest.json").read_text())["rows"]
     assert [row["held_out"] for row in rows] == ["a function", "a function, and base B"]
     steps = {name: row[0] for name, row in rows[0]["strategies"].items()}

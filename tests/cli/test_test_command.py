@@ -52,6 +52,21 @@ def test_it_writes_what_the_library_computes(monkeypatch, capsys, tables):
     assert expected.sentence() in out and "source quality" in out
 
 
+def test_the_result_as_data(monkeypatch, capsys, tables):
+    """On stdout stands the JSON alone, so that it can be piped; people read stderr."""
+    folder, _, _ = tables
+    code, out, err = run(monkeypatch, capsys, folder, "--json", "-")
+    assert code == 0 and "closer is cheaper" in err
+    written = json.loads((folder / "out/test.json").read_text())
+    assert json.loads(out) == written
+    # The same question: a finished answer is given once more, elsewhere.
+    code, out, err = run(monkeypatch, capsys, folder, "--json", folder / "new" / "mine.json")
+    assert code == 0 and "closer is cheaper" in out and err == ""
+    assert json.loads((folder / "new" / "mine.json").read_text()) == written
+    code, _, err = run(monkeypatch, capsys, folder, "--json", folder)
+    assert code == 2 and "is a folder; give a file" in err and err.count("\n") == 1
+
+
 def test_gains_and_two_way(monkeypatch, capsys, tables):
     folder, distances, costs = tables
     code, _, _ = run(
