@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     from behaviordist.distance.directed import AnswerSet, DirectedMatrix
     from behaviordist.distance.directed.divergences import divergences
     from behaviordist.errors import BehaviordistError, InputError
+    from behaviordist.evals import (
+        EvalComparison,
+        EvalGate,
+        EvalScores,
+        compare_evals,
+        eval_distances,
+        gate_evals,
+        read_evals,
+    )
     from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
     from behaviordist.measurements.compare import write_comparison
     from behaviordist.measurements.distance import write_distances
+    from behaviordist.measurements.evals import write_eval_distances
     from behaviordist.measurements.fingerprints import fingerprint
     from behaviordist.probes import Probe, ProbeSet
     from behaviordist.studies.run import run
@@ -38,6 +48,13 @@ _HOMES = {
     "regime_distances": "distance",
     "BehaviordistError": "errors",
     "InputError": "errors",
+    "EvalComparison": "evals",
+    "EvalGate": "evals",
+    "EvalScores": "evals",
+    "compare_evals": "evals",
+    "eval_distances": "evals",
+    "gate_evals": "evals",
+    "read_evals": "evals",
     "TransferTest": "hypothesis",
     "VerdictRule": "hypothesis",
     "transfer_test": "hypothesis",
@@ -46,6 +63,7 @@ _HOMES = {
     "run": "studies.run",
     "write_comparison": "measurements.compare",
     "write_distances": "measurements.distance",
+    "write_eval_distances": "measurements.evals",
     "TransferMatrix": "transfer.matrix",
 }
 
@@ -55,6 +73,9 @@ __all__ = [
     "BehaviordistError",
     "DirectedMatrix",
     "DistanceMatrix",
+    "EvalComparison",
+    "EvalGate",
+    "EvalScores",
     "InferenceSettings",
     "InputError",
     "Probe",
@@ -62,15 +83,20 @@ __all__ = [
     "TransferMatrix",
     "TransferTest",
     "VerdictRule",
+    "compare_evals",
     "distances",
     "divergences",
+    "eval_distances",
     "fingerprint",
+    "gate_evals",
     "load",
+    "read_evals",
     "regime_distances",
     "run",
     "transfer_test",
     "write_comparison",
     "write_distances",
+    "write_eval_distances",
 ]
 
 

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "behaviors": {"probes", "lab", "store"},
     "drawing": {"store"},
     "distance": {"behaviors", "innerproduct", "probes", "drawing", "store"},
+    "evals": {"distance", "innerproduct", "store"},
     "transfer": {"engines", "regimes", "lab", "store"},
     "hypothesis": {"store"},
     "planning": {"hypothesis", "store"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "record": {"distance", "hypothesis", "store"},
     "report": {"record", "distance", "drawing", "transfer", "hypothesis", "store"},
     "measurements": {
-        "report", "record", "distance", "innerproduct", "behaviors", "probes", "store",
+        "report", "record", "evals", "distance", "innerproduct", "behaviors", "probes", "store",
     },
     "studies": {
         "record", "report", "transfer", "distance", "hypothesis", "engines", "regimes",
@@ -41,10 +42,11 @@ MAY_IMPORT = {
     "cli": {
         "studies", "measurements", "report", "record", "selftest", "planning", "transfer",
         "distance", "hypothesis", "engines", "regimes", "behaviors", "innerproduct", "probes",
-        "store",
+        "evals", "store",
     },
     "__init__": {
         "studies", "measurements", "transfer", "distance", "hypothesis", "behaviors", "probes",
+        "evals",
     },
     "__main__": {"cli"},
 }  # fmt: skip

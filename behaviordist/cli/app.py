@@ -21,6 +21,8 @@ from behaviordist import __version__
 from behaviordist.cli.compare import compare, gate
 from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
+from behaviordist.cli.evals import app as evals
+from behaviordist.cli.evals import eval_distance
 from behaviordist.cli.fingerprint import fingerprint
 from behaviordist.cli.grow import convert, grow
 from behaviordist.cli.help import (
@@ -29,6 +31,7 @@ from behaviordist.cli.help import (
     STUDY,
     TEST,
     TUNE,
+    Command,
     Group,
     examples,
     register,
@@ -131,6 +134,8 @@ def _commands(
 # In order of use; every command comes with its examples (`help.EXAMPLES`).
 register(app, MEASURE, distance=alone(distance), fingerprint=fingerprint)
 register(app, MEASURE, compare=alone(compare), gate=gate)
+evals.command("distance", cls=Command)(alone(eval_distance))
+app.add_typer(evals, rich_help_panel=MEASURE, epilog=examples("evals"))
 app.add_typer(regimes, rich_help_panel=TUNE, epilog=examples("regimes"))
 register(app, TUNE, train=train, transfer=(alone(transfer), WithLists))
 register(app, TUNE, grow=grow, convert=convert)

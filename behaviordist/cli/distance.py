@@ -110,7 +110,7 @@ def distance(
             progress=update,
         )
     if isinstance(matrix, DistanceMatrix):
-        _show(matrix)
+        show_matrix(matrix)
     else:
         _show_directed(matrix, margin)
     typer.echo(f"Report: {out / 'index.html'}")
@@ -127,7 +127,7 @@ def sketch_size(text: str) -> int | str | None:
     return int(text)
 
 
-def _show(matrix: DistanceMatrix) -> None:
+def show_matrix(matrix: DistanceMatrix) -> None:
     """Print the matrix; past ten behaviors what is nearest, farthest and undecided of it."""
     from rich.console import Console
     from rich.table import Table

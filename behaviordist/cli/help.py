@@ -28,6 +28,12 @@ EXAMPLES = {
     ),
     "compare": ("behaviordist compare released candidate --probes instruction",),
     "gate": ("behaviordist gate released candidate --margin 0.2 --json gate.json",),
+    "evals": (
+        "behaviordist evals distance results/ -o reports/evals",
+        "behaviordist evals compare results/ --reference org/base --candidate org/tuned",
+        "behaviordist evals gate a.eval b.eval --reference org/a --candidate org/b --margin 0.02",
+        "behaviordist evals power 1000 --margin 0.02",
+    ),
     "regimes": (
         "behaviordist regimes list",
         "behaviordist regimes new sft --out refunds.yaml",

@@ -162,7 +162,7 @@ def limits(
     values = comparison.measure(METRICS[metric])
     values = 1 - values if metric == "agreement" else values
     if metric == "agreement" and comparison.one_token_each:
-        return _binomial(round(float(values.sum())), len(values), alpha)
+        return binomial(round(float(values.sum())), len(values), alpha)
     over = bool(np.any(values > bound * (1 + 1e-9)))
     units, largest = unit_values(np.clip(values, 0, bound), comparison.group)
     high = math.inf if over else predictable_limit(units, bound * largest, alpha)
@@ -202,7 +202,7 @@ def smallest_margin(
         return math.inf
     if metric == "agreement":
         # What one token a probe could show; more tokens a probe need more probes.
-        return _binomial(0, len(np.unique(group)), alpha)[1]
+        return binomial(0, len(np.unique(group)), alpha)[1]
     units, largest = unit_values(np.zeros(len(group)), group)
     limit = predictable_limit(units, most * largest, alpha)
     return math.sqrt(limit) if metric == "distance" else limit
@@ -281,8 +281,8 @@ def unit_values(values: Float64Array, group: IntArray) -> tuple[Float64Array, fl
     return np.bincount(member, weights=values) / size.mean(), float(size.max() / size.mean())
 
 
-def _binomial(failures: int, n: int, alpha: float) -> tuple[float, float]:
-    """Clopper-Pearson limits of a share, one-sided each."""
+def binomial(failures: int, n: int, alpha: float) -> tuple[float, float]:
+    """Return the Clopper-Pearson limits of a share, one-sided each."""
     from scipy.stats import beta
 
     low = 0.0 if failures == 0 else float(beta.ppf(alpha, failures, n - failures + 1))

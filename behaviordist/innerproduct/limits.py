@@ -148,7 +148,7 @@ def predictable_limit(values: Float64Array, bound: float, alpha: float, *, seed:
     -------
     The limit; `bound` where nothing smaller can be said.
     """
-    x = np.random.default_rng(seed).permutation(np.asarray(values, dtype=np.float64)) / bound
+    x = _in_order(values, bound, seed)
     bets = _bets(x, alpha)
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
@@ -157,13 +157,22 @@ def predictable_limit(values: Float64Array, bound: float, alpha: float, *, seed:
     return high * bound
 
 
-def zeros_show(n: int, mean: float, bound: float, alpha: float) -> bool:
-    """Return whether n units that are all 0 show a `predictable_limit` below `mean`.
-
-    One look at the bets against that mean, where the limit itself takes as many as it has digits.
-    """
-    x = np.zeros(n)
+def shown_below(
+    values: Float64Array, mean: float, bound: float, alpha: float, *, seed: int = 0
+) -> bool:
+    """Return whether values show a `predictable_limit` below `mean`: one look at the bets."""
+    x = _in_order(values, bound, seed)
     return mean >= bound or _bet_down(mean / bound, x, _bets(x, alpha), alpha)
+
+
+def zeros_show(n: int, mean: float, bound: float, alpha: float) -> bool:
+    """Return whether n units that are all 0 show a `predictable_limit` below `mean`."""
+    return shown_below(np.zeros(n), mean, bound, alpha)
+
+
+def _in_order(values: Float64Array, bound: float, seed: int) -> Float64Array:
+    x = np.asarray(values, dtype=np.float64) / bound
+    return np.asarray(np.random.default_rng(seed).permutation(x))
 
 
 def _bets(x: Float64Array, alpha: float) -> Float64Array:

@@ -12,7 +12,7 @@ from typing import Any
 from behaviordist.lab import checkpoint
 from behaviordist.lab.grammar import VOCABULARY
 from behaviordist.lab.llama import LlamaConfig, init
-from tests.fuzz.worlds import declarations, logs, models, probe_files, runs, tables
+from tests.fuzz.worlds import declarations, evals, logs, models, probe_files, runs, tables
 
 COMMANDS = {
     "test": "test --distances d.csv --costs c.csv --permutations 999 --out o",
@@ -24,6 +24,7 @@ COMMANDS = {
     "distance": "distance one two --probes p.jsonl --out o",
     "fingerprint": "fingerprint one two --probes p.jsonl --out o",
     "compare": "compare one two --probes p.jsonl --out o",
+    "evals distance": "evals distance scores.csv --out o",
     "grow": "grow lab --operator mlp --intermediate-size 64 --out o/grown",
     "regimes new": "regimes new sft --out o/regime.yaml",
     "train": "train regime.yaml --from one --out o/tuned",
@@ -35,7 +36,7 @@ QUICK = ("test", "plan", "costs import", "probes new", "regimes new", "distance"
 
 def world(folder: Path) -> Path:
     """Write what every command reads."""
-    for write in (tables, logs, probe_files, runs, models, declarations):
+    for write in (tables, logs, evals, probe_files, runs, models, declarations):
         write(folder)
     config = LlamaConfig(vocab_size=len(VOCABULARY), hidden_size=16, layers=1, intermediate_size=32)
     checkpoint.save(folder / "lab", init(config, 0), config, {"regime": "random"})

@@ -18,6 +18,7 @@ from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store.tables import write_square
 from tests.behaviors.conftest import write_llama
 from tests.behaviors.test_gguf import write_gguf
+from tests.evals.logs import harness_row, write_inspect, write_lines, write_table
 from tests.report.run_folders import write_distance_run, write_transfer_run
 
 LABELS = list("abcdef")
@@ -96,6 +97,17 @@ def logs(folder: Path) -> None:
     )
 
 
+def evals(folder: Path) -> None:
+    """Eval logs: of the harness, of Inspect, tables."""
+    scores = ((1, 0, 1, 1), (1, 1, 0, 1))
+    write_table(folder / "scores.csv", dict(zip("ab", scores, strict=True)))
+    pd.read_csv(folder / "scores.csv").to_parquet(folder / "scores.parquet")
+    for model, of in zip("ab", scores, strict=True):
+        write_lines(folder / f"{model}.jsonl", [harness_row(i, s) for i, s in enumerate(of)])
+        for name in (f"{model}.json", f"{model}.eval"):
+            write_inspect(folder / name, model, [[s] for s in of])
+
+
 def declarations(folder: Path) -> None:
     """A study file and a regime file."""
     shutil.copy(STUDY, folder / "study.yaml")
@@ -147,6 +159,7 @@ IMPORT = "costs import runs.csv --metric eval_score --out o.csv"
 PAIR = "distance one two --probes p.jsonl --out o"
 REGIME = "transfer --sources one --targets regime.yaml --out taken"
 PLAN = "plan --study transfer --target sft-copy --out o"
+EVALS = "evals compare --reference a --candidate b"
 ARRAYS = "distance x.npz --probes p.jsonl --out o"
 
 WORLDS: dict[str, tuple[Callable[[Path], None], list[Target]]] = {
@@ -189,6 +202,17 @@ WORLDS: dict[str, tuple[Callable[[Path], None], list[Target]]] = {
             Target("trainer_state.json", "json", f"{IMPORT} --share 0.5"),
             Target("log.csv", "csv", f"{IMPORT} --tau 0.5"),
             Target("log.jsonl", "jsonl", f"{IMPORT} --tau 0.5"),
+        ],
+    ),
+    "evals": (
+        evals,
+        [
+            Target("a.jsonl", "jsonl", f"{EVALS} a.jsonl b.jsonl"),
+            Target("a.json", "json", f"{EVALS} a.json b.json --tag subject"),
+            Target("a.eval", "bytes", f"{EVALS} a.eval b.eval"),
+            Target("scores.csv", "csv", f"{EVALS} scores.csv"),
+            Target("scores.parquet", "bytes", f"{EVALS} scores.parquet"),
+            Target("scores.csv", "csv", "evals distance scores.csv --out o", 20),
         ],
     ),
     # `--out` is a file: the declaration is read and checked, and nothing is ever trained.
