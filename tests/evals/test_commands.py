@@ -58,7 +58,7 @@ def test_compare_tells_gains_from_losses(logs):
     [
         ("int8", "0.05", 0, "shown to be within the margin: non-inferiority"),
         ("other", "0.3", 1, "not shown to be within"),
-        ("other", "0.1", 1, "shown to be beyond"),
+        ("other", "0.05", 1, "shown to be beyond"),
         ("int8", "0.01", 2, "200 independent items cannot show less than"),
         ("int9", "0.1", 2, "did you mean 'int8'"),
     ],
