@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Device, check_json, command_line, give_json, watching
+from behaviordist.cli.inputs import Device, check_outputs, command_line, give_json, watching
 from behaviordist.cli.terminal import cell, say, visible
 
 if TYPE_CHECKING:
@@ -24,6 +24,19 @@ Reference = Annotated[
 Candidate = Annotated[str, typer.Argument(metavar="CANDIDATE", show_default=False)]
 Probes = Annotated[
     str | None, typer.Option(help="A shipped set's name or a .jsonl file.", show_default="general")
+]
+MarkdownTo = Annotated[
+    str | None,
+    typer.Option(
+        "--markdown",
+        metavar="FILE",
+        help="Decision for a pull request; - for stdout.",
+        show_default=False,
+    ),
+]
+JUnitTo = Annotated[
+    str | None,
+    typer.Option("--junit", metavar="FILE", help="Decision as JUnit XML.", show_default=False),
 ]
 Limit = Annotated[int | None, typer.Option(help="Draw so many of the probes.", show_default="all")]
 
@@ -88,6 +101,8 @@ def gate(
         str | None,
         typer.Option("--json", "--out", help="File for the JSON; - for stdout.", metavar="FILE"),
     ] = None,
+    markdown_to: MarkdownTo = None,
+    junit_to: JUnitTo = None,
 ) -> None:
     """Pass the candidate (exit 0) only if it is shown to be within the margin; else exit 1."""
     from behaviordist.distance.fingerprints.collector import groups_of
@@ -95,13 +110,14 @@ def gate(
     from behaviordist.distance.gate import gate as decide
     from behaviordist.measurements.compare import compare_models
     from behaviordist.record import GateRecord
+    from behaviordist.report.decision import Decision, publish_decision
 
     check_gate(margin, metric, alpha, bound=bound)
-    check_json(json_to)
+    aside = check_outputs(json_to, markdown_to, junit_to)
 
     def before(chosen: ProbeSet) -> None:
         can = check_probes(groups_of(chosen), margin, metric, alpha, bound)
-        typer.echo(can, err=json_to == "-")
+        typer.echo(can, err=aside)
 
     with watching() as update:
         comparison, compared = compare_models(
@@ -114,16 +130,28 @@ def gate(
             progress=update,
         )
     result = decide(comparison, margin, metric, alpha, bound=bound)
-    lines = [*_metrics(comparison, alpha, bound), result.sentence()]
+    metrics = _metrics(comparison, alpha, bound)
+    lines = [*(f"{name:<13}{words}" for name, words in metrics), result.sentence()]
     known = {key: value for key, value in vars(compared).items() if key != "kind"}
     record = GateRecord(**known, gate=result.to_json()).to_json()
     give_json(json_to, record)
-    typer.echo(visible("\n".join(lines)), err=json_to == "-")
+    decision = Decision(
+        comparison.reference,
+        comparison.candidate,
+        f"{comparison.n_probes} probes of {comparison.probes}",
+        tuple((name, " ".join(words.split())) for name, words in metrics),
+        ((metric, result.equivalent, result.sentence()),),
+        command_line(),
+    )
+    text = publish_decision(decision, markdown_to, junit_to)
+    if text is not None:
+        typer.echo(text, nl=False)
+    typer.echo(visible("\n".join(lines)), err=aside)
     raise typer.Exit(0 if result.equivalent else 1)
 
 
-def _metrics(comparison: Comparison, alpha: float, bound: float | None) -> list[str]:
-    """Return a line for every metric: its value, and limits where they exist."""
+def _metrics(comparison: Comparison, alpha: float, bound: float | None) -> list[tuple[str, str]]:
+    """Return every metric with its value, and limits where they exist."""
     from behaviordist.distance.gate import METRICS, limits, value_of
 
     lines = []
@@ -132,7 +160,7 @@ def _metrics(comparison: Comparison, alpha: float, bound: float | None) -> list[
         name = "disagreement" if metric == "agreement" else metric
         between = f"{100 * (1 - alpha):g}% limits {low:.4g} and {high:.4g}"
         known = between if high < float("inf") else "no upper limit (name the largest: --bound)"
-        lines.append(f"{name:<13}{value_of(comparison, metric):<10.4g}{known}")
+        lines.append((name, f"{value_of(comparison, metric):<10.4g}{known}"))
     return lines
 
 

@@ -42,7 +42,7 @@ JsonTo = Annotated[
 ]
 
 
-def check_json(json_to: str | None) -> None:
+def check_json(json_to: str | None, flag: str = "--json") -> None:
     """Refuse, before anything runs, a place that no file can be written to."""
     from behaviordist.store.folders import check_folder
 
@@ -50,8 +50,19 @@ def check_json(json_to: str | None) -> None:
         return
     path = Path(str(json_to))
     if path.is_dir():
-        raise InputError(f"--json {path} is a folder; give a file")
+        raise InputError(f"{flag} {path} is a folder; give a file")
     check_folder(path.parent)
+
+
+def check_outputs(json_to: str | None, markdown_to: str | None, junit_to: str | None) -> bool:
+    """Check where results go; return whether stdout is a result's, and lines go to stderr."""
+    for flag, place in (("--json", json_to), ("--markdown", markdown_to), ("--junit", junit_to)):
+        check_json(place, flag)
+    if json_to == markdown_to == "-":
+        raise InputError("--json - and --markdown - both want stdout: give one of them a file")
+    if junit_to == "-":
+        raise InputError("--junit wants a file: CI services read it from one")
+    return "-" in (json_to, markdown_to)
 
 
 def give_json(json_to: str | None, record: dict[str, Any]) -> None:

@@ -1,10 +1,15 @@
 """`behaviordist compare` and `behaviordist gate`, from the command line."""
 
 import json
+import os
 import re
+import subprocess
 import sys
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 import behaviordist as bd
 from behaviordist.cli.app import main
@@ -100,6 +105,52 @@ def test_the_gate_answers_by_exit_code_lines_and_json(model, probes, tmp_path, r
     assert code == 1
     assert json.loads(stdout)["gate"]["verdict"] == "open"
     assert stderr.splitlines()[-1].startswith("not shown to be within the margin")
+
+
+def test_the_gate_writes_for_pull_requests_and_for_lists_of_tests(model, probes, tmp_path, run):
+    line = ("gate", model, f"{model}@quant=int8", "--margin", 0.9, "--probes", probes)
+    code, stdout, stderr = run(*line, "--markdown", "-", "--junit", tmp_path / "gate.xml")
+    assert code == 0 and stdout.startswith("### Behavior gate passed\n")
+    assert stderr.splitlines()[-1].startswith("shown to be within")
+    suite = ElementTree.parse(tmp_path / "gate.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
+    for bad in (("--json", "-", "--markdown", "-"), ("--junit", "-"), ("--junit", tmp_path)):
+        assert run(*line, *bad)[:2] == (2, "")
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("quant=int8", 0), ("temperature=0.3", 1)])
+def test_the_action_runs_the_gate_and_says_whether_it_passed(
+    model, probes, tmp_path, setting, expected
+):
+    action = yaml.safe_load((Path(__file__).parents[2] / "action.yml").read_text())
+    step = next(s for s in action["runs"]["steps"] if s.get("id") == "gate")
+    assert not re.search(r"\$\{\{", step["run"])  # inputs come as variables only
+    given = {"REFERENCE": model, "CANDIDATE": f"{model}@{setting}", "MARGIN": "0.8"}
+    given |= {"METRIC": "distance", "PROBES": probes, "OPTIONS": "--alpha 0.05"}
+    assert set(given) == set(step["env"])
+    output, summary = tmp_path / "output", tmp_path / "summary"
+    here = Path(sys.executable).parent
+    package = Path(bd.__file__).parents[1]
+    environment = {
+        **os.environ, **given, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary),
+        "PATH": f"{here}:{os.environ['PATH']}", "PYTHONPATH": str(package),
+    }  # fmt: skip
+    command = ["bash", "-e", "-o", "pipefail", "-c", step["run"]]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == expected, done.stderr
+    assert output.read_text() == f"passed={str(not expected).lower()}\n"
+    written = ("behavior-gate.json", "behavior-gate.md", "behavior-gate.xml")
+    assert all((tmp_path / name).stat().st_size for name in written)
+    assert summary.read_text() == (tmp_path / "behavior-gate.md").read_text()
+
+
+def test_the_example_uses_what_the_action_takes():
+    root = Path(__file__).parents[2]
+    action = yaml.safe_load((root / "action.yml").read_text())
+    example = yaml.safe_load((root / "docs/examples/behavior-gate.yml").read_text())
+    used = next(s["with"] for s in example["jobs"]["gate"]["steps"] if "behaviordist" in s["uses"])
+    needed = {name for name, about in action["inputs"].items() if about.get("required")}
+    assert needed <= set(used) <= set(action["inputs"])
 
 
 def test_a_margin_that_the_probes_cannot_show_is_refused_before_a_model_runs(model, probes, run):
