@@ -1,4 +1,4 @@
-"""A decision for machines and pull requests: whole XML, and Markdown that shows names as they are."""
+"""A decision for machines and pull requests: whole XML, Markdown that shows names as they are."""
 
 from __future__ import annotations
 
