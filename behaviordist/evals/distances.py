@@ -38,7 +38,8 @@ def eval_distances(scores: EvalScores, margin: float | None = None) -> DistanceM
 
     Where items were scored more than once the floor is the disagreement that the same scores show
     when they are dealt out anew to the two models, so that "apart" is more than the noise of
-    sampled answers. Scored once, a model is taken for what it scored.
+    sampled answers. On an item that both scored once, a model is taken for what it scored: it adds
+    nothing to the floor.
 
     Raises
     ------
@@ -128,7 +129,8 @@ def _dealt_anew(epochs: Float64Array) -> Float64Array:
     """Return, an item each, the mean |difference| when the scores of both are dealt out anew.
 
     If the two models draw their scores from one distribution, every deal is as likely as the one
-    that was seen, so this is what noise alone gives. `epochs`: (n, 2, E), NaN where there is none.
+    that was seen, so this is what noise alone gives. Of two single scores it says nothing: every
+    deal shows their difference, so 0 stands there. `epochs`: (n, 2, E), NaN where there is none.
     """
     n, _, e = epochs.shape
     rng = np.random.default_rng(0)
@@ -145,4 +147,4 @@ def _dealt_anew(epochs: Float64Array) -> Float64Array:
         a = np.where(place < first, dealt, 0).sum(axis=1) / first[:, 0]
         b = np.where((place >= first) & (place < count), dealt, 0).sum(axis=1)
         total += np.abs(a - b / (count - first)[:, 0])
-    return total / SPLITS
+    return np.where(count[:, 0] > 2, total / SPLITS, 0.0)

@@ -1,7 +1,8 @@
 """Logs of Inspect: one JSON file, or an `.eval` file, which is a zip of JSON files.
 
 A sample has `input`, `target`, `epoch` and `scores` by scorer; C, I, P and N are scores of 1, 0,
-1/2 and 0. Samples are matched by input and target, never by their id.
+1/2 and 0. Samples are matched by input, choices and target, never by their id: many questions read
+"Which is true?", and only their choices tell them apart.
 """
 
 from __future__ import annotations
@@ -45,9 +46,13 @@ def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
         metadata = sample.get("metadata")
         tag, cluster = wanted.labels(metadata if isinstance(metadata, Mapping) else {}, where)
         yield Row(
-            task, content_digest([_said(sample["input"]), sample.get("target")]), model,
-            score_of(_value(value), where), where, tag, cluster, how=scorer or "",
+            task, _item(sample), model, score_of(_value(value), where), where, tag, cluster,
+            how=scorer or "",
         )  # fmt: skip
+
+
+def _item(sample: Mapping[str, Any]) -> str:
+    return content_digest([_said(sample["input"]), sample.get("choices"), sample.get("target")])
 
 
 def _value(value: Any) -> Any:

@@ -68,6 +68,8 @@ def text_of(value: Any, where: str, what: str = "a label") -> str:
     """Return a name as text that every file can keep; a number is written out."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InputError(f"{where}: {what} is text or a number, not {_shown(value)}")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column with a gap holds 1.0 where another file says 1
     text = str(value).encode("utf-8", "replace").decode().replace("\0", "").strip()
     if not text:
         raise InputError(f"{where}: {what} is empty")
@@ -78,6 +80,8 @@ def score_of(value: Any, where: str) -> float:
     """Return a score; NaN where there is none."""
     if value is None or (isinstance(value, str) and value.strip().lower() in ("", "na", "nan")):
         return math.nan
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return float(value.strip().lower() == "true")
     try:
         if isinstance(value, list | dict):
             raise TypeError

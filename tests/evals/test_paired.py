@@ -168,6 +168,16 @@ def test_noise_of_epochs_does_not_make_models_apart():
     assert bd.eval_distances(made(other)).states().table[0, 1] == "apart"
 
 
+def test_one_document_that_stands_twice_hides_no_difference():
+    once = flips(400, 0, 120)
+    twice = np.full((400, 2, 2), np.nan)
+    twice[:, :, 0], twice[7, :, 1] = once, once[7]
+    matrix, plain = bd.eval_distances(made(twice)), bd.eval_distances(made(once))
+    assert matrix.distances[0, 1] == plain.distances[0, 1] == 0.3
+    assert matrix.floor[0, 1] ** 0.5 <= 1 / 400
+    assert matrix.states().table[0, 1] == plain.states().table[0, 1] == "apart"
+
+
 def rates(draw, n, margin, test, studies):
     passed = [bd.gate_evals(draw(n, k), "a", "b", margin, test).passed for k in range(studies)]
     return np.mean(passed)

@@ -97,6 +97,30 @@ def test_epochs_are_averaged_and_partial_credit_counts(tmp_path):
     assert scores.repeated and not scores.binary
 
 
+def test_questions_that_their_choices_alone_tell_apart(tmp_path):
+    log = inspect_log("m", [["C"], ["I"], ["C"]])
+    for i, sample in enumerate(log["samples"]):
+        sample |= {"input": "Which is true?", "target": "A", "choices": [f"x{i}", f"y{i}"]}
+    (tmp_path / "a.json").write_text(json.dumps(log))
+    scores = bd.read_evals([tmp_path / "a.json"])
+    assert sorted(scores.scores[:, 0].tolist()) == [0.0, 1.0, 1.0] and not scores.repeated
+
+
+def test_a_document_that_stands_twice_is_one_item_and_said(tmp_path):
+    rows = [harness_row(i, s) for i, s in ((0, 1), (0, 0), (1, 1))]
+    scores = bd.read_evals([write_lines(tmp_path / "m.jsonl", rows)])
+    assert sorted(scores.scores[:, 0].tolist()) == [0.5, 1.0]
+    assert "1 to 2 scores an item and model, averaged" in scores.notes
+
+
+def test_names_and_truths_as_tables_write_them(tmp_path):
+    gap = pd.DataFrame({"item": [1.0, 2.0], "model": "a", "score": [True, False]})
+    gap.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text("item,model,score\n1,b,False\n2,b,TRUE\n")
+    scores = bd.read_evals([tmp_path / "a.parquet", tmp_path / "b.csv"])
+    assert scores.scores.tolist() == [[1, 0], [0, 1]]
+
+
 def test_messages_match_whatever_ids_inspect_drew(tmp_path):
     for model, number in (("a", 1), ("b", 2)):
         log = inspect_log(model, [["C"]])
