@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from behaviordist.behaviors.behavior import FloatArray, IntArray
+from behaviordist.behaviors.behavior import FloatArray, IntArray, LogProbBlock
 from behaviordist.probes import ProbeSet
 
 
@@ -38,6 +38,15 @@ class NamesTokens(ScoresTokens, Protocol):
 
     def token_ids(self) -> Mapping[str, int]:
         """Return token -> id."""
+        ...
+
+
+@runtime_checkable
+class GivesStates(Protocol):
+    """Its log-probabilities are those of hidden states under one head."""
+
+    def forward_states(self, probes: ProbeSet) -> Iterator[tuple[LogProbBlock, Any, Any]]:
+        """Yield the blocks of `forward`, the states (m, d) of their rows, and the `Head`."""
         ...
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from behaviordist.behaviors.arrays import ArrayBehavior
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
+from behaviordist.store.sealed import sealed_kind
 
 ARRAYS = ("log_p", "probe", "token")
 TEXTS = ("vocabulary", "probe_digest")
@@ -35,6 +36,11 @@ def load_arrays(path: Path, label: str, settings: InferenceSettings) -> ArrayBeh
     except Exception as error:  # each format's reader raises kinds of its own
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{path} cannot be read as {path.suffix[1:]} ({reason})") from None
+    if sealed_kind(path).startswith("behaviordist-fingerprint"):
+        raise InputError(
+            f"{path} is a fingerprint of features, which cannot be run: `distance`, `compare`,"
+            " `gate` and `plan` take it"
+        )
     for name in ("log_p", "probe"):
         if arrays.get(name) is None:
             raise InputError(f"{path} has no '{name}'; it needs log_p (n, V) and probe (n,)")

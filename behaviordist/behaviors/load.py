@@ -16,6 +16,7 @@ from behaviordist.behaviors.huggingface.adapters import CONFIG, base_of, is_adap
 from behaviordist.behaviors.lab_models.backend import is_lab_checkpoint, load_lab, runs_in_lab
 from behaviordist.behaviors.servers.backend import load_http
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
+from behaviordist.behaviors.states.files import is_states, load_states
 from behaviordist.errors import InputError
 from behaviordist.store.stages import stage
 
@@ -34,8 +35,8 @@ def load(
         `MODEL` or `MODEL@key=value,key=value` (see `InferenceSettings`). MODEL is a checkpoint
         folder (Hugging Face format; the lab's checkpoints run in JAX, others in `transformers`), a
         PEFT adapter's folder, a `.gguf` file, log-probabilities in a file (see `array_files`), a
-        hub id such as `HuggingFaceTB/SmolLM2-135M`, or `http://HOST:PORT/v1#MODEL`. Or a model in
-        memory: a `PreTrainedModel`, or a PEFT model.
+        fingerprint with hidden states, a hub id such as `HuggingFaceTB/SmolLM2-135M`, or
+        `http://HOST:PORT/v1#MODEL`. Or a model in memory: a `PreTrainedModel`, or a PEFT model.
     label
         What matrices call it. Default: the last part of the path, with its settings.
     tokenizer
@@ -75,6 +76,9 @@ def load(
         return load_http(model, label, settings)
     path = _find(model, settings.revision)
     name = label or _name(model, settings)
+    if is_states(path):
+        opened = load_states(path, settings)
+        return opened if label is None else replace(opened, label=label)
     if path.suffix in READERS:
         return load_arrays(path, name, settings)
     settings = replace(settings, device=settings.device or device)

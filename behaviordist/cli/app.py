@@ -23,7 +23,8 @@ from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
 from behaviordist.cli.evals import app as evals
 from behaviordist.cli.evals import eval_distance
-from behaviordist.cli.fingerprint import fingerprint
+from behaviordist.cli.fingerprints.atlas import app as atlas
+from behaviordist.cli.fingerprints.fingerprint import fingerprint
 from behaviordist.cli.grow import convert, grow
 from behaviordist.cli.help import (
     ADVICE,
@@ -133,6 +134,7 @@ def _commands(
 
 # In order of use; every command comes with its examples (`help.EXAMPLES`).
 register(app, MEASURE, distance=alone(distance), fingerprint=fingerprint)
+app.add_typer(atlas, rich_help_panel=MEASURE, epilog=examples("atlas"))
 register(app, MEASURE, compare=alone(compare), gate=gate)
 evals.command("distance", cls=Command)(alone(eval_distance))
 app.add_typer(evals, rich_help_panel=MEASURE, epilog=examples("evals"))

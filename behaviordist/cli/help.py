@@ -24,7 +24,14 @@ EXAMPLES = {
     ),
     "fingerprint": (
         "behaviordist fingerprint checkpoints/base checkpoints/sft --probes general --out atlas",
+        "behaviordist fingerprint checkpoints/base --states float16 --out atlas",
         "behaviordist distance atlas -o reports/mine",
+    ),
+    "atlas": (
+        "behaviordist atlas ls atlas",
+        "behaviordist atlas nearest atlas sft -k 5",
+        "behaviordist atlas tree atlas -o tree.nwk",
+        "behaviordist atlas drift atlas --series 'base@revision=step*'",
     ),
     "compare": ("behaviordist compare released candidate --probes instruction",),
     "gate": ("behaviordist gate released candidate --margin 0.2 --json gate.json",),

@@ -9,7 +9,6 @@ from typing import Any
 from behaviordist.behaviors import Behavior, load
 from behaviordist.distance.directed import AnswerSet, DirectedMatrix, divergences
 from behaviordist.distance.directed.answers import ANSWERS
-from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints
 from behaviordist.distance.fingerprints.without_models import open_behaviors
 from behaviordist.errors import InputError
 from behaviordist.measurements.inputs import choose_probes, notes_of
@@ -85,7 +84,7 @@ def _opened(
     """Open sources, targets (models, or files of answers) and the probe set."""
     sources, columns = open_behaviors(models, device), []
     for source in sources:
-        if isinstance(source, GivesFingerprints):
+        if hasattr(source, "carried"):  # a file, of features or states
             raise InputError(
                 f"'{source.label}' is a fingerprint, and KL and overlap are over whole answers,"
                 " which it does not give: name the model"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,18 @@ from typing import Any
 
 from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.huggingface.kept import kept_open
+from behaviordist.behaviors.states.files import FORMAT as STATES
+from behaviordist.behaviors.states.files import save_states
+from behaviordist.behaviors.states.recording import Recorded
 from behaviordist.distance.atlas.folder import entries, grow
 from behaviordist.distance.fingerprints.fingerprinting import fingerprint as of_behaviors
+from behaviordist.distance.fingerprints.headers import about
 from behaviordist.distance.fingerprints.texts import text_fingerprints
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import Fingerprint, get_geometry
 from behaviordist.measurements.inputs import check_geometry, open_inputs
 from behaviordist.probes import ProbeSet
+from behaviordist.store import digest_of, is_finished
 from behaviordist.store.bars import Progress
 from behaviordist.store.folders import check_folder
 
@@ -26,6 +32,7 @@ def fingerprint(
     probes: ProbeSet | str | None = None,
     geometry: str = "hellinger",
     *,
+    states: str | None = None,
     labels: Sequence[str] = (),
     licence: str = "",
     probes_limit: int | None = None,
@@ -50,6 +57,10 @@ def fingerprint(
     geometry
         Of the features: all but ``samples``, whose answers have none. ``fisher`` is taken around
         the uniform distribution, which no other model decides.
+    states
+        Keep the hidden states of the same pass too, as ``"float16"``, ``"bfloat16"`` or
+        ``"float32"``: a file that stands for the model in everything that asks for next-token
+        distributions. None: features alone. Vocabularies up to 1,024 are kept as log-probabilities.
     labels
         What matrices call the behaviors, N; default their names.
     licence
@@ -104,6 +115,9 @@ def fingerprint(
             progress(behavior.label, 0, len(chosen))
     options: dict[str, Any] = {"folder": out, "licence": licence, "progress": progress}
     made: dict[str, Fingerprint] = {}
+    to_keep = [] if states is None else _to_keep(behaviors, chosen, out, states, licence)
+    recorded: dict[str, Any] = {one.label: one for _, one, _ in to_keep}
+    behaviors = [recorded.get(b.label, b) for b in behaviors]
     with kept_open():
         if chosen_geometry.unit == "text":
             made |= {f.label: f for f in text_fingerprints(behaviors, chosen, **options)}
@@ -112,8 +126,29 @@ def fingerprint(
             for several in _by_vocabulary(behaviors):
                 prints = of_behaviors(several, chosen, (geometry,), **options)[geometry]
                 made |= {f.label: f for f in prints}
+        for path, one, inputs in to_keep:
+            if not one.done:  # its features were there
+                for _ in one.forward(chosen):
+                    pass
+            save_states(path, one, chosen, about(one.behavior, chosen, licence), inputs)
     grow(out)
     return [made[behavior.label] for behavior in behaviors]
+
+
+def _to_keep(
+    behaviors: Sequence[Behavior], probes: ProbeSet, out: Path, dtype: str, licence: str
+) -> list[tuple[Path, Recorded, dict[str, str]]]:
+    """Return path, behavior to record and inputs of every file of states that is not there."""
+    missing = []
+    for behavior in behaviors:
+        inputs = {"format": STATES, "behavior": behavior.identity, "dtype": dtype}
+        inputs |= {"probe_digest": probes.digest, "licence": licence}
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", behavior.label).strip("-.")[:60] or "behavior"
+        path = out / f"{slug}-states-{digest_of(inputs)[:12]}.safetensors"
+        one = Recorded(behavior, dtype)
+        if not is_finished(path, inputs):
+            missing.append((path, one, inputs))
+    return missing
 
 
 def _own(out: Path) -> ProbeSet | None:

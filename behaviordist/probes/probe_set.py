@@ -169,8 +169,23 @@ class ProbeSet:
 
     def save(self, path: Path) -> None:
         """Write the set as JSON lines (atomically)."""
+        write_text(path, self.as_bytes().decode())
+
+    def as_bytes(self) -> bytes:
+        """Return the set as JSON lines, UTF-8."""
         lines = (json.dumps(p.to_json(), ensure_ascii=False) + "\n" for p in self.probes)
-        write_text(path, "".join(lines))
+        return "".join(lines).encode()
+
+    @staticmethod
+    def parse(data: bytes, name: str, where: Path | str) -> ProbeSet:
+        """Read a set from JSON lines.
+
+        Raises
+        ------
+        InputError
+            If a line is not a valid probe; `where` and the line are named.
+        """
+        return _parse(data, name, where)
 
 
 def shipped_sets() -> dict[str, Path]:
@@ -181,8 +196,12 @@ def shipped_sets() -> dict[str, Path]:
 
 
 def _read(path: Path, name: str) -> ProbeSet:
+    return _parse(path.read_bytes(), name, path)
+
+
+def _parse(data: bytes, name: str, path: Path | str) -> ProbeSet:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     probes: list[Probe] = []

@@ -27,6 +27,7 @@ from behaviordist.behaviors.huggingface.forward_pass import (
 from behaviordist.behaviors.huggingface.generation import generate
 from behaviordist.behaviors.huggingface.kept import opened
 from behaviordist.behaviors.huggingface.sources import Source
+from behaviordist.behaviors.huggingface.states import forward_states
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.behaviors.text import token_bytes
 from behaviordist.behaviors.text.encoding import EncodedProbe, Encoder, Turns, batches
@@ -121,6 +122,11 @@ class TransformersBehavior(ShownBehavior):
                     penalize(logits, batch, self.settings.repetition_penalty)
                 log_p = logits.log_softmax(dim=-1).cpu().numpy()
                 yield LogProbBlock(batch.probe, log_p, batch.target)
+
+    def forward_states(self, probes: ProbeSet) -> Iterator[tuple[LogProbBlock, Any, Any]]:
+        """Yield the blocks of `forward`, the hidden states (m, d) of their rows, and the head."""
+        most = max(1, BLOCK_BYTES // (4 * self.vocabulary_size))
+        return forward_states(self, probes, most, MAX_TOKENS)
 
     def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
         """Yield the behavior's log-probabilities."""

@@ -35,6 +35,44 @@ class Ordination:
     negative_share: float
 
 
+LANDMARKS = 500
+"""Behaviors that carry the map of many more: an exact one takes time with the cube of them."""
+
+
+def landmark_coordinates(
+    matrix: DistanceMatrix, dimensions: int = 2, landmarks: int = LANDMARKS
+) -> Ordination:
+    """Principal coordinates of some behaviors, and all others placed among them by their distances.
+
+    Landmark scaling (de Silva & Tenenbaum 2004): landmarks are taken one by one, each the farthest
+    from those before; a further point lies where its squared distances to them put it. That is
+    exact, up to a turn and a shift, where distances are Euclidean in so many dimensions. Up to
+    `landmarks` behaviors it is `principal_coordinates`.
+
+    Raises
+    ------
+    InputError
+        As `principal_coordinates`.
+    """
+    n = len(matrix)
+    if n <= landmarks:
+        return principal_coordinates(matrix, dimensions)
+    if not np.isfinite(matrix.squared).all():
+        raise InputError("an ordination needs every distance; select behaviors without gaps")
+    chosen, nearest = [0], matrix.squared[0].copy()
+    while len(chosen) < landmarks:
+        chosen.append(int(nearest.argmax()))
+        np.minimum(nearest, matrix.squared[chosen[-1]], out=nearest)
+    first = principal_coordinates(matrix.select([matrix.labels[k] for k in chosen]), dimensions)
+    sizes = (first.coordinates**2).sum(axis=0)
+    inverse = np.divide(
+        first.coordinates, sizes, out=np.zeros_like(first.coordinates), where=sizes > 0
+    )
+    among = matrix.squared[np.ix_(chosen, chosen)].mean(axis=0)
+    placed = -0.5 * (matrix.squared[:, chosen] - among) @ inverse
+    return Ordination(matrix.labels, placed, first.explained, first.negative_share)
+
+
 def principal_coordinates(matrix: DistanceMatrix, dimensions: int = 2) -> Ordination:
     """Classical scaling of the squared distances (Torgerson 1952; Gower 1966).
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from behaviordist.behaviors.states.files import FORMAT as STATES
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.pairwise import matrix_of
 from behaviordist.errors import InputError
@@ -62,6 +63,11 @@ class Entry:
         return self.texts["probe_digest"]
 
     @property
+    def kept(self) -> str:
+        """How its rows are kept: a sketch, exact features, or the type of hidden states."""
+        return self.texts.get("sketch") or self.texts.get("dtype", "")
+
+    @property
     def kind(self) -> tuple[str, ...]:
         """What must be the same in two that are compared."""
         return (*(self.texts[name] for name in COMPARED), str(self.shape))
@@ -78,6 +84,21 @@ def entries(folder: Path) -> list[Entry]:
         if missing:
             raise InputError(f"{entry.path}: its header has no {min(missing)}; make it again")
     return found
+
+
+def listed(folder: Path) -> list[Entry]:
+    """Return every fingerprint of a folder, of features and of states, by label.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no atlas at {folder}; make one with `behaviordist fingerprint --out`")
+    states = [Entry(path, sealed_header(path)[0], ()) for path in kinds_in(folder, (STATES,))]
+    found = [*entries(folder), *(e for e in states if {"label", "geometry"} <= set(e.texts))]
+    return sorted(found, key=lambda e: (e.label, e.geometry, e.path.name))
 
 
 def matrix_path(folder: Path, entry: Entry) -> Path:

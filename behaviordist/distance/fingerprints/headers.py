@@ -13,7 +13,6 @@ from behaviordist import __version__
 from behaviordist.behaviors import Behavior, InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
-from behaviordist.probes.probe import parse_probe
 
 LIBRARIES = ("numpy", "torch", "transformers", "jax")
 
@@ -36,8 +35,7 @@ def about(behavior: Behavior, probes: ProbeSet, licence: str = "") -> dict[str, 
 
 def written(probes: ProbeSet) -> NDArray[np.uint8]:
     """Return a probe set as the bytes of its JSON lines."""
-    lines = (json.dumps(p.to_json(), ensure_ascii=False) + "\n" for p in probes)
-    return np.frombuffer("".join(lines).encode(), dtype=np.uint8)
+    return np.frombuffer(probes.as_bytes(), dtype=np.uint8)
 
 
 def read(data: NDArray[np.uint8], name: str, digest: str, where: str) -> ProbeSet | None:
@@ -50,11 +48,7 @@ def read(data: NDArray[np.uint8], name: str, digest: str, where: str) -> ProbeSe
     """
     if not len(data):
         return None
-    try:
-        lines = data.tobytes().decode().split("\n")[:-1]
-    except UnicodeDecodeError:
-        raise InputError(f"{where}: the probes in it are not UTF-8; make it again") from None
-    probes = ProbeSet(name, tuple(parse_probe(line, where) for line in lines))
+    probes = ProbeSet.parse(data.tobytes(), name, where)
     if probes.digest != digest:
         raise InputError(f"{where}: the probes in it are not those that it names; make it again")
     return probes

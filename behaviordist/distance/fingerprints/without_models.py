@@ -13,11 +13,14 @@ from typing import NoReturn
 
 from behaviordist.behaviors import Behavior, InferenceSettings, LogProbBlock, load_all
 from behaviordist.behaviors.settings import parse_spec
+from behaviordist.behaviors.states.behavior import StatesBehavior
+from behaviordist.behaviors.states.files import FORMAT as STATES
+from behaviordist.behaviors.states.files import is_states, load_states
 from behaviordist.distance.fingerprints.headers import notes_in, read
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import FORMAT, Fingerprint
 from behaviordist.probes import ProbeSet
-from behaviordist.store.sealed import kinds_in, sealed_kind
+from behaviordist.store.sealed import kinds_in, sealed_header, sealed_kind
 
 CHECKPOINT = ("config.json", "adapter_config.json")
 
@@ -168,7 +171,10 @@ def _told_apart(behaviors: list[Behavior]) -> list[Behavior]:
     labels = [behavior.label for behavior in behaviors]
     told: list[Behavior] = []
     for behavior in behaviors:
-        if isinstance(behavior, FingerprintedBehavior) and labels.count(behavior.label) > 1:
+        if (
+            isinstance(behavior, FingerprintedBehavior | StatesBehavior)
+            and labels.count(behavior.label) > 1
+        ):
             folder = behavior.path if behavior.path.is_dir() else behavior.path.parent
             behavior = replace(behavior, label=f"{folder.resolve().name}/{behavior.label}")
             if any(behavior.label == other.label for other in told):
@@ -185,10 +191,12 @@ def _kept(spec: str, probes: ProbeSet | None) -> list[Behavior]:
         is_file, is_folder = path.is_file(), path.is_dir()
     except (RuntimeError, OSError, ValueError):
         return []  # `load` says what is wrong with it
+    if is_file and is_states(path):
+        return [load_states(path, parse_spec(spec)[1])]
     if is_file and sealed_kind(path).startswith(FORMAT.rpartition("-")[0]):
         files = [path]
     elif is_folder and not any((path / known).exists() for known in CHECKPOINT):
-        files = kinds_in(path, (FORMAT,))
+        files = kinds_in(path, (FORMAT, STATES))
     else:
         return []
     if settings and files:
@@ -200,33 +208,41 @@ def _kept(spec: str, probes: ProbeSet | None) -> list[Behavior]:
 
 
 def of_files(files: Sequence[Path], where: Path, probes: ProbeSet | None) -> list[Behavior]:
-    """Return the behaviors of fingerprint files, by label.
+    """Return the behaviors of fingerprint files, by label; hidden states go before features.
 
     Raises
     ------
     InputError
         If a file is not whole, none or several probe sets are there, or a label means two things.
     """
-    prints = [(path, Fingerprint.load(path)) for path in files]
-    sets = {f.identity.probe_digest: f.about.get("probe_set", "") for _, f in prints}
+    headers = {path: sealed_header(path)[0] for path in files}
+    sets = {texts.get("probe_digest"): texts.get("probe_set", "") for texts in headers.values()}
     wanted = next(iter(sets), None) if probes is None else probes.digest
-    if prints and wanted not in sets:
-        names = ", ".join(sorted(set(sets.values())))
+    names = ", ".join(sorted(set(sets.values())))
+    if files and wanted not in sets:
         raise InputError(f"{where} has no fingerprints on '{probes and probes.name}', only {names}")
     if probes is None and len(sets) > 1:
-        names = ", ".join(sorted(set(sets.values())))
         raise InputError(f"{where} has fingerprints on {len(sets)} probe sets ({names}): --probes")
-    known: dict[str, FingerprintedBehavior] = {}
-    for path, made in prints:
-        if made.identity.probe_digest != wanted:
+    chosen = [path for path in files if headers[path].get("probe_digest") == wanted]
+    whole = [load_states(path) for path in chosen if is_states(path)]
+    known: dict[str, Behavior] = {}
+    for behavior in whole:
+        if behavior.label in known:
+            raise InputError(
+                f"{where} has two of '{behavior.label}' (states): name one of the files"
+            )
+        known[behavior.label] = behavior
+    for path in chosen:
+        if is_states(path) or headers[path].get("label") in {b.label for b in whole}:
             continue
-        place = where if len(files) > 1 else path
+        made = Fingerprint.load(path)
+        place, geometry = where if len(files) > 1 else path, made.identity.geometry
         one = known.setdefault(made.label, FingerprintedBehavior(made.label, {}, place))
-        geometry = made.identity.geometry
+        assert isinstance(one, FingerprintedBehavior)  # states have labels of their own
         if geometry in one.prints or (one.prints and one.identity != made.identity.behavior):
             raise InputError(
                 f"{where} has two fingerprints of '{made.label}' ({geometry}): name one of the"
                 " files"
             )
         one.prints[geometry] = made
-    return list(known.values())
+    return [known[label] for label in sorted(known)]

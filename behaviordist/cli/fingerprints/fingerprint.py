@@ -36,6 +36,14 @@ def fingerprint(
     dtype: Annotated[
         str, typer.Option(help="float32 or float16: how features are kept.")
     ] = "float32",
+    states: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep hidden states too, as float16, bfloat16 or float32: KL, agreement, tokens"
+            " and every geometry from the file.",
+            show_default="features alone",
+        ),
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(help="What to call the models; one a model.", show_default="their names"),
@@ -55,6 +63,7 @@ def fingerprint(
             out,
             probes,
             geometry,
+            states=states,
             labels=label or (),
             licence=licence,
             probes_limit=probes_limit,

@@ -1,0 +1,1 @@
+"""Behaviors as hidden states and a head: exact next-token distributions without the model."""

@@ -1,0 +1,1 @@
+"""Commands of fingerprints: making them, and reading a folder of them."""
