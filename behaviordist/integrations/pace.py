@@ -71,4 +71,8 @@ class Pace:
             return False
         if self._next is None:  # timed from here: the steps that pay for the look are to come
             self._next = step + ranks.agreed(self.gap())
-        return step >= self._next
+        return step >= self._next and ranks.agreed(self._paid())
+
+    def _paid(self) -> bool:
+        """Whether the steps so far pay for every look and one more: a slow one is made up for."""
+        return self.looking + median(self._looks) <= self.share * self.stepping

@@ -240,6 +240,18 @@ def test_the_pace_keeps_to_its_share(look, step):
     assert rounded_up(look / (0.05 * step)) <= 10 * max(1, look / (0.05 * step))
 
 
+def test_a_look_that_took_longer_than_foreseen_is_made_up_for():
+    pace, at = Pace(None, 0.05), []
+    pace.looked(0.1, counts=False)
+    for i in range(1, 1001):
+        pace.stepped(0.1)
+        if pace.due(i):
+            at.append(i)
+            pace.looked(2.0 if len(at) == 1 else 0.1)
+    assert pace.looking <= 0.05 * pace.stepping
+    assert at[1] - at[0] > 300 and len(at) > 10
+
+
 def test_a_named_pace_is_kept():
     assert [i for i in range(1, 10) if Pace(4, 0.05).due(i)] == [4, 8]
 
