@@ -22,7 +22,7 @@ from behaviordist.innerproduct import Fingerprint, get_geometry
 from behaviordist.measurements.inputs import check_geometry, open_inputs
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished
-from behaviordist.store.bars import Progress
+from behaviordist.store.bars import Progress, told
 from behaviordist.store.folders import check_folder
 
 
@@ -39,7 +39,7 @@ def fingerprint(
     device: str | None = None,
     sketch: float | str | None = "auto",
     dtype: str = "float32",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> list[Fingerprint]:
     """Measure behaviors once, into files that stand for them wherever a model is named.
 
@@ -70,7 +70,7 @@ def fingerprint(
     dtype
         ``"float32"`` or ``"float16"``, in which features are kept.
     progress
-        Called with (label, probes done, probes in all).
+        Called with (label, probes done, probes in all); True shows a bar a behavior.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def fingerprint(
     0.46
     >>> atlas.cleanup()
     """
-    out = Path(out)
+    out, progress = Path(out), told(progress)
     if labels and len(labels) != len(models):
         raise InputError(f"{len(labels)} labels for {len(models)} models: give one a model")
     chosen_geometry = get_geometry(geometry)
