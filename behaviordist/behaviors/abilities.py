@@ -100,6 +100,17 @@ class SamplesInTurn(Protocol):
 
 
 @runtime_checkable
+class FirstTokens(Protocol):
+    """It says the likeliest first tokens of its answers, as servers do."""
+
+    def first_tokens_rest(
+        self, probes: ProbeSet, done: frozenset[int] = frozenset()
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        """Yield (index of a probe, token -> log-probability, nats), but for those in `done`."""
+        ...
+
+
+@runtime_checkable
 class EndsAnswers(Protocol):
     """It answers prompts one by one, and says of each answer whether it ended."""
 

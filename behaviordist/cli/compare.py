@@ -12,6 +12,7 @@ from behaviordist.cli.inputs import Device, check_outputs, command_line, give_js
 from behaviordist.cli.terminal import cell, say, visible
 
 if TYPE_CHECKING:
+    from behaviordist.distance.black_box.comparison import ComparedAnswers
     from behaviordist.distance.comparison import Compared, Comparison
     from behaviordist.probes import ProbeSet
 
@@ -39,6 +40,9 @@ JUnitTo = Annotated[
     typer.Option("--junit", metavar="FILE", help="Decision as JUnit XML.", show_default=False),
 ]
 Limit = Annotated[int | None, typer.Option(help="Draw so many of the probes.", show_default="all")]
+Answers = Annotated[int, typer.Option(help="Models behind servers: answers a prompt.")]
+AnswerTokens = Annotated[int, typer.Option(help="The same: longest answer.")]
+StringKernel = Annotated[str, typer.Option(help="The same: character-ngrams or exact-match.")]
 
 
 def compare(
@@ -54,11 +58,16 @@ def compare(
         int | None,
         typer.Option(help="Let the models continue the probes themselves, by so many tokens."),
     ] = None,
+    answers: Answers = 8,
+    answer_tokens: AnswerTokens = 32,
+    kernel: StringKernel = "character-ngrams",
     device: Device = None,
     out: Annotated[Path, out_to("Folder of the results.")] = Path("reports/compare"),
 ) -> None:
     """Say how two models differ, on which probes, and which tokens moved."""
+    from behaviordist.measurements.answers import Draws
     from behaviordist.measurements.compare import write_comparison
+    from behaviordist.record import AnswersRecord
 
     with watching() as update:
         record = write_comparison(
@@ -69,11 +78,15 @@ def compare(
             replicate=replicate,
             probes_limit=probes_limit,
             on_policy=on_policy,
+            draws=Draws(answers, answer_tokens, kernel),
             device=device,
             command=command_line(),
             progress=update,
         )
-    _show(record.comparison, record.floor)
+    if isinstance(record, AnswersRecord):
+        _show_answers(record.comparison, record.floor)
+    else:
+        _show(record.comparison, record.floor)
     typer.echo(f"Report: {out / 'index.html'}")
 
 
@@ -86,7 +99,8 @@ def gate(
     metric: Annotated[
         str,
         typer.Option(
-            help="distance (Hellinger), kl (nats a token) or agreement (share of tokens)."
+            help="distance (Hellinger), kl (nats a token), agreement (share of tokens); models"
+            " behind servers: answers (distance of sampled answers)."
         ),
     ] = "distance",
     bound: Annotated[
@@ -96,6 +110,9 @@ def gate(
     alpha: Annotated[float, typer.Option(help="Risk of passing a model at the margin.")] = 0.05,
     probes: Probes = None,
     probes_limit: Limit = None,
+    answers: Answers = 8,
+    answer_tokens: AnswerTokens = 32,
+    kernel: StringKernel = "character-ngrams",
     device: Device = None,
     json_to: Annotated[
         str | None,
@@ -108,12 +125,20 @@ def gate(
     from behaviordist.distance.fingerprints.collector import groups_of
     from behaviordist.distance.gate import check_gate, check_probes
     from behaviordist.distance.gate import gate as decide
+    from behaviordist.measurements.answers import Draws, only_answers
     from behaviordist.measurements.compare import compare_models
     from behaviordist.record import GateRecord
     from behaviordist.report.decision import Decision, publish_decision
 
-    check_gate(margin, metric, alpha, bound=bound)
     aside = check_outputs(json_to, markdown_to, junit_to)
+    if metric == "answers" or only_answers([reference, candidate]):
+        from behaviordist.cli.gate_answers import gate_by_answers
+
+        models, named = [reference, candidate], (probes, probes_limit)
+        draws, outputs = Draws(answers, answer_tokens, kernel), (json_to, markdown_to, junit_to)
+        code = gate_by_answers(models, named, metric, draws, (margin, alpha), device, outputs)
+        raise typer.Exit(code)
+    check_gate(margin, metric, alpha, bound=bound)
 
     def before(chosen: ProbeSet) -> None:
         can = check_probes(groups_of(chosen), margin, metric, alpha, bound)
@@ -162,6 +187,25 @@ def _metrics(comparison: Comparison, alpha: float, bound: float | None) -> list[
         known = between if high < float("inf") else "no upper limit (name the largest: --bound)"
         lines.append((name, f"{value_of(comparison, metric):<10.4g}{known}"))
     return lines
+
+
+def _show_answers(comparison: ComparedAnswers, floor: ComparedAnswers | None) -> None:
+    from behaviordist.report.answers_page import apart, said
+
+    lines = [said(comparison), apart(comparison)]
+    if floor is not None:
+        lines += [f"the reference made again: {said(floor)}", apart(floor)]
+    found = comparison.first_token
+    if found is not None:
+        low, high = (max(0.0, m.value) ** 0.5 for m in (found.squared_low, found.squared_high))
+        lines.append(
+            f"first token: Hellinger distance between {low:.3f} and {high:.3f}, KL at least"
+            f" {found.kl_forward.value:.3g} (ref‖cand) and {found.kl_backward.value:.3g} nats"
+        )
+    for one in comparison.differences:
+        sides = (side[0][0][:40] for side in (one.reference, one.candidate))
+        lines.append("{:.3f}  {}  {!r} → {!r}".format(one.squared, one.probe, *sides))
+    typer.echo(visible("\n".join(lines)))
 
 
 def _show(comparison: Compared, floor: Compared | None) -> None:

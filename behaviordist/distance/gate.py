@@ -291,7 +291,8 @@ def binomial(failures: int, n: int, alpha: float) -> tuple[float, float]:
 
 
 def _name(metric: str) -> str:
-    return {"distance": "distance", "kl": "KL", "agreement": "disagreement"}[metric]
+    names = {"kl": "KL", "agreement": "disagreement", "answers": "distance of answers"}
+    return names.get(metric, metric)
 
 
 def _units(count: int) -> str:

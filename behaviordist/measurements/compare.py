@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from behaviordist.behaviors import Behavior
 from behaviordist.distance.comparison import Comparison, compare
@@ -11,6 +12,7 @@ from behaviordist.distance.feature_comparison import FEATURES_ALONE, compare_fea
 from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints
 from behaviordist.distance.gate import with_limits
 from behaviordist.errors import InputError
+from behaviordist.measurements.answers import DRAWS, Draws, compare_by_answers, only_answers
 from behaviordist.measurements.inputs import (
     notes_of,
     open_inputs,
@@ -18,11 +20,13 @@ from behaviordist.measurements.inputs import (
     write_on_policy,
 )
 from behaviordist.probes import ProbeSet
-from behaviordist.record import CompareRecord, Probes, made_now, write_record
+from behaviordist.record import AnswersRecord, CompareRecord, Probes, made_now, write_record
 from behaviordist.record.files import COMPARE_FILE
 from behaviordist.report.write import write_report
 from behaviordist.store.bars import Progress, told
 from behaviordist.store.folders import check_folder
+
+R = TypeVar("R", CompareRecord, AnswersRecord)
 
 
 def write_comparison(
@@ -34,10 +38,11 @@ def write_comparison(
     replicate: Behavior | str | None = None,
     probes_limit: int | None = None,
     on_policy: int | None = None,
+    draws: Draws = DRAWS,
     device: str | None = None,
     command: str = "",
     progress: Progress | bool | None = None,
-) -> CompareRecord:
+) -> CompareRecord | AnswersRecord:
     """Compare two behaviors and write the folder that `behaviordist compare` writes.
 
     Parameters
@@ -51,11 +56,14 @@ def write_comparison(
         As in `write_distances`.
     replicate
         The reference, made again (another seed): its distance is the noise floor.
+    draws
+        Where a model only answers (behind a server): how many answers, how long, by which kernel.
 
     Returns
     -------
-    CompareRecord: squared Hellinger distance, KL both ways in nats a token, the share of positions
-    with the same first choice, each with its standard error over probes.
+    AnswersRecord where a model only answers: distance of answers, two-sample test, what first
+    tokens bound. Else CompareRecord: squared Hellinger distance, KL both ways in nats a token, the
+    share of positions with the same first choice, each with its standard error over probes.
 
     Raises
     ------
@@ -78,6 +86,23 @@ def write_comparison(
     out = Path(out)
     check_folder(out)
     models = [reference, candidate, *([] if replicate is None else [replicate])]
+    if only_answers(models):
+        if on_policy is not None:
+            raise InputError(
+                "models behind servers are compared by answers that they write themselves: leave"
+                " --on-policy out; --answer-tokens says how long those are"
+            )
+        _, answers = compare_by_answers(
+            models,
+            probes,
+            probes_limit,
+            draws=draws,
+            folder=out / "answers",
+            device=device,
+            command=command,
+            progress=told(progress),
+        )
+        return _written(out, answers)
     _, record = compare_models(
         models,
         probes,
@@ -88,6 +113,10 @@ def write_comparison(
         command=command,
         progress=told(progress),
     )
+    return _written(out, record)
+
+
+def _written(out: Path, record: R) -> R:
     write_record(out / COMPARE_FILE, record)
     write_report(out)
     return record

@@ -34,6 +34,7 @@ from behaviordist.record.provenance import (
     this_cpu,
 )
 from behaviordist.record.run import (
+    AnswersRecord,
     CompareRecord,
     DistanceRecord,
     GateRecord,
@@ -48,6 +49,7 @@ __all__ = [
     "SEEN",
     "Z80",
     "Z95",
+    "AnswersRecord",
     "AnyBlock",
     "Behavior",
     "Block",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from behaviordist.distance.black_box.comparison import ComparedAnswers
 from behaviordist.distance.comparison import Compared
 from behaviordist.record.behaviors import Behavior, Probes, Target
 from behaviordist.record.estimate import Part
@@ -55,6 +56,15 @@ class CompareRecord(Record):
     kind: Literal["compare"] = "compare"
     comparison: Compared
     floor: Compared | None = None
+
+
+class AnswersRecord(Record):
+    """Of `compare` and `gate` where a model only answers: two models by what they say."""
+
+    kind: Literal["answers"] = "answers"
+    comparison: ComparedAnswers
+    floor: ComparedAnswers | None = None
+    gate: dict[str, Any] | None = None
 
 
 class GateRecord(Record):
@@ -113,6 +123,8 @@ class TransferRecord(Study):
     numbers: TransferNumbers | None = None
 
 
-RunRecord = DistanceRecord | CompareRecord | GateRecord | StudyRecord | TransferRecord
+RunRecord = (
+    DistanceRecord | CompareRecord | AnswersRecord | GateRecord | StudyRecord | TransferRecord
+)
 RECORD: TypeAdapter[RunRecord] = TypeAdapter(Annotated[RunRecord, Field(discriminator="kind")])
-KINDS = ("distance", "compare", "gate", "findings", "transfer")
+KINDS = ("distance", "compare", "answers", "gate", "findings", "transfer")

@@ -16,6 +16,7 @@ from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.matrix_files import NPZ
 from behaviordist.errors import InputError
 from behaviordist.record import (
+    AnswersRecord,
     CompareRecord,
     DistanceRecord,
     RunRecord,
@@ -126,7 +127,7 @@ def _check_look(
     directed: DirectedMatrix | None,
 ) -> None:
     """Refuse what would change nothing on the page."""
-    if isinstance(record, CompareRecord):
+    if isinstance(record, AnswersRecord | CompareRecord):
         raise InputError(
             "a page of two models has no map: --palette, --full-range, --labels and --groups"
             " change nothing on it"

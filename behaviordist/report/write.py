@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from behaviordist.errors import InputError
-from behaviordist.record import CompareRecord, DistanceRecord
+from behaviordist.record import AnswersRecord, CompareRecord, DistanceRecord
 from behaviordist.record.directed import VALUES
 from behaviordist.record.run import StudyRecord, TransferRecord
 from behaviordist.report.folder import RunFolder, read_run
@@ -64,6 +64,7 @@ def _slide(page: Page) -> bytes:
 
 def _page(run: RunFolder) -> Page:
     # Plotting libraries take seconds to import; a folder that cannot be read is told at once.
+    from behaviordist.report.answers_page import answers_page
     from behaviordist.report.compare_page import compare_page
     from behaviordist.report.distance_page import distance_page
     from behaviordist.report.study_page import study_page
@@ -75,6 +76,8 @@ def _page(run: RunFolder) -> Page:
         return study_page(run, record)
     if isinstance(record, CompareRecord):
         return compare_page(record)
+    if isinstance(record, AnswersRecord):
+        return answers_page(record)
     raise InputError(
         f"{run.path}: a gate has no page; its decision is in its JSON and on the terminal"
     )

@@ -26,6 +26,12 @@ PROBES = ProbeSet("two", (Probe("a", "Once upon", " a time"), Probe("b", "née",
 KEY = "sk-very-secret-0123456789"
 
 
+class Server(ThreadingHTTPServer):
+    """As many may wait to be let in as ask at once; five, the default, costs a second each."""
+
+    request_queue_size = 128
+
+
 @contextmanager
 def serving(answer):
     """Serve `answer(path, body, headers) -> (status, headers, text)`; yield the base address."""
@@ -43,7 +49,7 @@ def serving(answer):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # clients that gave up are the point of some tests
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

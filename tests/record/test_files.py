@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from behaviordist.distance.black_box.comparison import AnswersApart, ComparedAnswers, FirstToken
 from behaviordist.distance.comparison import Compared, Difference, Moved
 from behaviordist.distance.estimates import ProbeMean
 from behaviordist.errors import InputError
 from behaviordist.record import (
+    AnswersRecord,
     CompareRecord,
     DistanceRecord,
     Estimate,
@@ -35,9 +37,15 @@ COMPARED = Compared(
     "r", "c", "few", 4, 8, {"kl_forward": SEEN}, {"tag": {"squared": SEEN}}, {"tag": 4},
     (Difference("p0", 0.5, "x", (Moved("a", 0.1, 0.9),)),), None, {"distance": (0.1, math.inf)},
 )  # fmt: skip
+ANSWERS = ComparedAnswers(
+    "r", "c", "few", 4, 8, "exact-match", SEEN, 0.5, 1999, 0.0, math.inf, {"tag": SEEN}, {"tag": 4},
+    (AnswersApart("p0", 0.5, "x", (("a", 2),), (("b", 1),)),),
+    FirstToken(4, SEEN, SEEN, SEEN, SEEN, SEEN),
+)  # fmt: skip
 RECORDS = (
     DistanceRecord(geometry="hellinger", provenance=Provenance(cpu=this_cpu())),
     CompareRecord(comparison=COMPARED),
+    AnswersRecord(comparison=ANSWERS, floor=ANSWERS, gate={"equivalent": False}),
     GateRecord(comparison=COMPARED, floor=COMPARED, gate={"equivalent": True}),
     StudyRecord(**STUDY),
     TransferRecord(**STUDY, untested="too few"),

@@ -21,6 +21,7 @@ from behaviordist.behaviors.sampling import seed_of
 from behaviordist.behaviors.servers.asking import Asked, first_choice
 from behaviordist.behaviors.servers.client import Client, require_openai
 from behaviordist.behaviors.servers.echo import HALF, Echo, nats, read_echo
+from behaviordist.behaviors.servers.first_token import first_tokens
 from behaviordist.behaviors.servers.flight import each, one
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
@@ -148,6 +149,26 @@ class HttpBehavior(ShownBehavior):
                 del begun[index]
                 yield index, tuple(answers[k] for k in range(count))
 
+    def first_tokens_rest(
+        self, probes: ProbeSet, done: frozenset[int] = frozenset()
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        """Yield (index of a probe, its likeliest first tokens) as they come, but for `done`.
+
+        Raises
+        ------
+        InputError
+            If the server says none, or other settings than the model's own are asked for.
+        """
+        own = replace(self.settings, system=None, chat=InferenceSettings().chat)
+        if own != InferenceSettings():
+            raise InputError(f"'{self.label}': servers say first tokens of the model as it is")
+        asked = Asked(self.model, self.label, self.settings)
+
+        async def first(session: Session, index: int) -> dict[str, float]:
+            return await first_tokens(session, asked, probes.probes[index])
+
+        yield from each(self.client, first, [k for k in range(len(probes)) if k not in done])
+
     async def _check_alignment(self, session: Session, probes: ProbeSet) -> None:
         """Refuse a server that pairs log-probabilities with the wrong tokens.
 
@@ -233,7 +254,7 @@ class HttpBehavior(ShownBehavior):
     def _no_distributions(self) -> NoReturn:
         raise InputError(
             f"'{self.label}' is behind a server, which gives no whole next-token distribution; use"
-            " --geometry loglik or --geometry samples"
+            " `distance` with --geometry loglik or --geometry samples, or `compare`"
         )
 
 

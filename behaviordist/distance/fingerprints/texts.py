@@ -138,19 +138,53 @@ def answer_distances(
         If a behavior cannot answer, or as `check_answers` has it.
     """
     check_answers(count, max_tokens, kernel)
+    answers = draw_answers(
+        behaviors,
+        probes,
+        count=count,
+        max_tokens=max_tokens,
+        seed=seed,
+        folder=folder,
+        progress=progress,
+    )
+    matrix = sample_distances(answers, kernel, groups=groups_of(probes).tolist())
+    matrix.metadata["probe_digest"] = probes.digest
+    return matrix
+
+
+def draw_answers(
+    behaviors: Sequence[Behavior],
+    probes: ProbeSet,
+    *,
+    count: int,
+    max_tokens: int,
+    seed: int = 0,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, list[tuple[str, ...]]]:
+    """Return label -> answers to every probe, drawn once and kept; see `answer_distances`."""
     for behavior in behaviors:
         if not isinstance(behavior, Samples):
             raise InputError(
                 f"'{behavior.label}' gives no answers (arrays and lab checkpoints do not); use a"
                 " geometry of log-probabilities"
             )
-    answers = {}
     draws = {"count": count, "max_tokens": max_tokens}
-    for behavior in behaviors:
-        answers[behavior.label] = _answers(behavior, probes, draws, seed, folder, progress)
-    matrix = sample_distances(answers, kernel, groups=groups_of(probes).tolist())
-    matrix.metadata["probe_digest"] = probes.digest
-    return matrix
+    return {b.label: _answers(b, probes, draws, seed, folder, progress) for b in behaviors}
+
+
+def draw_first_tokens(
+    behavior: Any, probes: ProbeSet, folder: Path | None = None
+) -> list[dict[str, float]]:
+    """Return the likeliest first tokens at every probe, asked once and kept.
+
+    Raises
+    ------
+    InputError
+        If the behavior does not say them.
+    """
+    inputs = [behavior.identity, behavior.label, probes.digest, "first tokens"]
+    return _kept(behavior, "first_tokens", probes, inputs, folder, None)
 
 
 def _remote_fingerprint(
@@ -204,13 +238,28 @@ def _answers(
     # Seeds must differ between behaviors: common random numbers would tie their answers together.
     seed_here = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
     inputs = [behavior.identity, behavior.label, probes.digest, *draws.values(), seed]
-    path = _path(folder, behavior.label, "answers", inputs, "json")
+    found = _kept(behavior, "samples", probes, inputs, folder, progress, seed=seed_here, **draws)
+    return [tuple(several) for several in found]
+
+
+def _kept(
+    behavior: Any,
+    method: str,
+    probes: ProbeSet,
+    inputs: list[Any],
+    folder: Path | None,
+    progress: Progress | None,
+    **options: Any,
+) -> list[Any]:
+    """Return a value a probe that a behavior gives one by one: each is kept as it comes."""
+    kind = {"samples": "answers"}.get(method, method)
+    path = _path(folder, behavior.label, kind, inputs, "json")
     if path is not None and is_finished(path, inputs):
-        return [tuple(several) for several in json.loads(path.read_text(encoding="utf-8"))]
+        found: list[Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
     log = None if path is None else Journal.beside(path, inputs)
-    draw = _one_by_one(behavior, "samples", probes, seed=seed_here, **draws)
-    tick = _tick(progress, behavior.label, len(probes))
-    drawn = [tuple(several) for several in collect(log, draw, len(probes), tick)]
+    draw = _one_by_one(behavior, method, probes, **options)
+    drawn = collect(log, draw, len(probes), _tick(progress, behavior.label, len(probes)))
     if path is not None:
         with publish(path, inputs) as temporary:
             temporary.write_text(json.dumps(drawn, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Two behaviors that only answer: a two-sample test, and what their likeliest tokens bound."""
