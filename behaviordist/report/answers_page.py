@@ -39,7 +39,7 @@ def said(comparison: ComparedAnswers) -> str:
     p = f"two-sample test, p = {comparison.p:.3g}"
     if comparison.p <= LEVEL:
         return f"{pair} do not answer alike ({p})."
-    return f"{pair} are not shown to answer differently ({p}), which is not shown to be the same."
+    return f"{pair} are not shown to answer differently ({p}); that shows no sameness."
 
 
 def apart(comparison: ComparedAnswers) -> str:
