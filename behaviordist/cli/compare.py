@@ -132,7 +132,7 @@ def gate(
 
     aside = check_outputs(json_to, markdown_to, junit_to)
     if metric == "answers" or only_answers([reference, candidate]):
-        from behaviordist.cli.gate_answers import gate_by_answers
+        from behaviordist.cli.answers.gate import gate_by_answers
 
         models, named = [reference, candidate], (probes, probes_limit)
         draws, outputs = Draws(answers, answer_tokens, kernel), (json_to, markdown_to, junit_to)

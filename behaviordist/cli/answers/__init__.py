@@ -1,0 +1,1 @@
+"""Commands where a model only answers."""
