@@ -59,7 +59,9 @@ def test_no_other_text_shows_python():
     shown = [
         p.name for p in TEXTS if re.search(r"```python|^    (import|from) \w", p.read_text(), re.M)
     ]
-    assert shown == ["README.md", "watch.md", "models.md"], "a block that no test runs"
+    assert shown == ["README.md", "plugins.md", "watch.md", "models.md"], (
+        "a block that no test runs"
+    )
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ def distance(
         str,
         typer.Option(
             help="The inner product: hellinger, euclidean, aitchison, fisher; where tokenizers"
-            " differ next-byte, loglik, samples. Directed, over whole answers: kl, overlap."
+            " differ next-byte, loglik, samples. Directed, over whole answers: kl, overlap. Yours:"
+            " module:NAME."
         ),
     ] = "hellinger",
     out: Annotated[Path, out_to("Folder of the results.")] = Path("reports/distance"),
@@ -53,7 +54,7 @@ def distance(
     answers: Annotated[int, typer.Option(help="samples, kl, overlap: answers a prompt.")] = 8,
     answer_tokens: Annotated[int, typer.Option(help="The same: longest answer.")] = 32,
     kernel: Annotated[
-        str, typer.Option(help="samples: character-ngrams or exact-match.")
+        str, typer.Option(help="samples: character-ngrams, exact-match or module:function.")
     ] = "character-ngrams",
     on_policy: Annotated[
         int | None,

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from behaviordist.regimes.declaration import Distill, Regime, Rlhf
+from behaviordist.regimes.declaration import Distill, Regime, Rlhf, Tuning
+from behaviordist.regimes.sections import VERIFIERS
+from behaviordist.regimes.verifiers import plugged_reward
 from behaviordist.store.declared import held, read_yaml
 
 
@@ -18,7 +20,10 @@ def load_regime(path: Path) -> Regime:
     InputError
         Unreadable file, unknown key, a value of the wrong kind: one line each, with the key.
     """
-    return placed(held(Regime, read_yaml(path), str(path)), path.parent)
+    regime = held(Regime, read_yaml(path), str(path))
+    if isinstance(regime, Tuning) and regime.verifier.kind not in VERIFIERS:
+        plugged_reward(regime.verifier.kind)  # imported now, refused before a model is opened
+    return placed(regime, path.parent)
 
 
 def placed(regime: Regime, folder: Path) -> Regime:

@@ -58,8 +58,7 @@ def _roles(regime: Regime, row: Row, where: str) -> dict[str, str]:
     elif regime.algorithm in PREFERENCES:
         columns = ("prompt", "chosen", "rejected")
     elif isinstance(regime, Rlvr):
-        needed = {"python": ("tests",), "regex": ()}.get(regime.verifier.kind, ("answer",))
-        columns = ("prompt", *needed)
+        columns = ("prompt", *_judged(regime.verifier.kind, named, row))
     elif named.get("messages", "messages") in row and "prompt" not in named:
         columns = ("messages",)
     else:
@@ -74,6 +73,13 @@ def _roles(regime: Regime, row: Row, where: str) -> dict[str, str]:
                 f" {did_you_mean(column, map(str, row))}; name it under data.columns"
             )
     return roles
+
+
+def _judged(kind: str, named: Mapping[Any, str], row: Row) -> tuple[str, ...]:
+    """Return what a verifier asks of a row; a reward that is plugged in gets what is there."""
+    needed = {"exact": ("answer",), "numeric": ("answer",), "python": ("tests",), "regex": ()}
+    there = tuple(role for role in ("answer", "tests") if named.get(role, role) in row)
+    return needed.get(kind, there)
 
 
 def _cell(row: Row, column: str, role: str, where: str, number: int) -> Any:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from behaviordist.errors import did_you_mean
 from behaviordist.store.declared import Declared
+from behaviordist.store.plugins import is_place, plugged
 
 Role = Literal["prompt", "completion", "chosen", "rejected", "answer", "tests", "text", "messages"]
+
+
+VERIFIERS = ("exact", "numeric", "regex", "python")
+"""Verifiers of our own."""
 
 
 class Data(Declared):
@@ -44,15 +50,26 @@ class Verifier(Declared):
     the row's answer within `tolerance`. ``regex``: `pattern` matches it whole. ``python``: the
     row's `tests` (code) run to their last statement after the answer's code, in a process of its
     own without network; what exits has not passed, so end unit tests with
-    ``assert unittest.main(exit=False).result.wasSuccessful()``.
+    ``assert unittest.main(exit=False).result.wasSuccessful()``. Anything else is a function of
+    yours, called with the answer and its row, which returns the reward, 0 to 1.
     """
 
-    kind: Literal["exact", "numeric", "regex", "python"] = "exact"
+    kind: Literal["exact", "numeric", "regex", "python"] | str = Field(
+        default="exact", description="or a reward of yours: an entry point, or module:function"
+    )
     pattern: str | None = None
     tolerance: float = Field(default=1e-6, ge=0, allow_inf_nan=False)
     seconds: float = Field(default=2.0, gt=0, le=60, description="python, regex: time of a sample")
     memory_mb: int = Field(default=256, ge=32, description="python: address space of a sample")
     output_bytes: int = Field(default=65_536, gt=0, description="python: output that is read")
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        names = (*VERIFIERS, *plugged("rewards"))
+        if kind not in names and not is_place(kind):
+            raise ValueError(f"unknown '{kind}'; {did_you_mean(kind, names)}, or module:function")
+        return kind
 
     @model_validator(mode="after")
     def _pattern(self) -> Verifier:

@@ -21,11 +21,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from behaviordist.errors import InputError
 from behaviordist.regimes.sections import Verifier
+from behaviordist.store.plugins import find_plugin
 
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
 LONGEST = 100_000
@@ -55,7 +57,7 @@ print(json.dumps([matches(text) for text in json.load(sys.stdin)]))
 
 
 def verify(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> float:
-    """Return 1.0 if an answer is right, else 0.0.
+    """Return 1.0 if an answer is right, else 0.0; a reward that is plugged in, what it says.
 
     Parameters
     ----------
@@ -66,15 +68,45 @@ def verify(verifier: Verifier, answer: str, row: Mapping[str, Any]) -> float:
     row
         The example: ``answer`` for exact and numeric, ``tests`` for python.
 
+    Raises
+    ------
+    InputError
+        A reward that is plugged in cannot be imported, or is no number from 0 to 1.
+
     Notes
     -----
     Whatever goes wrong inside (no number, a test that raises, hangs, floods its output or asks for
     the network) is a wrong answer, not an error.
     """
+    rule = _RULES.get(verifier.kind)
     try:
-        return float(_RULES[verifier.kind](verifier, answer[:LONGEST], row))
+        if rule is not None:
+            return float(rule(verifier, answer[:LONGEST], row))
+        reward = float(plugged_reward(verifier.kind)(answer, row))
+    except InputError:
+        raise
     except Exception:  # a sample's own failure must not end a run
         return 0.0
+    if not 0 <= reward <= 1:
+        raise InputError(
+            f"reward '{verifier.kind}' gave {reward:g}: a number from 0 to 1 is needed"
+        )
+    return reward
+
+
+@functools.cache
+def plugged_reward(kind: str) -> Callable[[str, Mapping[str, Any]], float]:
+    """Return a reward of the user's: see `find_plugin`.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is no function.
+    """
+    found = find_plugin("rewards", kind, list(_RULES))
+    if not callable(found):
+        raise InputError(f"reward '{kind}': a function of an answer and its row is needed")
+    return found  # type: ignore[no-any-return]
 
 
 def verify_all(

@@ -11,7 +11,12 @@ from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.batches import Batches, plan_batches
-from behaviordist.innerproduct.geometries.samples import Kernel, get_kernel, prompt_distances
+from behaviordist.innerproduct.geometries.samples import (
+    KERNELS,
+    Kernel,
+    get_kernel,
+    prompt_distances,
+)
 from behaviordist.innerproduct.limits import bets_limit, growth_of
 from behaviordist.innerproduct.pairs import skewness_of_mean, standard_error
 
@@ -67,7 +72,7 @@ def sample_distances(
         squared,
         standard_error(residual, batches),
         max(batches.degrees_of_freedom, 1.0),
-        limits=_limits(sums, batches) if isinstance(kernel, str) else np.nan,
+        limits=_limits(sums, batches) if kernel in KERNELS else np.nan,
         skewness=skewness_of_mean(first, second, third, len(batches)),
         metadata={
             "geometry": "samples",

@@ -20,9 +20,9 @@ from behaviordist.distance.fingerprints.loglik import loglik_distances
 from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.distance.fingerprints.samples import sample_distances
 from behaviordist.distance.matrix import DistanceMatrix
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
-from behaviordist.innerproduct.geometries.samples import KERNELS
+from behaviordist.innerproduct.geometries.samples import get_kernel
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
 from behaviordist.store.bars import Progress
@@ -96,8 +96,7 @@ def check_answers(count: int, max_tokens: int, kernel: str) -> None:
         raise InputError(f"{count} answer a prompt leaves nothing to compare; ask for two or more")
     if max_tokens < 1:
         raise InputError(f"an answer of {max_tokens} tokens is none; allow one or more")
-    if kernel not in KERNELS:
-        raise InputError(f"unknown kernel '{kernel}'; {did_you_mean(kernel, KERNELS)}")
+    get_kernel(kernel)
 
 
 def answer_distances(

@@ -1,6 +1,9 @@
 """Geometries: what "inner product" means. One short module each, one registry."""
 
-from behaviordist.errors import InputError, did_you_mean
+from dataclasses import replace
+from functools import cache
+
+from behaviordist.errors import InputError
 from behaviordist.innerproduct.geometries import (
     aitchison,
     euclidean,
@@ -11,6 +14,7 @@ from behaviordist.innerproduct.geometries import (
     samples,
 )
 from behaviordist.innerproduct.geometries.base import Geometry
+from behaviordist.store.plugins import find_plugin
 
 GEOMETRIES: dict[str, Geometry] = {
     module.GEOMETRY.name: module.GEOMETRY
@@ -19,16 +23,28 @@ GEOMETRIES: dict[str, Geometry] = {
 
 
 def get_geometry(name: str) -> Geometry:
-    """Return the geometry called `name`.
+    """Return the geometry called `name`: one of ours, or what is plugged in under that name.
+
+    A geometry of yours is a `Geometry` that a package gives as an entry point of
+    ``behaviordist.geometries``, or ``module:NAME``. It goes by the name that it was asked for.
 
     Raises
     ------
     InputError
-        If there is none; the message suggests the nearest name.
+        If there is none; the message suggests the nearest name. What is plugged in is no
+        `Geometry`, or is of answers or bytes, which are drawn by code of ours.
     """
-    if name not in GEOMETRIES:
-        raise InputError(f"unknown geometry '{name}': {did_you_mean(name, GEOMETRIES)}")
-    return GEOMETRIES[name]
+    return GEOMETRIES[name] if name in GEOMETRIES else _plugged(name)
+
+
+@cache
+def _plugged(name: str) -> Geometry:
+    found = find_plugin("geometries", name, list(GEOMETRIES))
+    if not isinstance(found, Geometry) or found.unit != "position":
+        raise InputError(
+            f"geometry '{name}': a behaviordist.innerproduct.Geometry of unit 'position' is needed"
+        )
+    return replace(found, name=name)
 
 
 def without_full_support() -> list[str]:

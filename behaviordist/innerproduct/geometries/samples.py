@@ -21,8 +21,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError
 from behaviordist.innerproduct.geometries.base import FloatArray, Geometry
+from behaviordist.store.plugins import find_plugin
 
 Float64Array = NDArray[np.float64]
 Kernel = Callable[[str, str], float]
@@ -71,16 +72,21 @@ KERNELS: dict[str, GramOf] = {"exact-match": exact_match, "character-ngrams": ch
 def get_kernel(kernel: str | Kernel) -> GramOf:
     """Return the Gram function of a kernel: its name, or a function of two strings.
 
+    A name may be that of an entry point of ``behaviordist.kernels``, or ``module:function``.
+
     Raises
     ------
     InputError
-        On an unknown name.
+        On an unknown name, or one of what is no function.
     """
     if callable(kernel):
         return from_function(kernel)
-    if kernel not in KERNELS:
-        raise InputError(f"unknown kernel '{kernel}': {did_you_mean(kernel, KERNELS)}")
-    return KERNELS[kernel]
+    if kernel in KERNELS:
+        return KERNELS[kernel]
+    found = find_plugin("kernels", kernel, list(KERNELS))
+    if not callable(found):
+        raise InputError(f"kernel '{kernel}': a function of two strings is needed")
+    return from_function(found)
 
 
 def prompt_distances(answers: Sequence[Sequence[str]], gram_of: GramOf) -> Float64Array:
