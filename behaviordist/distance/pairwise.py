@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
-from behaviordist.innerproduct import Fingerprint, comparable, get_geometry, pair_moments
+from behaviordist.innerproduct import Fingerprint, comparable, pair_moments, recorded_geometry
 from behaviordist.innerproduct.batches import MAX_BATCHES
 from behaviordist.innerproduct.blocks import BLOCK_BYTES
 from behaviordist.innerproduct.limits import pair_limits
@@ -62,7 +62,7 @@ def matrix_of(
         since=0 if old is None else len(old),
     )
     first = fingerprints[0].identity
-    geometry = get_geometry(first.geometry)
+    geometry = recorded_geometry(first.geometry)
     bound = geometry.bound if limits and weights is None else None
     squared = _kept(old and old.squared, moments.squared)
     return DistanceMatrix(

@@ -1,7 +1,12 @@
 """Inner products of functions: geometries, sketches, fingerprints, all pairs with uncertainty."""
 
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity, check_mixable
-from behaviordist.innerproduct.geometries import GEOMETRIES, Geometry, get_geometry
+from behaviordist.innerproduct.geometries import (
+    GEOMETRIES,
+    Geometry,
+    get_geometry,
+    recorded_geometry,
+)
 from behaviordist.innerproduct.geometries.loglik import comparable
 from behaviordist.innerproduct.pairs import PairMoments, pair_moments
 from behaviordist.innerproduct.shifts import ShiftMoments, shift_moments
@@ -17,5 +22,6 @@ __all__ = [
     "comparable",
     "get_geometry",
     "pair_moments",
+    "recorded_geometry",
     "shift_moments",
 ]

@@ -92,6 +92,18 @@ def test_a_geometry_of_mine_in_python(there):
         assert found.metadata["geometry"] == name
 
 
+def test_a_file_imports_nothing(there, tmp_path, monkeypatch):
+    from behaviordist.innerproduct import geometries, recorded_geometry
+
+    monkeypatch.setattr(geometries, "_asked", {})
+    (tmp_path / "harm.py").write_text("import pathlib\npathlib.Path(__file__).unlink()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(InputError, match="not run for a file's sake"):
+        recorded_geometry("harm:GREEDY")
+    assert (tmp_path / "harm.py").exists()
+    assert recorded_geometry("greedy").name == "greedy", "what is installed is there for files"
+
+
 def test_a_kernel_of_mine(there):
     from behaviordist.distance import sample_distances
 

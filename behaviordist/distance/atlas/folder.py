@@ -15,7 +15,7 @@ from behaviordist.behaviors.states.files import FORMAT as STATES
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.pairwise import matrix_of
 from behaviordist.errors import InputError
-from behaviordist.innerproduct import get_geometry
+from behaviordist.innerproduct import recorded_geometry
 from behaviordist.innerproduct.fingerprint import COMPARED, FORMAT, Fingerprint
 from behaviordist.store import digest_of
 from behaviordist.store.folders import exclusive
@@ -123,7 +123,7 @@ def grow(folder: Path) -> dict[Path, tuple[DistanceMatrix, int]]:
     """
     kinds: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries(folder):
-        if get_geometry(entry.geometry).unit != "byte":
+        if recorded_geometry(entry.geometry).unit != "byte":
             kinds.setdefault(entry.kind, []).append(entry)
     if not kinds:
         return {}
