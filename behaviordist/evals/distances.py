@@ -15,6 +15,8 @@ from behaviordist.innerproduct.limits import bets_limit, growth_of
 Float64Array = NDArray[np.float64]
 SIDE = 0.025
 SPLITS = 64
+MOST_SKEWED = 0.4
+"""Beyond it the quantiles that are bent by skewness (`distance.intervals`) run away."""
 
 
 def eval_distances(scores: EvalScores, margin: float | None = None) -> DistanceMatrix:
@@ -80,7 +82,8 @@ def eval_distances(scores: EvalScores, margin: float | None = None) -> DistanceM
             d, se = known.value, known.standard_error
             tables["squared"][i, j], tables["error"][i, j] = d**2, 2 * d * se
             tables["limit"][i, j] = _limit(values, group, SIDE / (m * (m - 1) // 2)) ** 2
-            tables["skew"][i, j] = _skewness(values, group) + (3 * se / d if d > 0 else 0)
+            skew = _skewness(values, group) + (3 * se / d if d > 0 else 0)
+            tables["skew"][i, j] = min(skew, MOST_SKEWED)
             freedom[i, j], differs[i, j] = known.degrees_of_freedom, bool((values > 0).any())
             if scores.repeated:
                 noise = estimate(_dealt_anew(scores.epochs[both][:, (i, j)]), group)

@@ -7,12 +7,13 @@ A sample has `input`, `target`, `epoch` and `scores` by scorer; C, I, P and N ar
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from struct import error as StructError
-from typing import Any
-from zipfile import BadZipFile, ZipFile
+from typing import Any, BinaryIO
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.evals.rows import Row, Wanted, content_digest, read_json, score_of, text_of
@@ -20,6 +21,8 @@ from behaviordist.evals.rows import Row, Wanted, content_digest, read_json, scor
 LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0, "yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
 HEADERS = ("header.json", "_journal/start.json")
 ZSTANDARD = 93
+MOST_BYTES = 2**31
+"""Of one sample: a damaged header may ask for any number."""
 
 
 def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
@@ -101,24 +104,39 @@ def _zipped(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, Any]]]:
 
 def _members(path: Path) -> dict[str, bytes]:
     """Return the header and the samples of a zip."""
+    import pyarrow
+
     try:
-        with ZipFile(path) as file:
+        with open(path, "rb") as stream, ZipFile(stream) as file:
             wanted = [i for i in file.infolist() if i.filename in HEADERS or _sample(i.filename)]
-            if any(info.compress_type == ZSTANDARD for info in wanted):
-                raise InputError(
-                    f"{path}: compressed with zstandard, which this Python's zipfile does not read;"
-                    " write it as JSON: inspect log convert LOG --to json --output-dir DIR"
-                )
-            return {info.filename: file.read(info) for info in wanted}
+            return {info.filename: _unpacked(stream, file, info) for info in wanted}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except InputError:
+        raise
     except (
         BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, KeyError,
-        StructError, ValueError, OverflowError,
+        StructError, ValueError, OverflowError, MemoryError, pyarrow.ArrowException,
     ) as error:  # fmt: skip
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path}: not a whole zip ({error}); is the log whole?") from None
+
+
+def _unpacked(stream: BinaryIO, file: ZipFile, info: ZipInfo) -> bytes:
+    """Return the bytes of one member; Inspect packs with zstandard, which zipfile may not read."""
+    if info.compress_type != ZSTANDARD:
+        return file.read(info)
+    import pyarrow
+
+    if info.file_size > MOST_BYTES:
+        raise InputError(f"{file.filename}, {info.filename}: {info.file_size:,} bytes are too many")
+    stream.seek(info.header_offset)
+    name, extra = struct.unpack("<26xHH", stream.read(30))
+    stream.seek(name + extra, 1)
+    packed = stream.read(info.compress_size)
+    whole: bytes = pyarrow.decompress(packed, info.file_size, codec="zstd", asbytes=True)
+    if zlib.crc32(whole) != info.CRC:
+        raise BadZipFile(f"bad CRC of {info.filename}")
+    return whole
 
 
 def _sample(name: str) -> bool:

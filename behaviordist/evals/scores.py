@@ -161,7 +161,9 @@ def _notes(
     ]
     if epochs.shape[2] > 1:
         times = known.sum(axis=2)[scored]
-        said.append(f"{times.min()} to {times.max()} scores an item and model, averaged")
+        least, most = int(times.min()), int(times.max())
+        number = str(most) if least == most else f"{least} to {most}"
+        said.append(f"{number} scores an item and model, averaged")
     if others:
         said.append(
             f"{others} items were asked with another prompt of some model (template, shots)"

@@ -149,6 +149,19 @@ def test_distances_are_disagreements_with_errors():
     assert matrix.states().table[0].tolist() == ["", "same", "apart", "apart"]
 
 
+@pytest.mark.parametrize(("n", "share"), [(400, 0.03), (400, 0.3), (2000, 0.01)])
+def test_intervals_of_a_matrix_hold_the_truth(n, share):
+    """Coverage over all counts: binomial weights, no simulation."""
+    from scipy.stats import binom
+
+    covered = 0.0
+    for k in range(int(binom.ppf(1e-3, n, share)), int(binom.ppf(1 - 1e-3, n, share)) + 1):
+        low, high = bd.eval_distances(made(flips(n, k, 0))).interval()
+        held = low[0, 1] <= share**2 <= high[0, 1]
+        covered += binom.pmf(k, n, share) * held
+    assert 0.93 < covered < 0.98
+
+
 def test_pairs_without_a_common_item_are_missing():
     columns = np.array([[1, np.nan, 1], [np.nan, 1, 0], [1, np.nan, 1]])
     table = bd.eval_distances(made(columns)).states().table

@@ -2,6 +2,7 @@
 
 import json
 import random
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from tests.evals.logs import (
     write_harness,
     write_inspect,
     write_lines,
+    write_packed,
     write_table,
 )
 
@@ -187,11 +189,22 @@ def test_bad_logs_are_one_line_with_file_and_row(tmp_path, name, text, said):
     assert "\n" not in str(error.value)
 
 
-def test_zips_that_this_python_does_not_read_are_named(tmp_path, monkeypatch):
-    path = write_inspect(tmp_path / "a.eval", "m", [["C"]])
-    monkeypatch.setattr("behaviordist.evals.inspect_logs.ZSTANDARD", 8)  # deflate, as it were
-    with pytest.raises(bd.InputError, match="inspect log convert"):
-        bd.read_evals([path])
+def test_logs_packed_with_zstandard_are_read(tmp_path):
+    """Inspect packs so today; the zip here is put together by hand, member by member."""
+    for model, scores in (("old", OLD), ("new", NEW)):
+        plain = write_inspect(
+            tmp_path / f"{model}.eval", model, [["C" if s else "I"] for s in scores]
+        )
+        write_packed(plain)
+        with zipfile.ZipFile(plain) as file:
+            assert {info.compress_type for info in file.infolist()} == {93}
+    logs = [tmp_path / "old.eval", tmp_path / "new.eval"]
+    assert changes(bd.read_evals(logs), "old", "new") == (8, 2, 2)
+    data = bytearray(logs[0].read_bytes())
+    data[60] ^= 255
+    logs[0].write_bytes(data)
+    with pytest.raises(bd.InputError, match="not a whole zip"):
+        bd.read_evals(logs)
 
 
 def test_names_of_logs(tmp_path):

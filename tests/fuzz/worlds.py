@@ -18,7 +18,7 @@ from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store.tables import write_square
 from tests.behaviors.conftest import write_llama
 from tests.behaviors.test_gguf import write_gguf
-from tests.evals.logs import harness_row, write_inspect, write_lines, write_table
+from tests.evals.logs import harness_row, write_inspect, write_lines, write_packed, write_table
 from tests.report.run_folders import write_distance_run, write_transfer_run
 
 LABELS = list("abcdef")
@@ -106,6 +106,7 @@ def evals(folder: Path) -> None:
         write_lines(folder / f"{model}.jsonl", [harness_row(i, s) for i, s in enumerate(of)])
         for name in (f"{model}.json", f"{model}.eval"):
             write_inspect(folder / name, model, [[s] for s in of])
+    write_packed(Path(shutil.copy(folder / "a.eval", folder / "packed.eval")))
 
 
 def declarations(folder: Path) -> None:
@@ -210,6 +211,7 @@ WORLDS: dict[str, tuple[Callable[[Path], None], list[Target]]] = {
             Target("a.jsonl", "jsonl", f"{EVALS} a.jsonl b.jsonl"),
             Target("a.json", "json", f"{EVALS} a.json b.json --tag subject"),
             Target("a.eval", "bytes", f"{EVALS} a.eval b.eval"),
+            Target("packed.eval", "bytes", f"{EVALS} packed.eval b.eval"),
             Target("scores.csv", "csv", f"{EVALS} scores.csv"),
             Target("scores.parquet", "bytes", f"{EVALS} scores.parquet"),
             Target("scores.csv", "csv", "evals distance scores.csv --out o", 20),
