@@ -171,7 +171,7 @@ def gate(
     quiet = json_to == "-"
     _write_json(json_to, {"gate": result.to_json(), "comparison": comparison.to_json()})
     lines = (
-        f"{result.units:,} independent items cannot show a margin below"
+        f"{result.units:,} independent units cannot show a margin below"
         f" {result.smallest_margin:.2g} ({test}, no score differs)",
         *comparison.sentences(),
         result.sentence(),

@@ -53,9 +53,10 @@ def mean_of(values: Float64Array, group: IntArray, alpha: float, *, lowest: floa
     if lowest == 0 and alone and np.isin(values, (0.0, 1.0)).all():
         low, high = binomial(round(float(values.sum())), len(values), alpha)
     else:
-        width = 1.0 - lowest
-        units, largest = unit_values(values - lowest, group)
-        bound = width * largest
-        high = predictable_limit(units, bound, alpha) + lowest
-        low = bound - predictable_limit(np.maximum(bound - units, 0), bound, alpha) + lowest
+        units, largest = unit_values(values, group)
+        # Shifted by one number for all clusters: their sizes are known, and add no noise.
+        shift, bound = -lowest * largest, (1 - lowest) * largest
+        units = np.clip(units + shift, 0, bound)
+        high = predictable_limit(units, bound, alpha) - shift
+        low = bound - predictable_limit(bound - units, bound, alpha) - shift
     return Mean(known.value, known.standard_error, max(lowest, low), min(1.0, high))

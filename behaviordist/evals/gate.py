@@ -143,8 +143,9 @@ def gate_evals(
     if smallest >= margin:
         enough = items_that_show(margin, test, alpha, binary=scores.binary)
         raise InputError(
-            f"margin {margin:g}: {units:,} independent items cannot show less than {smallest:.2g},"
-            f" even if no score differs; {enough:,} show {margin:g}"
+            f"margin {margin:g}: {units:,} {_kind(units, len(pair.change))} cannot show less than"
+            f" {smallest:.2g}, even if no score differs; {enough:,} independent items show"
+            f" {margin:g}"
         )
     if test == "disagreement":
         mean = mean_of(np.abs(pair.change), pair.cluster, alpha)
@@ -159,6 +160,10 @@ def gate_evals(
         test, mean.value, mean.low, mean.high, margin, alpha, verdict, len(pair.change), units,
         smallest,
     )  # fmt: skip
+
+
+def _kind(units: int, n: int) -> str:
+    return "independent items" if units == n else "clusters of these sizes"
 
 
 def check_question(margin: float, test: str, alpha: float) -> None:
@@ -189,8 +194,9 @@ def smallest_margin(
     if test == "disagreement" and binary and units == n:
         return binomial(0, n, alpha)[1]
     lowest = 0.0 if test == "disagreement" else -1.0
-    values, largest = unit_values(np.full(n, -lowest), cluster)
-    return predictable_limit(values, (1 - lowest) * largest, alpha) + lowest
+    values, largest = unit_values(np.zeros(n), cluster)
+    shift = -lowest * largest
+    return predictable_limit(values + shift, (1 - lowest) * largest, alpha) - shift
 
 
 def items_that_show(

@@ -71,7 +71,7 @@ def test_gate_has_three_verdicts_and_says_first_what_it_can_show(
     assert ended.code == code
     assert said in (ended.errors if code == 2 else ended.out.splitlines()[-1])
     if code < 2:
-        assert ended.out.startswith("200 independent items cannot show a margin below 0.016")
+        assert ended.out.startswith("200 independent units cannot show a margin below 0.016")
 
 
 def test_gate_of_logs_of_the_harness(logs):
