@@ -82,8 +82,8 @@ def eval_distances(scores: EvalScores, margin: float | None = None) -> DistanceM
             d, se = known.value, known.standard_error
             tables["squared"][i, j], tables["error"][i, j] = d**2, 2 * d * se
             tables["limit"][i, j] = _limit(values, group, SIDE / (m * (m - 1) // 2)) ** 2
-            skew = _skewness(values, group) + (3 * se / d if d > 0 else 0)
-            tables["skew"][i, j] = min(skew, MOST_SKEWED)
+            bent = _skewness(values, group) + (3 * se / d if d > 0 else 0)
+            tables["skew"][i, j] = min(bent, MOST_SKEWED)
             freedom[i, j], differs[i, j] = known.degrees_of_freedom, bool((values > 0).any())
             if scores.repeated:
                 noise = estimate(_dealt_anew(scores.epochs[both][:, (i, j)]), group)
