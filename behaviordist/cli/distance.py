@@ -177,19 +177,33 @@ def _show_directed(matrix: DirectedMatrix, margin: float | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from behaviordist.record.directed import directed_findings
+
+    headline = visible(directed_findings(matrix).headline)
     if max(len(matrix.sources), len(matrix.targets)) > MOST_SHOWN:
+        typer.echo(headline)
         return
     states = matrix.states(margin)
     kind = "overlap" if matrix.geometry == "overlap" else f"nats per {matrix.metadata['per']}"
-    table = Table(title=f"{kind} ± standard error; rows: source A, columns: target B")
+    signs = " (? undecided, = the same)" if matrix.geometry == "kl" else ""
+    typer.echo(f"{kind} ± standard error{signs}; rows: source A, columns: target B")
+    table = Table()
     table.add_column("")
     for label in matrix.targets:
         table.add_column(cell(label), justify="right")
     for i, label in enumerate(matrix.sources):
         cells = [
-            f"{'≈ ' if states[i, j] != 'apart' and matrix.geometry == 'kl' else ''}"
+            f"{_mark(matrix, str(states[i, j]), j)}"
             f"{matrix.values[i, j]:.3g} ±{matrix.standard_errors[i, j]:.2g}"
             for j in range(len(matrix.targets))
         ]
         table.add_row(cell(label), *cells)
     Console().print(table)
+    typer.echo(headline)
+
+
+def _mark(matrix: DirectedMatrix, state: str, column: int) -> str:
+    """Return the sign of a state; an overlap has none, nor has a target known by answers alone."""
+    if matrix.geometry != "kl" or matrix.targets[column] in matrix.cross_entropy:
+        return ""
+    return {"undecided": "? ", "same": "= "}.get(state, "")

@@ -19,6 +19,7 @@ from behaviordist.errors import InputError
 from behaviordist.innerproduct import get_geometry
 from behaviordist.probes import ProbeSet
 from behaviordist.store.bars import Progress, told
+from behaviordist.store.stages import stage
 
 
 def distances(
@@ -124,7 +125,8 @@ def _of_positions(
     counts: dict[str, Any] = {}
     if across:
         prints, counts = aligned(behaviors, prints, probes)
-    matrix = matrix_of(prints)
-    farthest = farthest_witnesses(prints, matrix.squared, probes)
+    with stage("from fingerprints to distances"):
+        matrix = matrix_of(prints)
+        farthest = farthest_witnesses(prints, matrix.squared, probes)
     matrix.metadata.update({**counts, "witnesses": farthest})
     return matrix

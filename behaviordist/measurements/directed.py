@@ -20,6 +20,7 @@ from behaviordist.report.look import Look
 from behaviordist.report.write import write_report
 from behaviordist.store.bars import Progress
 from behaviordist.store.folders import check_folder
+from behaviordist.store.stages import stage
 
 Target = Behavior | AnswerSet
 
@@ -70,7 +71,8 @@ def write_directed(
         matrix.metadata["margin"] = margin
     matrix.save(out)
     write_record(out / "run.json", _record(matrix, sources, columns, chosen, command))
-    write_report(out, look, slide=slide)
+    with stage("drawing the page"):
+        write_report(out, look, slide=slide)
     return matrix
 
 

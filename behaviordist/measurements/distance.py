@@ -182,7 +182,8 @@ def write_distances(
     matrix.save(out)
     record = _record(behaviors, chosen, matrix, (*notes, *_notes(matrix)), command, times)
     write_record(out / "run.json", record)
-    write_report(out, look, slide=slide)
+    with stage("drawing the page"):
+        write_report(out, look, slide=slide)
     return matrix
 
 

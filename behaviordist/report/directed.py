@@ -8,6 +8,7 @@ import numpy as np
 
 from behaviordist.distance.directed.heatmap import default_palette, draw_directed, largest
 from behaviordist.distance.directed.matrix import DirectedMatrix
+from behaviordist.distance.states import UNDECIDED
 from behaviordist.record import Grid
 from behaviordist.report.figures.render import render_figure
 from behaviordist.report.figures.style import Behaviors
@@ -18,14 +19,17 @@ from behaviordist.report.maps import Layer, Map
 def directed_map(block: Grid, matrix: DirectedMatrix, behaviors: Behaviors, look: Look) -> Map:
     """Return the map of the matrix; the block has its words."""
     low, high = matrix.interval()
-    tested = matrix.geometry == "kl"  # an overlap has no states: `DirectedMatrix.states`
+    states = matrix.states(matrix.metadata.get("margin"))
+    # Neither overlaps nor cross-entropies are tested (`DirectedMatrix.states`): they say no state.
+    by_answers = np.isin(np.array(matrix.targets), matrix.cross_entropy)
+    states = np.where(by_answers[None, :] | (matrix.geometry != "kl"), "", states)
     layer = Layer(
         name=block.title,
         unit=" ".join(block.scale.split()),
         values=matrix.values,
         low=low,
         high=high,
-        states=matrix.states(matrix.metadata.get("margin")) if tested else None,
+        states=states if (states != "").any() else None,
         most=largest(matrix),
     )
     names = tuple(dict.fromkeys((*matrix.sources, *matrix.targets)))
@@ -40,7 +44,7 @@ def directed_map(block: Grid, matrix: DirectedMatrix, behaviors: Behaviors, look
         groups=next(iter(groups.values()), None),
     )
     caption = block.caption
-    if tested and (np.asarray(layer.states) == "undecided").any():
+    if (states == UNDECIDED).any():
         caption += " A ring marks a pair that is not shown to be apart."
     return Map(
         name=block.name,

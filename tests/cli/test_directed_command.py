@@ -44,6 +44,10 @@ def run(tmp_path, monkeypatch, capsys):
     return call
 
 
+def page(tmp_path):
+    return (tmp_path / "out" / "index.html").read_text()
+
+
 def table(path):
     return pd.read_csv(path, index_col=0)
 
@@ -102,8 +106,14 @@ def test_groups_stand_along_both_axes_of_a_rectangle(run, tmp_path):
 def test_targets_may_be_what_somebody_said(run, tmp_path):
     row = {"prompt": "? a b c d e =", "answer": " a b"}
     (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row) + "\n")
-    code, _, error = run("distance a b --geometry kl --targets said.jsonl --out out")
+    code, said, error = run("distance a b --geometry kl --targets said.jsonl --out out")
     assert code == 0, error
+    assert "is least surprised by said" in said
+    # Answers alone rank: nothing is tested, nothing looks the same.
+    rows = [line for line in said.splitlines() if line.startswith("│")]
+    assert len(rows) == 2 and not any(sign in row for row in rows for sign in "≈?=")
+    data = re.search(r'<script type="application/json">(.*?)</script>', page(tmp_path))[1]
+    assert "states" not in json.loads(data)["layers"][0]
     assert list(table(tmp_path / "out" / "divergences.csv").columns) == ["said"]
     assert "cross-entropy" in (tmp_path / "out" / "index.html").read_text()
 

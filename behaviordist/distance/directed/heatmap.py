@@ -33,6 +33,11 @@ class Directed(Protocol):
         """Return where source and target are one behavior, (S, T)."""
         ...
 
+    @property
+    def cross_entropy(self) -> tuple[str, ...]:
+        """Return the targets that are known by their answers alone."""
+        ...
+
     def states(self) -> NDArray[np.str_]:
         """Return what can be said of every pair, (S, T)."""
         ...
@@ -73,6 +78,7 @@ def draw_directed(
     marks: tuple[CellMark, ...] = ()
     if matrix.geometry == "kl":
         open_ = (matrix.states() != APART) & ~matrix.diagonal
+        open_[:, frame.columns.isin(matrix.cross_entropy)] = False  # these rank, and are not tested
         marks = (CellMark(open_, "ring", "not shown\nto be apart"),)
     others = finite.to_numpy(dtype=float)[~matrix.diagonal]
     start = 0.0 if full_range or not np.isfinite(others).any() else float(np.nanmin(others))
