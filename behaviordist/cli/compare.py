@@ -10,6 +10,7 @@ import typer
 from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import Device, check_outputs, command_line, give_json, watching
 from behaviordist.cli.terminal import cell, say, visible
+from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
     from behaviordist.distance.black_box.comparison import ComparedAnswers
@@ -94,8 +95,9 @@ def gate(
     reference: Reference,
     candidate: Candidate,
     margin: Annotated[
-        float, typer.Option(help="Largest difference that does not matter.", show_default=False)
-    ],
+        float | None,
+        typer.Option(help="Largest difference that does not matter.", show_default=False),
+    ] = None,
     metric: Annotated[
         str,
         typer.Option(
@@ -120,8 +122,22 @@ def gate(
     ] = None,
     markdown_to: MarkdownTo = None,
     junit_to: JUnitTo = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="YAML: several metrics, tags and margins.", show_default=False),
+    ] = None,
+    calibrate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FACTOR",
+            help="CANDIDATE is the reference made again: write margins, FACTOR times what they"
+            " differ, into --policy.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Pass the candidate (exit 0) only if it is shown to be within the margin; else exit 1."""
+    from behaviordist.cli.by_policy import Outputs, gate_by_policy
     from behaviordist.distance.fingerprints.collector import groups_of
     from behaviordist.distance.gate import check_gate, check_probes
     from behaviordist.distance.gate import gate as decide
@@ -130,6 +146,14 @@ def gate(
     from behaviordist.record import GateRecord
     from behaviordist.report.decision import Decision, publish_decision
 
+    if (margin is None) == (policy is None):
+        raise InputError("give --margin M, or --policy FILE: one of the two")
+    if policy is not None:
+        models, to = [reference, candidate], Outputs(json_to, markdown_to, junit_to)
+        code = gate_by_policy(models, policy, calibrate, probes, probes_limit, device, to)
+        raise typer.Exit(code)
+    if calibrate is not None or margin is None:
+        raise InputError("--calibrate writes into a policy: give --policy FILE")
     aside = check_outputs(json_to, markdown_to, junit_to)
     if metric == "answers" or only_answers([reference, candidate]):
         from behaviordist.cli.answers.gate import gate_by_answers

@@ -118,6 +118,28 @@ def test_the_gate_writes_for_pull_requests_and_for_lists_of_tests(model, probes,
         assert run(*line, *bad)[:2] == (2, "")
 
 
+def test_a_policy_is_calibrated_on_a_replicate_and_holds_what_differs_no_more(
+    model, probes, tmp_path, run
+):
+    file = tmp_path / "gate.yaml"
+    file.write_text(
+        "policy: 1\nchecks:\n- {metric: distance, margin: 0.1}\n"
+        "- {metric: agreement, margin: 0.9, tag: last}\n"
+    )
+    common = ("--policy", file, "--probes", probes)
+    code, stdout, _ = run("gate", model, f"{model}@dtype=bfloat16", *common, "--calibrate", 1.1)
+    assert code == 0 and stdout.splitlines()[-1] == f"written: {file}"
+    code, stdout, _ = run("gate", model, f"{model}@quant=int8", *common, "--json", tmp_path / "j")
+    *_, verdict = stdout.splitlines()
+    assert (code, verdict) == (0, "2 of 2 metrics shown to be within their margins (Holm)")
+    names = [one["name"] for one in json.loads((tmp_path / "j").read_text())["gate"]["checks"]]
+    assert names == ["distance", "agreement on last"]
+    code, stdout, _ = run("gate", model, f"{model}@temperature=0.1", *common)
+    assert code == 1 and "1 of 2" in stdout.splitlines()[-1]
+    for bad in ((), ("--margin", 1, *common), ("--margin", 1, "--calibrate", 2)):
+        assert run("gate", model, model, *bad)[:2] == (2, "")
+
+
 @pytest.mark.parametrize(("setting", "expected"), [("quant=int8", 0), ("temperature=0.3", 1)])
 def test_the_action_runs_the_gate_and_says_whether_it_passed(
     model, probes, tmp_path, setting, expected
