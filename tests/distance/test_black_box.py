@@ -1,6 +1,7 @@
 """Behaviors that only answer: the size and power of their test, and what likeliest tokens bound."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from behaviordist.distance.black_box.two_sample import two_sample
 from behaviordist.distance.fingerprints.samples import sample_distances
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
+from behaviordist.report.answers_page import said
 
 WORDS = ("yes", "yes.", "no", "perhaps", "certainly not")
 
@@ -141,6 +143,13 @@ def test_a_comparison_says_where_and_the_gate_decides_on_limits():
     assert gate_answers(same, 0.5).equivalent
     assert gate_answers(found, 0.2).verdict != "within"
     assert "distance of answers" in gate_answers(same, 0.5).sentence()
+
+
+@pytest.mark.parametrize(("p", "words"), [(0.05, "do not answer alike"), (0.051, "no sameness")])
+def test_what_is_said_follows_from_p(p, words):
+    rows = [("a", "b")] * 3
+    found = replace(compare_answers({"a": rows, "b": rows}, probes(3), "exact-match"), p=p)
+    assert words in said(found) and f"p = {p:.3g}" in said(found)
 
 
 @pytest.mark.slow

@@ -107,6 +107,8 @@ CONCLUSIONS = {
     "transfer: no test": "the test could not be asked",
     "compare: farther": "the lower limit lies above the floor's upper one",
     "compare: not shown": "it does not",
+    "compare: do not answer alike": "the two-sample test has p of 0.05 or less",
+    "compare: not shown to answer differently": "it has more, and no sameness is said",
 }
 
 # Answers, headlines and captions that conclude something, by how they begin.
