@@ -189,7 +189,8 @@ def write_distances(
 
 def _check_two(named: Sequence[Behavior | str]) -> None:
     """Refuse a single behavior; one name may be a folder of fingerprints."""
-    if len(named) < 2 and not any(isinstance(one, str) and Path(one).is_dir() for one in named):
+    folders = (Path(one) for one in named if isinstance(one, str))
+    if len(named) < 2 and not any(any(folder.glob("*.safetensors")) for folder in folders):
         raise InputError(
             "a distance is between two: name at least two models, or one twice with other settings"
             " (MODEL MODEL@temperature=0.7)"
