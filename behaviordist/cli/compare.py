@@ -149,6 +149,10 @@ def gate(
     if (margin is None) == (policy is None):
         raise InputError("give --margin M, or --policy FILE: one of the two")
     if policy is not None:
+        if (metric, bound, alpha) != ("distance", None, 0.05):
+            raise InputError("--metric, --bound and --alpha stand in the policy's file")
+        if calibrate is not None and (json_to or markdown_to or junit_to):
+            raise InputError("--calibrate decides nothing: leave out --json, --markdown, --junit")
         models, to = [reference, candidate], Outputs(json_to, markdown_to, junit_to)
         code = gate_by_policy(models, policy, calibrate, probes, probes_limit, device, to)
         raise typer.Exit(code)

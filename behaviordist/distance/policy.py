@@ -20,7 +20,14 @@ from pydantic import Field
 
 from behaviordist.distance.comparison import Comparison, estimates_of
 from behaviordist.distance.fingerprints.collector import groups_of
-from behaviordist.distance.gate import Gate, check_gate, check_probes, gate, limits
+from behaviordist.distance.gate import (
+    Gate,
+    check_gate,
+    check_probes,
+    gate,
+    limits,
+    smallest_margin,
+)
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.probes import ProbeSet
 from behaviordist.store import write_text
@@ -115,13 +122,26 @@ def check_policy(policy: Policy, probes: ProbeSet) -> list[str]:
     InputError
         For a tag that no probe has, or a margin that these probes cannot show.
     """
-    level = policy.alpha / len(policy.checks)
-    lines = []
-    for check in policy.checks:
-        group = groups_of(probes)[_members(check, probes)]
-        can = check_probes(group, check.margin, check.metric, level, check.bound)
-        lines.append(f"{check.name}: {can}")
-    return lines
+    groups = [groups_of(probes)[_members(check, probes)] for check in policy.checks]
+    left, lines = list(range(len(groups))), {}
+    while left:  # as `hold` steps down for a candidate that differs nowhere
+        level = policy.alpha / len(left)
+        lasting = []
+        for k in left:
+            check, group = policy.checks[k], groups[k]
+            if smallest_margin(group, check.metric, level, check.bound) < check.margin:
+                can = check_probes(group, check.margin, check.metric, level, check.bound)
+                lines[k] = f"{check.name}: {can}"
+            else:
+                lasting.append(k)
+        if lasting == left:
+            check = policy.checks[left[0]]
+            try:
+                check_probes(groups[left[0]], check.margin, check.metric, level, check.bound)
+            except InputError as error:
+                raise InputError(f"{check.name}, {error}") from None
+        left = lasting
+    return [lines[k] for k in range(len(groups))]
 
 
 def hold(comparison: Comparison, policy: Policy, probes: ProbeSet) -> Held:

@@ -136,7 +136,10 @@ def test_a_policy_is_calibrated_on_a_replicate_and_holds_what_differs_no_more(
     assert names == ["distance", "agreement on last"]
     code, stdout, _ = run("gate", model, f"{model}@temperature=0.1", *common)
     assert code == 1 and "1 of 2" in stdout.splitlines()[-1]
-    for bad in ((), ("--margin", 1, *common), ("--margin", 1, "--calibrate", 2)):
+    for bad in (
+        (), ("--margin", 1, *common), ("--margin", 1, "--calibrate", 2), (*common, "--alpha", 0.01),
+        (*common, "--calibrate", 2, "--json", "-"),
+    ):  # fmt: skip
         assert run("gate", model, model, *bad)[:2] == (2, "")
 
 

@@ -52,6 +52,7 @@ def test_what_is_shown_is_what_holm_rejects(seed):
     assert held.passed == rejected.all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 def test_at_the_margins_any_metric_is_called_within_in_one_policy_of_twenty_at_most(name):
     rng, n = np.random.default_rng(3), 300
@@ -65,10 +66,10 @@ def test_at_the_margins_any_metric_is_called_within_in_one_policy_of_twenty_at_m
     )
     policy, probes = Policy(policy=1, checks=checks), plain(n, 200)
     wrong = 0
-    for _ in range(300):
+    for _ in range(1000):
         found = comparison(draw(n), kl_forward=draw(n))
         wrong += any(one.equivalent for one in hold(found, policy, probes).gates)
-    assert binomtest(wrong, 300, 0.05, alternative="greater").pvalue > 1e-3
+    assert binomtest(wrong, 1000, 0.05, alternative="greater").pvalue > 1e-3
 
 
 def test_a_tag_is_compared_as_if_its_probes_were_all():
@@ -129,5 +130,12 @@ def test_what_a_policy_cannot_show_is_said_before_a_model_runs(tmp_path):
         check_policy(policy, plain(300, 20))
     with pytest.raises(InputError, match="no probe has the tag 't'"):
         check_policy(policy, plain(300))
+    # The harder of two may be shown once the easier is: at alpha, not at half of it.
+    between = sum(smallest_margin(np.arange(300), alpha=a) for a in (0.05, 0.025)) / 2
+    pair = tuple(Check(metric="distance", margin=m, tag=t) for m, t in ((between, None), (1, "t")))
+    assert len(check_policy(Policy(policy=1, checks=pair), plain(300, 300))) == 2
+    alone = tuple(check.model_copy(update={"margin": between}) for check in pair)
+    with pytest.raises(InputError, match="cannot show"):
+        check_policy(Policy(policy=1, checks=alone), plain(300, 300))
     policy.save(tmp_path / "p.yaml")
     assert Policy.load(tmp_path / "p.yaml") == policy
