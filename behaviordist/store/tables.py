@@ -31,7 +31,7 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a Parquet table, or some of its columns; what pandas kept of an index is not asked.
+    """Read a Parquet table, or some of its columns, with the index that pandas may have kept.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.D
 
     try:
         table = parquet.read_table(Path(path), columns=None if columns is None else list(columns))
-        return pd.DataFrame(table.to_pandas(ignore_metadata=True))
+        return pd.DataFrame(table.to_pandas())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # a damaged table raises many kinds

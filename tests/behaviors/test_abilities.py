@@ -13,11 +13,11 @@ from behaviordist.probes import Probe, ProbeSet
 
 HELD = {
     TransformersBehavior: {
-        "ChecksSpelling", "Encodes", "EndsAnswers", "NamesTokens", "Resumable", "Samples",
-        "SamplesInTurn", "ScoresTokens", "SpellsBytes",
+        "ChecksSpelling", "Encodes", "EndsAnswers", "GivesStates", "NamesTokens", "Resumable",
+        "Samples", "SamplesInTurn", "ScoresTokens", "SpellsBytes",
     },
     LabBehavior: {"Encodes", "EndsAnswers", "ListsAnswers", "ScoresTokens"},
-    HttpBehavior: {"Samples", "SamplesInTurn", "ScoresTexts"},
+    HttpBehavior: {"FirstTokens", "Samples", "SamplesInTurn", "ScoresTexts"},
 }  # fmt: skip
 METHODS = {
     name: thing

@@ -99,16 +99,18 @@ def test_labels_like_formulas_are_written_behind_an_apostrophe_and_read_without(
     pd.testing.assert_frame_equal(read_square(tmp_path / "t.csv"), frame)
 
 
-def test_a_parquet_table_is_read_whatever_pandas_wrote_of_its_index(tmp_path):
+def test_a_damaged_parquet_table_is_one_line(tmp_path):
     path = tmp_path / "t.parquet"
-    frame = pd.DataFrame({"source": ["a", "b"], "cost": [1.0, 2.0]})
-    table = pa.Table.from_pandas(frame)
-    torn = {b"pandas": table.schema.metadata[b"pandas"].replace(b"numpy_type", b"numpy_tipe")}
-    parquet.write_table(table.replace_schema_metadata(torn), path)
+    frame = pd.DataFrame({"source": ["a", "b"], "cost": [1.0, 2.0]}, index=["x", "y"])
+    frame.to_parquet(path)
     pd.testing.assert_frame_equal(read_parquet(path), frame)
     assert list(read_parquet(path, ["cost"])) == ["cost"]
-    path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(InputError, match="not a Parquet table"):
-        read_parquet(path)
+    table = pa.Table.from_pandas(frame)
+    torn = {b"pandas": table.schema.metadata[b"pandas"].replace(b"numpy_type", b"numpy_tipe")}
+    parquet.write_table(table.replace_schema_metadata(torn), tmp_path / "torn.parquet")
+    (tmp_path / "cut.parquet").write_bytes(path.read_bytes()[:-9])
+    for name in ("torn", "cut"):
+        with pytest.raises(InputError, match="not a Parquet table"):
+            read_parquet(tmp_path / f"{name}.parquet")
     with pytest.raises(InputError, match="no such file"):
         read_parquet(tmp_path / "none.parquet")
