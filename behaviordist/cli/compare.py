@@ -208,9 +208,12 @@ def _metrics(comparison: Comparison, alpha: float, bound: float | None) -> list[
     from behaviordist.distance.gate import METRICS, limits, value_of
 
     lines = []
-    for metric in METRICS:
+    for metric, measure in METRICS.items():
         low, high = limits(comparison, metric, alpha, bound)
         name = "disagreement" if metric == "agreement" else metric
+        if not comparison.knows(measure):
+            lines.append((name, f"{'–':<10}not known from fingerprints of features"))
+            continue
         between = f"{100 * (1 - alpha):g}% limits {low:.4g} and {high:.4g}"
         known = between if high < float("inf") else "no upper limit (name the largest: --bound)"
         lines.append((name, f"{value_of(comparison, metric):<10.4g}{known}"))
