@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from behaviordist.cli.inputs import check_outputs, command_line, give_json, watching
+from behaviordist.cli.inputs import Outputs, command_line, give_decision, watching
 from behaviordist.cli.terminal import visible
 
 if TYPE_CHECKING:
     from behaviordist.probes import ProbeSet
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where the decision goes besides the terminal."""
-
-    json_to: str | None = None
-    markdown_to: str | None = None
-    junit_to: str | None = None
 
 
 def gate_by_policy(
@@ -37,16 +27,14 @@ def gate_by_policy(
     from behaviordist.distance.policy import Policy, calibrate, check_policy, hold
     from behaviordist.measurements.compare import compare_models
     from behaviordist.record import GateRecord
-    from behaviordist.report.decision import Decision, publish_decision
 
     policy = Policy.load(path)
-    aside = check_outputs(outputs.json_to, outputs.markdown_to, outputs.junit_to)
     chosen: list[ProbeSet] = []
 
     def before(probes: ProbeSet) -> None:
         chosen.append(probes)
         if factor is None:
-            typer.echo(visible("\n".join(check_policy(policy, probes))), err=aside)
+            typer.echo(visible("\n".join(check_policy(policy, probes))), err=outputs.take_stdout)
 
     with watching() as update:
         comparison, compared = compare_models(
@@ -72,18 +60,12 @@ def gate_by_policy(
     checks = [{"name": name, **one.to_json()} for name, one in pairs]
     decision = {"policy": policy.model_dump(mode="json"), "equivalent": held.passed}
     record = GateRecord(**known, gate={**decision, "checks": checks}).to_json()
-    give_json(outputs.json_to, record)
-    words = Decision(
-        comparison.reference,
-        comparison.candidate,
-        f"{comparison.n_probes} probes of {comparison.probes}",
-        tuple((name, one.sentence()) for name, one in pairs),
-        tuple((name, one.equivalent, one.sentence()) for name, one in pairs),
-        command_line(),
+    give_decision(
+        outputs,
+        comparison,
+        record,
+        [(name, one.sentence()) for name, one in pairs],
+        [(name, one.equivalent, one.sentence()) for name, one in pairs],
+        [*(f"{name}: {one.sentence()}" for name, one in pairs), verdict],
     )
-    text = publish_decision(words, outputs.markdown_to, outputs.junit_to)
-    if text is not None:
-        typer.echo(text, nl=False)
-    lines = [*(f"{name}: {one.sentence()}" for name, one in pairs), verdict]
-    typer.echo(visible("\n".join(lines)), err=aside)
     return 0 if held.passed else 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Device, check_outputs, command_line, give_json, watching
+from behaviordist.cli.inputs import Device, Outputs, command_line, give_decision, watching
 from behaviordist.cli.terminal import cell, say, visible
 from behaviordist.errors import InputError
 
@@ -137,15 +137,15 @@ def gate(
     ] = None,
 ) -> None:
     """Pass the candidate (exit 0) only if it is shown to be within the margin; else exit 1."""
-    from behaviordist.cli.by_policy import Outputs, gate_by_policy
+    from behaviordist.cli.by_policy import gate_by_policy
     from behaviordist.distance.fingerprints.collector import groups_of
     from behaviordist.distance.gate import check_gate, check_probes
     from behaviordist.distance.gate import gate as decide
     from behaviordist.measurements.answers import Draws, only_answers
     from behaviordist.measurements.compare import compare_models
     from behaviordist.record import GateRecord
-    from behaviordist.report.decision import Decision, publish_decision
 
+    models, outputs = [reference, candidate], Outputs(json_to, markdown_to, junit_to)
     if (margin is None) == (policy is None):
         raise InputError("give --margin M, or --policy FILE: one of the two")
     if policy is not None:
@@ -153,28 +153,27 @@ def gate(
             raise InputError("--metric, --bound and --alpha stand in the policy's file")
         if calibrate is not None and (json_to or markdown_to or junit_to):
             raise InputError("--calibrate decides nothing: leave out --json, --markdown, --junit")
-        models, to = [reference, candidate], Outputs(json_to, markdown_to, junit_to)
-        code = gate_by_policy(models, policy, calibrate, probes, probes_limit, device, to)
+        outputs.check()
+        code = gate_by_policy(models, policy, calibrate, probes, probes_limit, device, outputs)
         raise typer.Exit(code)
     if calibrate is not None or margin is None:
         raise InputError("--calibrate writes into a policy: give --policy FILE")
-    aside = check_outputs(json_to, markdown_to, junit_to)
-    if metric == "answers" or only_answers([reference, candidate]):
+    outputs.check()
+    if metric == "answers" or only_answers(models):
         from behaviordist.cli.answers.gate import gate_by_answers
 
-        models, named = [reference, candidate], (probes, probes_limit)
-        draws, outputs = Draws(answers, answer_tokens, kernel), (json_to, markdown_to, junit_to)
+        named, draws = (probes, probes_limit), Draws(answers, answer_tokens, kernel)
         code = gate_by_answers(models, named, metric, draws, (margin, alpha), device, outputs)
         raise typer.Exit(code)
     check_gate(margin, metric, alpha, bound=bound)
 
     def before(chosen: ProbeSet) -> None:
         can = check_probes(groups_of(chosen), margin, metric, alpha, bound)
-        typer.echo(can, err=aside)
+        typer.echo(can, err=outputs.take_stdout)
 
     with watching() as update:
         comparison, compared = compare_models(
-            [reference, candidate],
+            models,
             probes,
             probes_limit,
             device=device,
@@ -184,22 +183,15 @@ def gate(
         )
     result = decide(comparison, margin, metric, alpha, bound=bound)
     metrics = _metrics(comparison, alpha, bound)
-    lines = [*(f"{name:<13}{words}" for name, words in metrics), result.sentence()]
     known = {key: value for key, value in vars(compared).items() if key != "kind"}
-    record = GateRecord(**known, gate=result.to_json()).to_json()
-    give_json(json_to, record)
-    decision = Decision(
-        comparison.reference,
-        comparison.candidate,
-        f"{comparison.n_probes} probes of {comparison.probes}",
-        tuple((name, " ".join(words.split())) for name, words in metrics),
-        ((metric, result.equivalent, result.sentence()),),
-        command_line(),
+    give_decision(
+        outputs,
+        comparison,
+        GateRecord(**known, gate=result.to_json()).to_json(),
+        [(name, " ".join(words.split())) for name, words in metrics],
+        [(metric, result.equivalent, result.sentence())],
+        [*(f"{name:<13}{words}" for name, words in metrics), result.sentence()],
     )
-    text = publish_decision(decision, markdown_to, junit_to)
-    if text is not None:
-        typer.echo(text, nl=False)
-    typer.echo(visible("\n".join(lines)), err=aside)
     raise typer.Exit(0 if result.equivalent else 1)
 
 

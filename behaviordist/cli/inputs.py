@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from behaviordist.cli.terminal import say
+from behaviordist.cli.terminal import say, visible
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,15 +55,54 @@ def check_json(json_to: str | None, flag: str = "--json") -> None:
     check_folder(path.parent)
 
 
-def check_outputs(json_to: str | None, markdown_to: str | None, junit_to: str | None) -> bool:
-    """Check where results go; return whether stdout is a result's, and lines go to stderr."""
-    for flag, place in (("--json", json_to), ("--markdown", markdown_to), ("--junit", junit_to)):
-        check_json(place, flag)
-    if json_to == markdown_to == "-":
-        raise InputError("--json - and --markdown - both want stdout: give one of them a file")
-    if junit_to == "-":
-        raise InputError("--junit wants a file: CI services read it from one")
-    return "-" in (json_to, markdown_to)
+@dataclass(frozen=True)
+class Outputs:
+    """Where a gate's decision goes besides the terminal; ``-`` is stdout."""
+
+    json_to: str | None = None
+    markdown_to: str | None = None
+    junit_to: str | None = None
+
+    def check(self) -> None:
+        """Refuse, before anything runs, places that cannot be written to."""
+        check_json(self.json_to)
+        check_json(self.markdown_to, "--markdown")
+        check_json(self.junit_to, "--junit")
+        if self.json_to == self.markdown_to == "-":
+            raise InputError("--json - and --markdown - both want stdout: give one of them a file")
+        if self.junit_to == "-":
+            raise InputError("--junit wants a file: CI services read it from one")
+
+    @property
+    def take_stdout(self) -> bool:
+        """Whether stdout is a result's, and lines go to stderr."""
+        return "-" in (self.json_to, self.markdown_to)
+
+
+def give_decision(
+    outputs: Outputs,
+    comparison: Any,
+    record: dict[str, Any],
+    metrics: Sequence[tuple[str, str]],
+    checks: Sequence[tuple[str, bool, str]],
+    lines: Sequence[str],
+) -> None:
+    """Write a gate's decision about a comparison wherever it is wanted, and print its lines."""
+    from behaviordist.report.decision import Decision, publish_decision
+
+    give_json(outputs.json_to, record)
+    decision = Decision(
+        comparison.reference,
+        comparison.candidate,
+        f"{comparison.n_probes} probes of {comparison.probes}",
+        tuple(metrics),
+        tuple(checks),
+        command_line(),
+    )
+    text = publish_decision(decision, outputs.markdown_to, outputs.junit_to)
+    if text is not None:
+        typer.echo(text, nl=False)
+    typer.echo(visible("\n".join(lines)), err=outputs.take_stdout)
 
 
 def give_json(json_to: str | None, record: dict[str, Any]) -> None:
