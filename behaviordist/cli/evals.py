@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from behaviordist.cli.help import Command, out_to
-from behaviordist.cli.inputs import command_line
+from behaviordist.cli.inputs import check_json, command_line, give_json
 from behaviordist.cli.report import Format, FullRange, Groups, Labels, Palette, check_format
 from behaviordist.cli.terminal import cell, say, visible
 from behaviordist.errors import InputError
@@ -135,9 +134,10 @@ def compare(
     """Say what a candidate gains and loses against a reference, by task and tag."""
     from behaviordist.evals import compare_evals
 
+    check_json(json_to)
     scores = _read(logs, metric, answer_filter, tag, cluster, score_range)
     result = compare_evals(scores, reference, candidate)
-    _write_json(json_to, result.to_json())
+    give_json(json_to, result.to_json())
     if json_to != "-":
         _show(result)
 
@@ -165,11 +165,12 @@ def gate(
     from behaviordist.evals.gate import check_question
 
     check_question(margin, test, alpha)
+    check_json(json_to)
     scores = _read(logs, metric, answer_filter, None, cluster, score_range)
     result = gate_evals(scores, reference, candidate, margin, test, alpha)
     comparison = compare_evals(scores, reference, candidate)
     quiet = json_to == "-"
-    _write_json(json_to, {"gate": result.to_json(), "comparison": comparison.to_json()})
+    give_json(json_to, {"gate": result.to_json(), "comparison": comparison.to_json()})
     lines = (
         f"{result.units:,} independent units cannot show a margin below"
         f" {result.smallest_margin:.2g} ({test}, no score differs)",
@@ -234,17 +235,6 @@ def _read(
         cluster=cluster,
         score_range=(low, high),
     )
-
-
-def _write_json(json_to: str | None, values: dict[str, Any]) -> None:
-    from behaviordist.store import write_json
-
-    if json_to == "-":
-        typer.echo(json.dumps(values, indent=1))
-    elif json_to is not None:
-        if Path(json_to).is_dir():
-            raise InputError(f"--json {json_to} is a folder; give a file")
-        write_json(Path(json_to), values)
 
 
 def _show(result: EvalComparison) -> None:
