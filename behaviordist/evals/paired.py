@@ -8,7 +8,6 @@ alike two models are, never which is better; the change says that.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from behaviordist.errors import InputError
 from behaviordist.evals.bounds import Mean, mean_of
 from behaviordist.evals.scores import EvalScores
+from behaviordist.store.numbers import with_nulls
 
 Float64Array = NDArray[np.float64]
 SIDE = 0.025
@@ -187,7 +187,7 @@ class EvalComparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able values; NaN is None."""
-        return {**_finite(asdict(self)), "direction": self.overall.direction}
+        return {**with_nulls(asdict(self)), "direction": self.overall.direction}
 
 
 def compare_evals(scores: EvalScores, reference: str, candidate: str) -> EvalComparison:
@@ -274,11 +274,3 @@ def _changed(pair: PairedItems, kept: NDArray[np.bool_], name: str) -> PairedCha
         worsened,
         mcnemar(improved, worsened) if exact else math.nan,
     )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
