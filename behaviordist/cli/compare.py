@@ -101,13 +101,16 @@ def gate(
     metric: Annotated[
         str,
         typer.Option(
-            help="distance (Hellinger), kl (nats a token), agreement (share of tokens); models"
-            " behind servers: answers (distance of sampled answers)."
+            help="distance (Hellinger), kl (nats a token), agreement (share of tokens), bits (a"
+            " byte of text, up or down); models behind servers: answers (distance of sampled"
+            " answers)."
         ),
     ] = "distance",
     bound: Annotated[
         float | None,
-        typer.Option(help="kl: the largest KL of a probe, nats a token.", show_default=False),
+        typer.Option(
+            help="The largest of a probe. kl: nats a token; bits: a byte.", show_default=False
+        ),
     ] = None,
     alpha: Annotated[float, typer.Option(help="Risk of passing a model at the margin.")] = 0.05,
     probes: Probes = None,
@@ -182,7 +185,7 @@ def gate(
             progress=update,
         )
     result = decide(comparison, margin, metric, alpha, bound=bound)
-    metrics = _metrics(comparison, alpha, bound)
+    metrics = _metrics(comparison, alpha, {metric: bound})
     known = {key: value for key, value in vars(compared).items() if key != "kind"}
     give_decision(
         outputs,
@@ -195,20 +198,24 @@ def gate(
     raise typer.Exit(0 if result.equivalent else 1)
 
 
-def _metrics(comparison: Comparison, alpha: float, bound: float | None) -> list[tuple[str, str]]:
+def _metrics(
+    comparison: Comparison, alpha: float, bounds: dict[str, float | None]
+) -> list[tuple[str, str]]:
     """Return every metric with its value, and limits where they exist."""
     from behaviordist.distance.gate import METRICS, limits, value_of
 
     lines = []
     for metric, measure in METRICS.items():
-        low, high = limits(comparison, metric, alpha, bound)
+        low, high = limits(comparison, metric, alpha, bounds.get(metric))
         name = "disagreement" if metric == "agreement" else metric
         if not comparison.knows(measure):
-            lines.append((name, f"{'–':<10}not known from fingerprints of features"))
+            lines.append((name, f"{'–':<10}not known from what was compared"))
             continue
         between = f"{100 * (1 - alpha):g}% limits {low:.4g} and {high:.4g}"
-        known = between if high < float("inf") else "no upper limit (name the largest: --bound)"
-        lines.append((name, f"{value_of(comparison, metric):<10.4g}{known}"))
+        if high == float("inf"):
+            above = "a probe lies above the bound" if bounds.get(metric) else "name one: --bound"
+            between = f"no upper limit ({above})"
+        lines.append((name, f"{value_of(comparison, metric):<10.4g}{between}"))
     return lines
 
 

@@ -2,7 +2,9 @@
 
 Everything is a mean over probes of means over positions, with p and q the next-token distributions
 of the reference and the candidate: squared Hellinger distance `2 (1 - sum sqrt(p q))`, `KL(p || q)`
-and `KL(q || p)` in nats a token, and the share of positions where both have the same first choice.
+and `KL(q || p)` in nats a token, the share of positions where both have the same first choice, and
+the change of bits per byte of the continuation, `log2 p(y) - log2 q(y)` over its bytes (candidate
+less reference: above zero, the candidate finds the text less likely).
 Standard errors take probes of one group (paraphrases) together: they are dependent.
 """
 
@@ -23,6 +25,7 @@ from behaviordist.distance.checks import check_block
 from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.references import reference_table
+from behaviordist.distance.positions import MEASURES, measures_at
 from behaviordist.distance.tails import PositionLog, Tails
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import EXACT
@@ -32,8 +35,6 @@ from behaviordist.store.numbers import Number, Unbounded
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 
-MEASURES = ("squared", "kl_forward", "kl_backward", "agreement")
-ROWS = 64
 RARE = 3
 """Tags of fewer probes are not shown: their means say little. The record holds them all."""
 
@@ -96,7 +97,7 @@ class Compared:
         error = math.sqrt(max(0.0, squared.standard_error))
         if distance > 0:
             error = min(error, squared.standard_error / (2 * distance))
-        rest = [estimates.get(name) for name in MEASURES[1:]]
+        rest = [estimates.get(name) for name in ("kl_forward", "kl_backward", "agreement")]
         forward, backward, agreement = (
             "–" if e is None else _with_error(e.value, e.standard_error) for e in rest
         )
@@ -107,8 +108,8 @@ class Compared:
 class Comparison(Compared):
     """What `compare` found, with every probe: what the gate decides on.
 
-    `values` (n_probes, 4) holds every probe's `MEASURES`, NaN where fingerprints do not know them,
-    `group` (n_probes,) its group of paraphrases. `sketch` says how features were kept.
+    `values` (n_probes, 5) holds every probe's `MEASURES`, NaN where they are not known, `group`
+    (n_probes,) its group of paraphrases. `sketch` says how features were kept.
     """
 
     values: Float64Array = field(repr=False)
@@ -120,14 +121,19 @@ class Comparison(Compared):
         return name in self.overall
 
     def require(self, name: str) -> None:
-        """Refuse to decide on one of `MEASURES` from fingerprints that do not hold it exactly.
+        """Refuse to decide on one of `MEASURES` that is not known, or not exactly.
 
         Raises
         ------
         InputError
-            If they know no log-probabilities, or are sketches.
+            If fingerprints know no log-probabilities, or are sketches, or arrays know no tokens.
         """
         otherwise = "name the models, or make fingerprints with --states"
+        if not self.knows(name) and self.knows("agreement"):
+            raise InputError(
+                "bits per byte need the tokens of the texts, which these behaviors do not name:"
+                " give arrays their token="
+            )
         if not self.knows(name):
             raise InputError(
                 f"{name} needs log-probabilities, which a fingerprint of features does not have:"
@@ -185,12 +191,14 @@ def compare(
     for block in candidate.log_probs(probes):
         check_block(block, candidate.label, probes)
         log_p = table.rows(block.probe)
-        rows = _measure(log_p, block.log_p)
+        rows = measures_at(log_p, block)
         positions += len(rows)
         log.add(block, log_p, rows[:, MEASURES.index("kl_forward")])
         for index in dict.fromkeys(block.probe.tolist()):
             mine = np.flatnonzero(block.probe == index)
             measured[index] = rows[mine].mean(axis=0)
+            n_bytes = len(probes.probes[index].continuation.encode())
+            measured[index, -1] *= len(mine) / max(n_bytes, 1)
             worst = int(mine[rows[mine, 0].argmax()])
             moved = _moved(log_p[worst], block.log_p[worst])
             stands = standing(block.token, mine[0], worst, log_p, block.log_p)
@@ -234,24 +242,8 @@ def _with_error(value: float, error: float) -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
-def _measure(log_p: FloatArray, log_q: FloatArray) -> Float64Array:
-    """Return the measures (m, 4) of every position; a few rows at a time, in float64."""
-    out = np.empty((len(log_p), len(MEASURES)))
-    for start in range(0, len(log_p), ROWS):
-        part = slice(start, start + ROWS)
-        a, b = log_p[part].astype(np.float64), log_q[part].astype(np.float64)
-        p, q = np.exp(a), np.exp(b)
-        out[part, 0] = ((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=1)
-        with np.errstate(invalid="ignore"):
-            # A token without probability under p adds nothing to KL(p || q), whatever q says.
-            out[part, 1] = np.where(p > 0, p * (a - b), 0).sum(axis=1)
-            out[part, 2] = np.where(q > 0, q * (b - a), 0).sum(axis=1)
-        out[part, 3] = a.argmax(axis=1) == b.argmax(axis=1)
-    return out
-
-
 def estimates_of(measured: Float64Array, group: NDArray[np.int64]) -> dict[str, ProbeMean]:
-    """Return the mean of every measure that is known (n_probes, 4)."""
+    """Return the mean of every measure that is known (n_probes, 5)."""
     known = [k for k in range(len(MEASURES)) if not np.isnan(measured[:, k]).all()]
     return {MEASURES[k]: estimate(measured[:, k], group) for k in known}
 

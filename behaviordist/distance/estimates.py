@@ -1,4 +1,4 @@
-"""Means over probes, with standard errors that keep paraphrases together."""
+"""Means over probes, whose errors and limits keep paraphrases together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.innerproduct.batches import effective_freedom
+from behaviordist.innerproduct.limits import predictable_limit
 from behaviordist.store.numbers import Number, Unbounded
 
 Float64Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class ProbeMean:
         return self.value + side * quantile * self.standard_error
 
 
-def estimate(values: Float64Array, group: NDArray[np.int64]) -> ProbeMean:
+def estimate(values: Float64Array, group: IntArray) -> ProbeMean:
     """Return the mean of values (n,) with a standard error that keeps groups together.
 
     The cluster-robust variance of a mean, `G / (G - 1) sum_g (sum_{i in g} (x_i - mean))^2 / n^2`
@@ -46,3 +48,37 @@ def estimate(values: Float64Array, group: NDArray[np.int64]) -> ProbeMean:
     sums = np.bincount(inverse, weights=values - mean)
     variance = count / (count - 1) * float((sums**2).sum()) / n**2
     return ProbeMean(mean, math.sqrt(variance), effective_freedom(np.bincount(inverse) ** 2))
+
+
+def mean_limits(
+    values: Float64Array, group: IntArray, lowest: float, highest: float, alpha: float
+) -> tuple[float, float]:
+    """Return limits of the mean of values (n,) in [lowest, highest], each at level 1 - alpha.
+
+    Won by bets, whatever the shape (`innerproduct.limits.predictable_limit`); a group is one unit.
+    """
+    units, largest = unit_values(values, group)
+    # Shifted by one number for all groups: their sizes are known, and add no noise.
+    shift, bound = -lowest * largest, (highest - lowest) * largest
+    units = np.clip(units + shift, 0, bound)
+    high = predictable_limit(units, bound, alpha) - shift
+    return bound - predictable_limit(bound - units, bound, alpha) - shift, high
+
+
+def unit_values(values: Float64Array, group: IntArray) -> tuple[Float64Array, float]:
+    """Return one value a group, whose mean is the mean over probes, and the largest weight of one.
+
+    A group of n_g probes has its mean times n_g over the mean size: bounded by that weight.
+    """
+    _, member = np.unique(group, return_inverse=True)
+    size = np.bincount(member)
+    return np.bincount(member, weights=values) / size.mean(), float(size.max() / size.mean())
+
+
+def binomial(failures: int, n: int, alpha: float) -> tuple[float, float]:
+    """Return the Clopper-Pearson limits of a share, one-sided each."""
+    from scipy.stats import beta
+
+    low = 0.0 if failures == 0 else float(beta.ppf(alpha, failures, n - failures + 1))
+    high = 1.0 if failures == n else float(beta.ppf(1 - alpha, failures + 1, n - failures))
+    return low, high

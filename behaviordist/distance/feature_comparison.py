@@ -11,9 +11,10 @@ import numpy as np
 
 from behaviordist.behaviors import Behavior
 from behaviordist.distance.analysis.witnesses import squared_by_position
-from behaviordist.distance.comparison import MEASURES, Comparison, Difference, estimates_of
+from behaviordist.distance.comparison import Comparison, Difference, estimates_of
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints, fingerprint
+from behaviordist.distance.positions import MEASURES
 from behaviordist.innerproduct.fingerprint import EXACT
 from behaviordist.probes import ProbeSet
 

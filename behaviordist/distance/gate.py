@@ -4,8 +4,10 @@ The measures of a probe are bounded: a squared Hellinger distance by 2, a share 
 So the limits of their means need no shape, and a candidate at the margin passes with probability
 alpha at most, rare failures included (`innerproduct.limits.predictable_limit`; Waudby-Smith &
 Ramdas 2024). Where every probe scores one token and stands alone, the share of probes that disagree
-is binomial, and its limit exact (Clopper & Pearson 1934). KL has no bound of its own: whoever wants
-a gate on it names the largest KL that a probe may have. A group of paraphrases is one unit.
+is binomial, and its limit exact (Clopper & Pearson 1934). KL has no bound of its own, nor has the
+change of bits per byte: whoever wants a gate on them names the largest that a probe may have. Bits
+change up or down: what is held to the margin is the size of their mean change, by two one-sided
+tests. A group of paraphrases is one unit.
 
 A gate shows closeness, never quality: a small distance leaves open in which direction it goes.
 """
@@ -20,14 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distance.comparison import Comparison
+from behaviordist.distance.estimates import binomial, mean_limits
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.fingerprint import EXACT
-from behaviordist.innerproduct.limits import predictable_limit, zeros_show
+from behaviordist.innerproduct.limits import shown_below
 
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-METRICS = {"distance": "squared", "kl": "kl_forward", "agreement": "agreement"}
+METRICS = {"distance": "squared", "kl": "kl_forward", "agreement": "agreement", "bits": "bits"}
 BOUNDS = {"distance": 2.0, "agreement": 1.0}
 VERDICTS = {
     "within": "shown to be within",
@@ -44,7 +47,8 @@ class Gate:
     Parameters
     ----------
     metric
-        "distance", "kl" or "agreement" (then values are shares of disagreement).
+        "distance", "kl", "agreement" (then values are shares of disagreement) or "bits" (the size
+        of the change).
     value
         The estimate.
     low, high
@@ -112,20 +116,20 @@ def gate(
         From `compare`.
     margin
         Largest difference that does not matter: a Hellinger distance (0 to sqrt 2), nats a token
-        for `kl` (of the candidate from the reference), or a share of positions for `agreement`
-        (largest share at which the first choice may differ).
+        for `kl` (of the candidate from the reference), a share of positions for `agreement`
+        (largest share at which the first choice may differ), bits a byte of text for `bits`.
     metric
-        "distance", "kl" or "agreement".
+        "distance", "kl", "agreement" or "bits".
     alpha
         Probability of calling a candidate at the margin equivalent, at most.
     bound
-        For `kl`: the largest mean KL that a probe may have, nats a token. A probe above it leaves
-        the upper limit infinite.
+        For `kl`: the largest mean KL that a probe may have, nats a token; for `bits`: the largest
+        change of one, bits a byte. A probe above it leaves the upper limit infinite.
 
     Raises
     ------
     InputError
-        On an unknown metric, a margin or alpha out of range, or `kl` without a bound.
+        On an unknown metric, a margin or alpha out of range, or `kl` or `bits` without a bound.
     """
     check_gate(margin, metric, alpha, bound=bound)
     comparison.require(METRICS[metric])
@@ -136,7 +140,7 @@ def gate(
 
 
 def value_of(comparison: Comparison, metric: str) -> float:
-    """Return a metric's estimate: a distance, nats a token, or the share that disagrees.
+    """Return a metric's estimate: a distance, nats a token, the share that disagrees, bits a byte.
 
     NaN where fingerprints do not know it.
     """
@@ -145,7 +149,7 @@ def value_of(comparison: Comparison, metric: str) -> float:
     value = comparison.overall[METRICS[metric]].value
     if metric == "distance":
         return math.sqrt(max(0.0, value))
-    return 1 - value if metric == "agreement" else value
+    return {"agreement": 1 - value, "bits": abs(value)}.get(metric, value)
 
 
 def limits(
@@ -153,7 +157,7 @@ def limits(
 ) -> tuple[float, float]:
     """Return the lower and upper limit of a metric, each at level 1 - alpha.
 
-    (0, inf) for `kl` without a bound, for what fingerprints do not know, and of a sketch, whose
+    (0, inf) for `kl` and `bits` without a bound, for what is not known, and of a sketch, whose
     values at a probe have no bound; an infinite upper limit where a probe lies above the bound.
     """
     bound = BOUNDS.get(metric, bound)
@@ -163,12 +167,14 @@ def limits(
     values = 1 - values if metric == "agreement" else values
     if metric == "agreement" and comparison.one_token_each:
         return binomial(round(float(values.sum())), len(values), alpha)
-    over = bool(np.any(values > bound * (1 + 1e-9)))
-    units, largest = unit_values(np.clip(values, 0, bound), comparison.group)
-    high = math.inf if over else predictable_limit(units, bound * largest, alpha)
-    low = bound * largest - predictable_limit(bound * largest - units, bound * largest, alpha)
+    over = bool(np.any(np.abs(values) > bound * (1 + 1e-9)))
+    lowest = -bound if metric == "bits" else 0.0
+    clipped = np.clip(values, lowest, bound)
+    low, high = mean_limits(clipped, comparison.group, lowest, bound, alpha)
+    if metric == "bits":
+        low, high = max(low, -high), max(high, -low)
     root = math.sqrt if metric == "distance" else float
-    return root(max(0.0, low)), root(high)
+    return root(max(0.0, low)), math.inf if over else root(high)
 
 
 def with_limits(comparison: Comparison) -> Comparison:
@@ -203,8 +209,8 @@ def smallest_margin(
     if metric == "agreement":
         # What one token a probe could show; more tokens a probe need more probes.
         return binomial(0, len(np.unique(group)), alpha)[1]
-    units, largest = unit_values(np.zeros(len(group)), group)
-    limit = predictable_limit(units, most * largest, alpha)
+    lowest = -most if metric == "bits" else 0.0
+    limit = mean_limits(np.zeros(len(group)), group, lowest, most, alpha)[1]
     return math.sqrt(limit) if metric == "distance" else limit
 
 
@@ -217,17 +223,21 @@ def probes_that_show(
     """
     most = BOUNDS.get(metric, bound)
     if most is None:
-        raise InputError("kl has no bound of its own; name the largest KL of a probe (bound=)")
+        raise InputError(f"{metric} has no bound of its own; name the largest of a probe (bound=)")
+    shift = most if metric == "bits" else 0.0
     squared = margin**2 if metric == "distance" else margin
     low, high = 1, 2
-    while not zeros_show(high, squared, most, alpha):
+
+    def shows(n: int) -> bool:
+        return shown_below(np.full(n, shift), squared + shift, most + shift, alpha)
+
+    while not shows(high):
         low, high = high, high * 2
         if high > MOST_PROBES:
             raise InputError(f"a margin of {margin:g} takes more than {MOST_PROBES:,} probes")
     while high - low > max(1, high // 10_000):
         middle = (low + high) // 2
-        shows = zeros_show(middle, squared, most, alpha)
-        low, high = (low, middle) if shows else (middle, high)
+        low, high = (low, middle) if shows(middle) else (middle, high)
     return high
 
 
@@ -239,14 +249,15 @@ def check_gate(margin: float, metric: str, alpha: float, *, bound: float | None 
         raise InputError(f"the margin must be above 0, not {margin}")
     if not 0 < alpha < 0.5:
         raise InputError(f"alpha must lie between 0 and 0.5, not {alpha}")
-    if metric == "kl" and bound is None:
+    if metric in ("kl", "bits") and bound is None:
+        unit = "NATS" if metric == "kl" else "BITS"
         raise InputError(
-            "KL has no largest value, so that no number of probes limits its mean; name the largest"
-            " that a probe may have (--bound NATS), or use the metric distance"
+            f"{_name(metric)} has no largest value, so that no number of probes limits its mean;"
+            f" name the largest that a probe may have (--bound {unit}), or use the metric distance"
         )
     if bound is not None and not 0 < bound < math.inf:
         raise InputError(f"the bound must be above 0, not {bound}")
-    most = {"distance": math.sqrt(2), "agreement": 1.0, "kl": bound}[metric]
+    most = {"distance": math.sqrt(2), "agreement": 1.0}.get(metric, bound)
     if most is not None and margin >= most:
         raise InputError(f"no {_name(metric)} is above {most:.4g}: a margin of {margin:g} is none")
 
@@ -271,27 +282,13 @@ def check_probes(
     )
 
 
-def unit_values(values: Float64Array, group: IntArray) -> tuple[Float64Array, float]:
-    """Return one value a group, whose mean is the mean over probes, and the largest weight of one.
-
-    A group of n_g probes has its mean times n_g over the mean size: bounded by that weight.
-    """
-    _, member = np.unique(group, return_inverse=True)
-    size = np.bincount(member)
-    return np.bincount(member, weights=values) / size.mean(), float(size.max() / size.mean())
-
-
-def binomial(failures: int, n: int, alpha: float) -> tuple[float, float]:
-    """Return the Clopper-Pearson limits of a share, one-sided each."""
-    from scipy.stats import beta
-
-    low = 0.0 if failures == 0 else float(beta.ppf(alpha, failures, n - failures + 1))
-    high = 1.0 if failures == n else float(beta.ppf(1 - alpha, failures + 1, n - failures))
-    return low, high
-
-
 def _name(metric: str) -> str:
-    names = {"kl": "KL", "agreement": "disagreement", "answers": "distance of answers"}
+    names = {
+        "kl": "KL",
+        "agreement": "disagreement",
+        "answers": "distance of answers",
+        "bits": "change of bits per byte",
+    }
     return names.get(metric, metric)
 
 

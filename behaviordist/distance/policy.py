@@ -47,7 +47,7 @@ class Check(Declared):
         How the margin came about, where `calibrate` set it.
     """
 
-    metric: Literal["distance", "kl", "agreement"]
+    metric: Literal["distance", "kl", "agreement", "bits"]
     margin: float
     bound: float | None = None
     tag: str | None = None

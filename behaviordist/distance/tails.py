@@ -71,7 +71,7 @@ class Tails:
         Mean over probes of H(q) - H(p), nats a token.
     bits_per_byte
         Of the continuations: reference, candidate, and the change with its error; None where the
-        tokens that were scored are not known.
+        tokens that were scored are not known, or one has no probability.
     """
 
     quantiles: dict[str, Unbounded]
@@ -130,7 +130,7 @@ class PositionLog:
             _parts(_spans(PLACES), where, kl, agrees),
             dict(zip(_spans(RANKS), (shares / len(kl)).tolist(), strict=True)),
             estimate(np.bincount(probe, change, n) / count, group),
-            None if np.isnan(p).any() else _bits(probes, group, probe, p, q),
+            _bits(probes, group, probe, p, q) if np.isfinite(p + q).all() else None,
         )
 
 

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.distance.estimates import estimate
-from behaviordist.distance.gate import binomial, unit_values
-from behaviordist.innerproduct.limits import predictable_limit
+from behaviordist.distance.estimates import binomial, estimate, mean_limits
 
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -53,10 +51,5 @@ def mean_of(values: Float64Array, group: IntArray, alpha: float, *, lowest: floa
     if lowest == 0 and alone and np.isin(values, (0.0, 1.0)).all():
         low, high = binomial(round(float(values.sum())), len(values), alpha)
     else:
-        units, largest = unit_values(values, group)
-        # Shifted by one number for all clusters: their sizes are known, and add no noise.
-        shift, bound = -lowest * largest, (1 - lowest) * largest
-        units = np.clip(units + shift, 0, bound)
-        high = predictable_limit(units, bound, alpha) - shift
-        low = bound - predictable_limit(bound - units, bound, alpha) - shift
+        low, high = mean_limits(values, group, lowest, 1.0, alpha)
     return Mean(known.value, known.standard_error, max(lowest, low), min(1.0, high))

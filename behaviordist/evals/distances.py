@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.distance.estimates import estimate
-from behaviordist.distance.gate import binomial, unit_values
+from behaviordist.distance.estimates import binomial, estimate, unit_values
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
 from behaviordist.evals.scores import EvalScores

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.distance.gate import VERDICTS, binomial, unit_values
+from behaviordist.distance.estimates import binomial, mean_limits
+from behaviordist.distance.gate import VERDICTS
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.evals.bounds import mean_of
 from behaviordist.evals.paired import pair_items
 from behaviordist.evals.scores import EvalScores
-from behaviordist.innerproduct.limits import predictable_limit, shown_below
+from behaviordist.innerproduct.limits import shown_below
 
 IntArray = NDArray[np.int64]
 
@@ -194,9 +195,7 @@ def smallest_margin(
     if test == "disagreement" and binary and units == n:
         return binomial(0, n, alpha)[1]
     lowest = 0.0 if test == "disagreement" else -1.0
-    values, largest = unit_values(np.zeros(n), cluster)
-    shift = -lowest * largest
-    return predictable_limit(values + shift, (1 - lowest) * largest, alpha) - shift
+    return mean_limits(np.zeros(n), cluster, lowest, 1.0, alpha)[1]
 
 
 def items_that_show(

@@ -165,11 +165,6 @@ def shown_below(
     return mean >= bound or _bet_down(mean / bound, x, _bets(x, alpha), alpha)
 
 
-def zeros_show(n: int, mean: float, bound: float, alpha: float) -> bool:
-    """Return whether n units that are all 0 show a `predictable_limit` below `mean`."""
-    return shown_below(np.zeros(n), mean, bound, alpha)
-
-
 def _in_order(values: Float64Array, bound: float, seed: int) -> Float64Array:
     x = np.asarray(values, dtype=np.float64) / bound
     return np.asarray(np.random.default_rng(seed).permutation(x))

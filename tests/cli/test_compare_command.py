@@ -93,8 +93,8 @@ def test_the_gate_answers_by_exit_code_lines_and_json(model, probes, tmp_path, r
         "gate", model, rounded, "--margin", 0.9, "--probes", probes, "--json", file
     )
     assert code == 0
-    can, first, second, third, verdict = stdout.splitlines()
-    assert [x.split()[0] for x in (first, second, third)] == ["distance", "kl", "disagreement"]
+    can, *metrics, verdict = stdout.splitlines()
+    assert [x.split()[0] for x in metrics] == ["distance", "kl", "disagreement", "bits"]
     assert verdict.startswith("shown to be within the margin: distance")
     assert can.startswith("10 independent probes cannot show less than 0.7")
     assert json.loads(file.read_text())["gate"]["equivalent"] is True

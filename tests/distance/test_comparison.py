@@ -1,5 +1,7 @@
 """Comparisons against closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import rel_entr
@@ -7,12 +9,16 @@ from scipy.special import rel_entr
 from behaviordist.behaviors import ArrayBehavior
 from behaviordist.distance import distances
 from behaviordist.distance.comparison import compare, estimate
+from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.record import CompareRecord
 
 COUNTS = (3, 1, 4, 2)
 PROBES = ProbeSet(
-    "four", tuple(Probe(f"p{i}", "<b>", "c", ("even" if i % 2 == 0 else "odd",)) for i in range(4))
+    "four",
+    tuple(
+        Probe(f"p{i}", "<b>", "cé"[: i + 1], ("even" if i % 2 == 0 else "odd",)) for i in range(4)
+    ),
 )
 PROBE = np.repeat(np.arange(4), COUNTS)
 
@@ -45,6 +51,27 @@ def test_measures_are_their_closed_forms():
     assert found["kl_backward"].value == pytest.approx(over_probes(rel_entr(q, p).sum(1)), rel=1e-5)
     same = over_probes((p.argmax(1) == q.argmax(1)).astype(float))
     assert found["agreement"].value == pytest.approx(same)
+
+
+def test_bits_are_those_of_the_text_a_byte_of_it():
+    p, q, token = distributions(0), distributions(1), np.arange(len(PROBE)) % 6
+    rows = np.arange(len(PROBE))
+    named = (replace(behavior(n, x), token=token) for n, x in (("a", p), ("b", q)))
+    found = compare(*named, PROBES)
+    bits = np.log2(p[rows, token]) - np.log2(q[rows, token])
+    n_bytes = [len(one.continuation.encode()) for one in PROBES]
+    expected = np.bincount(PROBE, bits) / n_bytes
+    np.testing.assert_allclose(found.measure("bits"), expected, rtol=1e-5)
+    assert found.overall["bits"].value == pytest.approx(expected.mean(), rel=1e-5)
+    cut = replace(behavior("cut", distributions(0, zeros=True)), token=token)
+    # What has no probability costs infinitely many bits, whichever of the two says so.
+    for pair in ([cut, behavior("b", q)], [behavior("b", q), cut]):
+        pair = [replace(one, token=token) for one in pair]
+        assert compare(*pair, PROBES).overall["bits"].value == np.inf
+    unnamed = compare(behavior("a", p), behavior("b", q), PROBES)
+    assert not unnamed.knows("bits")
+    with pytest.raises(InputError, match="token="):
+        unnamed.require("bits")
 
 
 def test_it_agrees_with_the_distance_matrix():

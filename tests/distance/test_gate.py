@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from behaviordist.distance import Comparison, compare, gate
-from behaviordist.distance.comparison import MEASURES, estimate
+from behaviordist.distance.estimates import estimate
 from behaviordist.distance.gate import (
     check_probes,
     limits,
@@ -17,6 +17,7 @@ from behaviordist.distance.gate import (
     smallest_margin,
     with_limits,
 )
+from behaviordist.distance.positions import MEASURES
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.limits import predictable_limit
 from behaviordist.record import CompareRecord
@@ -115,6 +116,29 @@ def test_kl_needs_a_bound_and_a_probe_above_it_opens_nothing():
     values[3] = 7.0
     assert gate(comparison(values), 0.5, "kl", bound=5.0).verdict == "open"
     assert limits(comparison(values), "kl", 0.05) == (0.0, np.inf)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_change_of_bits_at_the_margin_passes_one_time_in_twenty_whichever_way(sign):
+    rng, n, margin = np.random.default_rng(4), 300, 0.05
+    draw = lambda: sign * margin * rng.exponential(1.0, n).clip(0, 8) + rng.normal(0, 0.05, n)  # noqa: E731
+    made = [comparison(np.zeros(n), bits=draw().clip(-1, 1)) for _ in range(400)]
+    gates = [gate(one, margin, "bits", bound=1.0) for one in made]
+    assert binomtest(sum(g.equivalent for g in gates), 400, 0.05, "greater").pvalue > 1e-3
+    assert np.mean([g.value for g in gates]) == pytest.approx(margin, rel=0.05)
+    near = comparison(np.zeros(n), bits=rng.normal(0, 0.02, n))
+    assert gate(near, margin, "bits", bound=1.0).equivalent
+    far = comparison(np.zeros(n), bits=np.full(n, sign * 0.3))
+    assert gate(far, margin, "bits", bound=1.0).verdict == "beyond"
+    assert gate(far, margin, "bits", bound=0.1).high == np.inf
+
+
+def test_what_probes_can_show_of_bits_is_what_they_show_when_nothing_differs():
+    smallest = smallest_margin(np.arange(200), "bits", bound=2.0)
+    same = comparison(np.zeros(200))
+    assert gate(same, smallest * 1.001, "bits", bound=2.0).equivalent
+    assert not gate(same, smallest * 0.999, "bits", bound=2.0).equivalent
+    assert abs(probes_that_show(smallest * 1.001, "bits", bound=2.0) - 200) <= 1
 
 
 def test_paraphrases_are_one_unit():

@@ -351,11 +351,12 @@ def planted_outcome(targets=("a", "b"), left_out=(), **changes):
 def write_compare_run(folder, tags=20):
     """Write the record of a comparison whose names, tags and texts are anybody's."""
     from behaviordist.distance.analysis.places import InContext
-    from behaviordist.distance.comparison import MEASURES, Compared, Difference, Moved
+    from behaviordist.distance.comparison import Compared, Difference, Moved
     from behaviordist.distance.estimates import ProbeMean
+    from behaviordist.distance.positions import MEASURES
 
     def measures(size, n):
-        values = (size, size / 2, size / 2.1, 1 - size / 4)
+        values = (size, size / 2, size / 2.1, 1 - size / 4, size / 9)
         return {
             name: ProbeMean(value, value / 8, n - 1.0)
             for name, value in zip(MEASURES, values, strict=True)

@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 
 from behaviordist.distance.black_box.top_tokens import TopTokens, bounds
 from behaviordist.distance.black_box.two_sample import Answers, two_sample
-from behaviordist.distance.estimates import ProbeMean, estimate
+from behaviordist.distance.estimates import ProbeMean, estimate, mean_limits
 from behaviordist.distance.fingerprints.collector import groups_of
-from behaviordist.distance.gate import Gate, unit_values
+from behaviordist.distance.gate import Gate
 from behaviordist.errors import InputError
-from behaviordist.innerproduct.limits import predictable_limit
 from behaviordist.probes import ProbeSet
 from behaviordist.store.numbers import Number, Unbounded
 
 Float64Array = NDArray[np.float64]
 # Our kernels lie in [0, 1], so that a prompt's unbiased value lies in [-2, 2].
-SHIFT, BOUND = 2.0, 4.0
+BOUND = 2.0
 SHOWN = 3
 
 
@@ -175,10 +174,8 @@ BOUNDED = ("squared_low", "squared_high", "kl_forward", "kl_backward")
 
 def limits(values: Float64Array, group: NDArray[np.int64], alpha: float) -> tuple[float, float]:
     """Return the lower and upper limit of the distance, each at level 1 - alpha, of any shape."""
-    units, largest = unit_values(np.clip(values, -SHIFT, SHIFT) + SHIFT, group)
-    high = predictable_limit(units, BOUND * largest, alpha) - SHIFT
-    low = BOUND * largest - predictable_limit(BOUND * largest - units, BOUND * largest, alpha)
-    return math.sqrt(max(0.0, low - SHIFT)), math.sqrt(max(0.0, high))
+    low, high = mean_limits(np.clip(values, -BOUND, BOUND), group, -BOUND, BOUND, alpha)
+    return math.sqrt(max(0.0, low)), math.sqrt(max(0.0, high))
 
 
 def gate_answers(comparison: AnswerComparison, margin: float, alpha: float = 0.05) -> Gate:
