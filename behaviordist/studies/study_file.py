@@ -47,6 +47,15 @@ class TransferSection(Section):
     budget: dict[str, int]
 
 
+class ClaimSection(Section):
+    """By which numbers the claims of a study of the law are decided."""
+
+    alpha: float = Field(gt=0, lt=1)
+    permutations: int = Field(ge=99)
+    relevant_effect: float = Field(gt=0, lt=1)
+    same_cost: float = Field(gt=0)
+
+
 class AnswerSection(Section):
     """On how many held-out strings directed distances are taken, and answers drawn at each."""
 

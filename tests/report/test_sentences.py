@@ -28,7 +28,7 @@ from behaviordist.record.transfers.findings import HEADLINES, transfer_findings
 from behaviordist.record.transfers.numbers import TransferNumbers
 from behaviordist.report.compare_page import floor_sentence
 from behaviordist.studies.inference.conclude import cache_claim
-from behaviordist.studies.transfer.page import _headline
+from behaviordist.studies.law.page import headline
 from tests.report.run_folders import planted_outcome
 
 PACKAGE = Path(__file__).parents[2] / "behaviordist"
@@ -208,9 +208,9 @@ def test_cost_follows_from_the_functions_only_where_the_claim_is_supported(verdi
     main = SimpleNamespace(value=0.7, ci_low=0.5, ci_high=0.8)
     claims = (SimpleNamespace(verdict=verdict),)
     conclusion = SimpleNamespace(laws={}, tests={"all targets": main}, claims=claims)
-    headline = _headline(conclusion)
-    assert headline.startswith("What tuning A into B costs follows") == (verdict == "supported")
-    assert (verdict in headline) == (verdict != "supported")
+    said = headline(conclusion)
+    assert said.startswith("What tuning A into B costs follows") == (verdict == "supported")
+    assert (verdict in said) == (verdict != "supported")
 
 
 @pytest.mark.parametrize(("largest", "bound"), [(1e-6, 1e-4), (1e-2, 1e-4)])

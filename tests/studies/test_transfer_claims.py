@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from behaviordist.studies.transfer.conclude import conclude
-from behaviordist.studies.transfer.measure import (
+from behaviordist.studies.law.conclusion import reliability
+from behaviordist.studies.law.tables import (
     HELLINGER,
     KL,
     LABEL,
@@ -15,10 +15,11 @@ from behaviordist.studies.transfer.measure import (
     START,
     SURPRISE,
     WEIGHTS,
-    Tables,
 )
-from behaviordist.studies.transfer.objections import objection_rows, reliability
-from behaviordist.studies.transfer.study import ClaimSection
+from behaviordist.studies.study_file import ClaimSection
+from behaviordist.studies.transfer.conclude import conclude
+from behaviordist.studies.transfer.measure import SquareTables
+from behaviordist.studies.transfer.objections import objection_rows
 
 SECTION = ClaimSection(alpha=0.05, permutations=999, relevant_effect=0.3, same_cost=1.0)
 FUNCTIONS = [f"f{k}" for k in range(8)]
@@ -59,7 +60,7 @@ def planted(rng, by="functions", snapshot=3.0):
     ways = pd.DataFrame(4 + 5 * decides + rng.normal(0, 1, (12, 12)), square, square)
     ways = ways.mask(np.eye(12, dtype=bool))
     reverse = pd.DataFrame(rng.gamma(3.0, 1.0, nats.shape), **frame)
-    return Tables(
+    return SquareTables(
         costs=(cost + noise).clip(lower=0).round(),
         late=pd.DataFrame(0.0, **frame),
         predictors={

@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from behaviordist.studies.law.tables import (
+    HELLINGER,
+    KL,
+    LABEL,
+    REVERSE,
+    START,
+    SURPRISE,
+    WEIGHTS,
+    Tables,
+    wide,
+)
 from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.stages import StageClock
 from behaviordist.studies.transfer.runs import Runs
@@ -18,64 +28,14 @@ from behaviordist.transfer.curves import summarise
 if TYPE_CHECKING:
     from behaviordist.distance.directed import DirectedMatrix
 
-KL, SURPRISE, HELLINGER, START = "KL", "-log overlap", "hellinger", "score at step 0"
-WEIGHTS, REVERSE, LABEL = "weights", "reverse KL", "label"
-
 
 @dataclass(frozen=True)
-class Tables:
-    """All that the claims are made of; rows = source, columns = target.
+class SquareTables(Tables):
+    """Those of the study, and costs, censoring and KL of what is tuned into one another."""
 
-    Attributes
-    ----------
-    costs, late
-        Steps to tau (the budget where a run never arrived), and 1.0 where it never did.
-    predictors
-        That open a function: KL (the primary), -log overlap, hellinger, score at step 0 (as 1
-        minus it).
-    baselines
-        That open none, and the wrong direction: weights, label, reverse KL.
-    kind, copies
-        Of every source its kind; permuted copy -> original.
-    units, strata
-        Who is exchangeable: a copy and its original, and the targets of one function, are one
-        unit; sources swap inside their kind.
-    algorithm
-        Of every target.
-    again
-        Costs of some sources with another seed of the data.
-    square, square_late, square_nats
-        Costs, censoring and KL of the behaviors that are tuned into one another.
-    """
-
-    costs: pd.DataFrame
-    late: pd.DataFrame
-    predictors: Mapping[str, pd.DataFrame]
-    baselines: Mapping[str, pd.DataFrame]
-    kind: Mapping[str, str]
-    copies: Mapping[str, str]
-    units: Mapping[str, str]
-    strata: Mapping[str, str]
-    algorithm: Mapping[str, str]
-    again: pd.DataFrame
     square: pd.DataFrame
     square_late: pd.DataFrame
     square_nats: pd.DataFrame
-
-    @property
-    def nats(self) -> pd.DataFrame:
-        """The primary predictor."""
-        return self.predictors[KL]
-
-    def of(self, algorithm: str) -> list[str]:
-        """Return the targets of one algorithm."""
-        return [t for t in self.costs.columns if self.algorithm[t] == algorithm]
-
-    @property
-    def by_algorithm(self) -> list[tuple[str, list[str]]]:
-        """Every algorithm with its targets."""
-        algorithms = dict.fromkeys(self.algorithm[t] for t in self.costs.columns)
-        return [(algorithm, self.of(algorithm)) for algorithm in algorithms]
 
 
 def measure_divergences(runs: Runs, clock: StageClock) -> dict[str, DirectedMatrix]:
@@ -105,7 +65,7 @@ def measure_divergences(runs: Runs, clock: StageClock) -> dict[str, DirectedMatr
 
 def measure_tables(
     runs: Runs, divergence: Mapping[str, DirectedMatrix], clock: StageClock
-) -> Tables:
+) -> SquareTables:
     """Return all tables of the study, from finished runs and directed distances."""
     from behaviordist.transfer.runs import collect
 
@@ -121,7 +81,7 @@ def measure_tables(
     soft = [s.name for s in runs.square]
     hellinger, weights = _symmetric(runs, names, targets, clock)
     task = {r.label: r.task for r in runs.study.regimes()}
-    return Tables(
+    return SquareTables(
         costs=costs,
         late=late,
         predictors={
@@ -146,12 +106,6 @@ def measure_tables(
         square_late=wide(square, "censored").reindex(index=soft, columns=soft),
         square_nats=divergence["square"].to_pandas(),
     )
-
-
-def wide(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return one column of a table of runs as sources by targets."""
-    frame = table.pivot_table(index="source", columns="target", values=column, aggfunc="mean")
-    return frame.astype(np.float64).rename_axis(index=None, columns=None)
 
 
 def _symmetric(

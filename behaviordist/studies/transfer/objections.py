@@ -1,14 +1,12 @@
-"""What is left of the predictor where it might hold by construction; how well costs repeat."""
+"""What is left of the predictor where it might hold by construction."""
 
 from __future__ import annotations
-
-import math
 
 import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis import TransferTest, transfer_test
-from behaviordist.studies.transfer.measure import LABEL, START, WEIGHTS, Tables
+from behaviordist.studies.law.tables import LABEL, START, WEIGHTS, Tables
 
 LOW_START = 0.1
 
@@ -53,20 +51,6 @@ def objection_rows(tables: Tables, permutations: int, seed: int) -> list[tuple[s
             str(int(cost.notna().to_numpy().sum())),
         ),
     ]
-
-
-def reliability(tables: Tables) -> tuple[float, float] | None:
-    """Return how costs of two seeds agree inside targets, and the ceiling that sets for one seed.
-
-    A noiseless predictor correlates with costs of reliability r by sqrt(r) at most (Spearman 1904),
-    times what their ties leave (`tie_ceiling`).
-    """
-    first = tables.costs.loc[tables.again.index]
-    try:
-        test = transfer_test(first, tables.again, permutations=99)
-    except InputError:
-        return None
-    return test.value, math.sqrt(max(test.value, 0.0)) * test.tie_ceiling
 
 
 def _row(

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from behaviordist.hypothesis import TransferTest
 from behaviordist.record import Fact, Findings, Section, Table
-from behaviordist.studies.transfer.conclude import LAWFUL, Conclusion
-from behaviordist.studies.transfer.figures import map_section, scatter, square_section
-from behaviordist.studies.transfer.measure import KL, WEIGHTS, Tables
-from behaviordist.studies.transfer.objections import objection_rows, reliability
+from behaviordist.studies.law.conclusion import Conclusion
+from behaviordist.studies.law.page import (
+    headline,
+    kinds,
+    law_section,
+    predictor_section,
+    repeat_sentence,
+    targets_section,
+    weights_sentence,
+)
+from behaviordist.studies.transfer.figures import map_section, square_section
+from behaviordist.studies.transfer.measure import SquareTables
+from behaviordist.studies.transfer.objections import objection_rows
 from behaviordist.studies.transfer.runs import Runs
 
+POOL = "two bases, permuted copies and snapshots"
+ASIDE = "Hard sources (support lost) and snapshots (coherence lost) are drawn, not fitted."
+SWAPS = "names swap among mixtures of one base, and among the others"
 
-def findings(runs: Runs, tables: Tables, conclusion: Conclusion) -> Findings:
+
+def findings(runs: Runs, tables: SquareTables, conclusion: Conclusion) -> Findings:
     """Return the study's claims, figures and tables."""
     main = conclusion.tests["all targets"]
+    levels = {r.label: runs.level(r.label) for r in runs.study.regimes()}
     return Findings(
-        headline=_headline(conclusion),
-        more=(_weights_sentence(conclusion), _repeat_sentence(tables)),
+        headline=headline(conclusion),
+        more=(weights_sentence(conclusion, POOL), repeat_sentence(tables)),
         claims=conclusion.claims,
         facts=(
-            Fact(name="sources", value=str(len(tables.costs)), meaning=_kinds(tables)),
+            Fact(name="sources", value=str(len(tables.costs)), meaning=kinds(tables)),
             Fact(
                 name="targets",
                 value=str(tables.costs.shape[1]),
@@ -34,157 +45,18 @@ def findings(runs: Runs, tables: Tables, conclusion: Conclusion) -> Findings:
                 meaning="soft behaviors into one another",
             ),
         ),
-        lead=(_law_section(tables, conclusion),),
+        lead=(law_section(tables, conclusion, ASIDE),),
         sections=(
-            _predictor_section(conclusion),
+            predictor_section(conclusion, SWAPS),
             _objection_section(runs, tables),
             square_section(tables),
             map_section(tables),
-            _runs_section(runs, tables),
+            targets_section(tables, levels, runs.goals),
         ),
     )
 
 
-def _headline(conclusion: Conclusion) -> str:
-    slopes = "; ".join(
-        f"{a.upper()} {law.slope:.2g} steps a nat [{law.low:.2g}, {law.high:.2g}]"
-        for a, law in conclusion.laws.items()
-    )
-    main = conclusion.tests["all targets"]
-    return (
-        f"What tuning A into B costs follows from the two functions: KL(f_B || f_A) ranks costs"
-        f" inside targets at {main.value:.2f} [{main.ci_low:.2f}, {main.ci_high:.2f}]; {slopes}."
-        if conclusion.claims[0].verdict == "supported"
-        else f"KL(f_B || f_A) ranks costs inside targets at {main.value:.2f} [{main.ci_low:.2f},"
-        f" {main.ci_high:.2f}]: {conclusion.claims[0].verdict}; {slopes}."
-    )
-
-
-def _weights_sentence(conclusion: Conclusion) -> str:
-    main = conclusion.tests["all targets"]
-    baseline = next(b for b in main.baselines if b.name == WEIGHTS)
-    return (
-        f"The distance between weights ranks them at {baseline.value:.2f} [{baseline.ci_low:.2f},"
-        f" {baseline.ci_high:.2f}] in this pool of two bases, permuted copies and snapshots."
-    )
-
-
-def _repeat_sentence(tables: Tables) -> str:
-    ceiling = reliability(tables)
-    return (
-        "No ceiling of noise: too few runs were repeated."
-        if ceiling is None
-        else f"Costs of one seed of the data and of another agree at {ceiling[0]:.2f} inside"
-        f" targets: no predictor can rank those of one seed better than {ceiling[1]:.2f}."
-    )
-
-
-def _kinds(tables: Tables) -> str:
-    counts = pd.Series(tables.kind).value_counts()
-    return ", ".join(f"{n} {kind}" for kind, n in counts.items())
-
-
-def _law_section(tables: Tables, conclusion: Conclusion) -> Section:
-    rows = tuple(
-        (
-            algorithm,
-            f"{law.slope:.2f} [{law.low:.2f}, {law.high:.2f}]",
-            f"{law.explained:.0%}",
-            f"{conclusion.by_overlap[algorithm].slope:.2f}"
-            f" ({conclusion.by_overlap[algorithm].explained:.0%})",
-            f"{conclusion.by_weights[algorithm].explained:.0%}",
-            f"{law.spread:.1f}",
-            f"{law.n_cells} ({law.n_late} late, {law.n_early} at the start)",
-        )
-        for algorithm, law in conclusion.laws.items()
-    )
-    table = Table(
-        title="The law: cost = a_B + b nats",
-        header=(
-            "algorithm",
-            "steps per nat [95 %]",
-            "explained inside targets",
-            "per nat of −log overlap (explained)",
-            "explained by weights",
-            "spread (steps)",
-            "cells",
-        ),
-        rows=rows,
-        align="lrrrrrr",
-        note="One intercept a target, one slope; fitted on "
-        + ", ".join(LAWFUL)
-        + " sources. Runs that never arrived, or were there at step 0, are bounds (Tobit);"
-        " intervals leave out sources and functions. Hard sources (support lost) and snapshots"
-        " (coherence lost) are drawn, not fitted.",
-    )
-    return Section.of(
-        "Cost against the two functions, and against weights",
-        scatter(
-            "cost-nats",
-            "Steps to tau against nats",
-            "KL(f_B || f_A) over whole answers of the target to held-out questions; the line has"
-            " the mean intercept of the targets, its band the interval of the slope.",
-            "KL(f_B || f_A), nats an answer",
-            tables,
-            tables.nats,
-            conclusion.laws,
-        ),
-        scatter(
-            "cost-weights",
-            "The same costs against the distance between weights",
-            "Euclidean, all weights; the line is fitted in the same way.",
-            "distance between weights",
-            tables,
-            tables.baselines[WEIGHTS],
-            conclusion.by_weights,
-        ),
-        table,
-    )
-
-
-def _predictor_section(conclusion: Conclusion) -> Section:
-    tests = conclusion.tests
-    names = [KL, *(p.name for p in (*tests["all targets"].predictors,))]
-    baselines = [b.name for b in tests["all targets"].baselines]
-    header = ("", *(f"{name} [95 %]" for name in tests), "p, all targets")
-    rows = [
-        (name, *(_cell(test, name) for test in tests.values()), _p(tests["all targets"], name))
-        for name in (*names, *baselines)
-    ]
-    table = Table(
-        title="Who ranks the sources of a target by cost?",
-        header=header,
-        rows=tuple(rows),
-        align="l" + "r" * (len(header) - 1),
-        note="Mean Spearman correlation inside targets. Predictors open the functions: KL is the"
-        " primary one, fixed beforehand. Baselines: weights, the label of the source's main"
-        " function, the wrong direction, the sources' own quality, random numbers.",
-    )
-    main = tests["all targets"]
-    units = (
-        f"{main.n_units} units: a permuted copy goes with its original, the targets of one function"
-        " go together; names swap among mixtures of one base, and among the others."
-    )
-    return Section.of("Predictors side by side", table, main.sentence(), units)
-
-
-def _estimates(test: TransferTest, name: str) -> tuple[float, float, float, float]:
-    if name == KL:
-        return test.value, test.ci_low, test.ci_high, test.p_value
-    statistic = next(e for e in (*test.predictors, *test.baselines) if e.name == name)
-    return statistic.value, statistic.ci_low, statistic.ci_high, statistic.p_value
-
-
-def _cell(test: TransferTest, name: str) -> str:
-    value, low, high, _ = _estimates(test, name)
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
-
-
-def _p(test: TransferTest, name: str) -> str:
-    return f"{_estimates(test, name)[3]:.2g}"
-
-
-def _objection_section(runs: Runs, tables: Tables) -> Section:
+def _objection_section(runs: Runs, tables: SquareTables) -> Section:
     rows = objection_rows(tables, runs.study.claims.permutations, runs.seed)
     table = Table(
         title="“The loss you start from predicts when you reach a loss, by construction”",
@@ -204,30 +76,3 @@ def _objection_section(runs: Runs, tables: Tables) -> Section:
         " regressed out:",
         table,
     )
-
-
-def _runs_section(runs: Runs, tables: Tables) -> Section:
-    rows = []
-    for regime in runs.study.regimes():
-        label = regime.label
-        if label not in tables.costs:
-            rows.append((label, f"{runs.level(label):.2f}", "did not converge", "–", "–"))
-            continue
-        late = tables.late[label]
-        goal = runs.goals[label]
-        rows.append(
-            (
-                label,
-                f"{goal.level:.2f}",
-                f"{goal.tau:.2f}",
-                f"{tables.costs[label].median():.0f}",
-                f"{int(late.sum())} of {int(late.notna().sum())}",
-            )
-        )
-    table = Table(
-        title="What every target asked",
-        header=("target", "its own level", "tau", "median steps", "never arrived"),
-        rows=tuple(rows),
-        align="lrrrr",
-    )
-    return Section.of("Targets", table)

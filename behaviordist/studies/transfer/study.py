@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from behaviordist.regimes.declaration import Regime
 from behaviordist.studies.study_file import (
     AnswerSection,
+    ClaimSection,
     DistanceSection,
     ModelSection,
     Section,
@@ -51,15 +52,6 @@ class SquareSection(Section):
     share: Share
     budget: int = Field(gt=0)
     strings: int = Field(ge=8)
-
-
-class ClaimSection(Section):
-    """By which numbers the six claims are decided."""
-
-    alpha: float = Field(gt=0, lt=1)
-    permutations: int = Field(ge=99)
-    relevant_effect: float = Field(gt=0, lt=1)
-    same_cost: float = Field(gt=0)
 
 
 class Study(StudyFile):

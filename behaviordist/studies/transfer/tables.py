@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from behaviordist.store.tables import write_square
-from behaviordist.studies.transfer.measure import Tables
+from behaviordist.studies.transfer.measure import SquareTables
 from behaviordist.studies.transfer.runs import Runs
 
 if TYPE_CHECKING:
     from behaviordist.distance.directed import DirectedMatrix
 
 
-def write_tables(runs: Runs, tables: Tables, divergence: Mapping[str, DirectedMatrix]) -> None:
+def write_tables(
+    runs: Runs, tables: SquareTables, divergence: Mapping[str, DirectedMatrix]
+) -> None:
     """Write ``divergences.csv``, ``costs.csv``, ``censored.csv``, the square's, and all curves."""
     from behaviordist.transfer.runs import collect, write_table
 

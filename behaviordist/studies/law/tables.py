@@ -1,0 +1,69 @@
+"""What a study of the law measured: costs, directed distances and baselines, as labelled tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+KL, SURPRISE, HELLINGER, START = "KL", "-log overlap", "hellinger", "score at step 0"
+WEIGHTS, REVERSE, LABEL = "weights", "reverse KL", "label"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All that the claims are made of; rows = source, columns = target.
+
+    Attributes
+    ----------
+    costs, late
+        Steps to tau (the budget where a run never arrived), and 1.0 where it never did.
+    predictors
+        That open a function: KL (the primary), -log overlap, hellinger, score at step 0 (as 1
+        minus it).
+    baselines
+        That open none, and the wrong direction: weights, label, reverse KL.
+    kind, copies
+        Of every source its kind; permuted copy -> original.
+    units, strata
+        Who is exchangeable: a copy and its original, and the targets of one function, are one
+        unit; sources swap inside their kind.
+    algorithm
+        Of every target.
+    again
+        Costs of some sources with another seed of the data.
+    """
+
+    costs: pd.DataFrame
+    late: pd.DataFrame
+    predictors: Mapping[str, pd.DataFrame]
+    baselines: Mapping[str, pd.DataFrame]
+    kind: Mapping[str, str]
+    copies: Mapping[str, str]
+    units: Mapping[str, str]
+    strata: Mapping[str, str]
+    algorithm: Mapping[str, str]
+    again: pd.DataFrame
+
+    @property
+    def nats(self) -> pd.DataFrame:
+        """The primary predictor."""
+        return self.predictors[KL]
+
+    def of(self, algorithm: str) -> list[str]:
+        """Return the targets of one algorithm."""
+        return [t for t in self.costs.columns if self.algorithm[t] == algorithm]
+
+    @property
+    def by_algorithm(self) -> list[tuple[str, list[str]]]:
+        """Every algorithm with its targets."""
+        algorithms = dict.fromkeys(self.algorithm[t] for t in self.costs.columns)
+        return [(algorithm, self.of(algorithm)) for algorithm in algorithms]
+
+
+def wide(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return one column of a table of runs as sources by targets."""
+    frame = table.pivot_table(index="source", columns="target", values=column, aggfunc="mean")
+    return frame.astype(np.float64).rename_axis(index=None, columns=None)
