@@ -45,6 +45,9 @@ STUDIES = {
     "growing": Shipped(
         "growing", "Is growing a small model cheaper than training a large one? Is distance all?"
     ),
+    "smollm2": Shipped(
+        "soft_models", "The law on SmolLM2-135M: soft sources into answer styles; an hour or two."
+    ),
     "smollm2-full": Shipped(
         "real_models", "The question of `transfer` on SmolLM2: eight behaviors; wants a GPU."
     ),
@@ -60,6 +63,7 @@ KINDS = {
     "reciprocity": "reciprocity",
     "growing": "growing",
     "trl-transfer": "real_models",
+    "soft-models": "soft_models",
 }
 """Kind of a study's file -> house: the folder whose ``method.py`` runs it."""
 

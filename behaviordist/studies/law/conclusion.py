@@ -115,7 +115,7 @@ def reliability(tables: Tables) -> tuple[float, float] | None:
     A noiseless predictor correlates with costs of reliability r by sqrt(r) at most (Spearman 1904),
     times what their ties leave (`tie_ceiling`).
     """
-    first = tables.costs.loc[tables.again.index]
+    first = tables.once.loc[tables.again.index]
     try:
         test = transfer_test(first, tables.again, permutations=99)
     except InputError:

@@ -32,8 +32,8 @@ class Tables:
         unit; sources swap inside their kind.
     algorithm
         Of every target.
-    again
-        Costs of some sources with another seed of the data.
+    once, again
+        Costs of one seed of the data, and those of some sources with another.
     """
 
     costs: pd.DataFrame
@@ -45,6 +45,7 @@ class Tables:
     units: Mapping[str, str]
     strata: Mapping[str, str]
     algorithm: Mapping[str, str]
+    once: pd.DataFrame
     again: pd.DataFrame
 
     @property

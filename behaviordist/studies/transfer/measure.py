@@ -101,6 +101,7 @@ def measure_tables(
         | {t: f"to {task[t]}" for t in targets},
         strata=_strata(runs),
         algorithm={r.label: r.algorithm for r in runs.study.regimes()},
+        once=costs,
         again=again.reindex(columns=targets),
         square=wide(square, "steps").reindex(index=soft, columns=soft),
         square_late=wide(square, "censored").reindex(index=soft, columns=soft),

@@ -1,0 +1,164 @@
+"""What a study of the law on a real model measures: KL both ways, distances, costs; as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.law.tables import (
+    HELLINGER,
+    KL,
+    LABEL,
+    REVERSE,
+    START,
+    SURPRISE,
+    WEIGHTS,
+    Tables,
+    wide,
+)
+from behaviordist.studies.soft_models.runs import Runs
+from behaviordist.studies.soft_models.styles import split
+from behaviordist.studies.stages import StageClock
+from behaviordist.transfer.curves import summarise
+
+if TYPE_CHECKING:
+    from behaviordist.behaviors import Behavior
+    from behaviordist.distance.directed import DirectedMatrix
+    from behaviordist.probes import ProbeSet
+
+
+def question_set(runs: Runs) -> ProbeSet:
+    """Return the held-out questions, as every run is shown its own."""
+    from behaviordist.probes import Probe, ProbeSet
+
+    kept = split(runs.seed, runs.study.answers.questions)[1]
+    probes = tuple(Probe(f"q{i:02d}", f"Q: {q}\nA:", f" {a}") for i, (q, a) in enumerate(kept))
+    return ProbeSet("held-out questions", probes)
+
+
+def measure_divergences(
+    runs: Runs, targets: list[str], clock: StageClock
+) -> dict[str, DirectedMatrix]:
+    """Return KL and overlap of sources and targets, and KL the other way."""
+    from behaviordist.distance.directed import divergences
+
+    questions, asked = question_set(runs), runs.study.answers
+    sources = _opened(runs, [s.name for s in runs.sources])
+    goals = _opened(runs, targets)
+    blocks = [
+        ("kl", sources, goals, "kl"),
+        ("overlap", sources, goals, "overlap"),
+        ("reverse", goals, sources, "kl"),
+    ]
+    matrices = {}
+    with clock.stage("divergences", len(blocks), "Scoring every target's answers") as done:
+        for name, rows, columns, geometry in blocks:
+            matrices[name] = divergences(
+                rows,
+                columns,
+                questions,
+                geometry,
+                answers=asked.draws,
+                max_tokens=runs.study.regimes()[0].data.max_new_tokens,
+                seed=derived_seed(runs.seed, "answers"),
+                folder=runs.folder / "answers",
+            )
+            done(1)
+    return matrices
+
+
+def measure_tables(
+    runs: Runs, rows: pd.DataFrame, divergence: Mapping[str, DirectedMatrix], clock: StageClock
+) -> Tables:
+    """Return all tables of the study; a cost is the mean over seeds."""
+    names, targets = [s.name for s in runs.sources], list(divergence["kl"].targets)
+    table = summarise(rows)
+
+    def of(part: pd.DataFrame, column: str) -> pd.DataFrame:
+        return wide(part, column).reindex(index=names, columns=targets)
+
+    hellinger = _hellinger(runs, names, targets, clock)
+    with clock.stage("weights", len(names), "Distances between weights") as done:
+        weights = _weights(runs, names, targets, done)
+    task = {r.label: str(r.task) for r in runs.study.regimes()}
+    main = {
+        s.name: max(s.shares, key=s.shares.__getitem__) if s.shares else "" for s in runs.sources
+    }
+    label = [[float(main[s] != task[t]) for t in targets] for s in names]
+    copies = {s.name: s.copy_of for s in runs.sources if s.copy_of is not None}
+    return Tables(
+        costs=of(table, "steps"),
+        late=of(table, "censored"),
+        predictors={
+            KL: divergence["kl"].to_pandas(),
+            SURPRISE: divergence["overlap"].surprise.to_pandas(),
+            HELLINGER: hellinger,
+            START: 1 - of(table, "start"),
+        },
+        baselines={
+            WEIGHTS: weights,
+            LABEL: pd.DataFrame(label, names, targets),
+            REVERSE: divergence["reverse"].to_pandas().T,
+        },
+        kind={s.name: s.kind for s in runs.sources},
+        copies={s.name: str(s.copy_of) for s in runs.sources if s.kind in ("permuted", "grown")},
+        units={s: copies.get(s, s) for s in names} | {t: f"to {task[t]}" for t in targets},
+        strata={s.name: "base" if s.kind == "base" else "mixture" for s in runs.sources},
+        algorithm={r.label: r.algorithm for r in runs.study.regimes()},
+        once=of(table[table["seed"] == 0], "steps"),
+        again=of(table[table["seed"] == 1], "steps") if runs.study.seeds > 1 else _none(targets),
+    )
+
+
+def _none(targets: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(np.nan, index=[], columns=targets)
+
+
+def _opened(runs: Runs, names: list[str]) -> list[Behavior]:
+    from behaviordist.behaviors import load
+
+    return [load(str(runs.checkpoint(name)), label=name) for name in names]
+
+
+def _hellinger(
+    runs: Runs, sources: list[str], targets: list[str], clock: StageClock
+) -> pd.DataFrame:
+    """Return the symmetric distance on shipped probes, which no run is trained on."""
+    from behaviordist.distance import matrix_of
+    from behaviordist.probes import ProbeSet
+    from behaviordist.studies.fingerprints import fingerprint_stage
+
+    section = runs.study.distances
+    probes = ProbeSet.load(section.probes).subset(section.each)
+    models = _opened(runs, [*sources, *targets])
+    prints = fingerprint_stage(models, probes, (section.geometry,), runs.folder, clock)
+    matrix = matrix_of(prints[section.geometry])
+    matrix.save(runs.folder / "geometries" / section.geometry)
+    return matrix.to_pandas().loc[sources, targets]
+
+
+def _weights(runs: Runs, sources: list[str], targets: list[str], done: Any) -> pd.DataFrame:
+    """Return Euclidean distances of whole weights, adapters merged; NaN between two sizes."""
+    from behaviordist.engines.trl_models import load_policy, quiet
+
+    def tensors(folder: Path) -> dict[str, Any]:
+        with quiet():
+            state = load_policy(folder, None, 0).state_dict()
+        return {name: tensor.numpy() for name, tensor in state.items()}
+
+    ends = {target: tensors(runs.checkpoint(target)) for target in targets}
+    table = pd.DataFrame(np.nan, index=sources, columns=targets)
+    for source in sources:
+        start = tensors(runs.checkpoint(source))
+        for target, end in ends.items():
+            same = start.keys() == end.keys()
+            if same and all(start[name].shape == end[name].shape for name in end):
+                squares = [np.square(start[n] - end[n]).sum(dtype=np.float64) for n in end]
+                table.loc[source, target] = float(np.sqrt(np.sum(squares)))
+        done(1)
+    return table

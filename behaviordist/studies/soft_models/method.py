@@ -1,0 +1,92 @@
+"""Study of the law on a real model: what does tuning A into B cost, in steps a nat?
+
+Method, in the order of the code. One base is tuned by adapters, merged after, into soft sources:
+mixtures of answer styles. Some of them are copied at other weights: permuted, grown, or tuned into
+the same mixture from another place. The targets are the base tuned into pure styles, by SFT and by
+RLVR; their own runs set the levels. What every target answers to held-out questions is scored under
+every source: KL(f_B || f_A), the primary predictor, fixed in the study's file. Then every source is
+tuned into every target until tau, a share of the target's own level. Last, the claims are decided
+together (Holm), beside the fitted law: steps per nat.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from behaviordist.engines.trl_extra import require_trl
+from behaviordist.errors import InputError
+from behaviordist.store import ranks
+from behaviordist.store.jobs import run_jobs
+from behaviordist.studies.folder import write_findings
+from behaviordist.studies.real_models.base import base_job
+from behaviordist.studies.real_models.goals import fix_goals, remarks_on
+from behaviordist.studies.real_models.runs import BASE, run_transfers, train_targets
+from behaviordist.studies.settings import Settings
+from behaviordist.studies.soft_models.conclude import conclude
+from behaviordist.studies.soft_models.measure import measure_divergences, measure_tables
+from behaviordist.studies.soft_models.page import findings
+from behaviordist.studies.soft_models.runs import Runs
+from behaviordist.studies.soft_models.study import Study
+from behaviordist.studies.soft_models.styles import write_mixture, write_styles
+from behaviordist.studies.soft_models.tables import write_tables
+from behaviordist.studies.stages import StageClock
+
+__all__ = ["Study", "run_study"]
+
+
+def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
+    """Run every stage that is not finished; write the folder; return ``run.json``.
+
+    Raises
+    ------
+    InputError
+        Fewer than three targets' own runs scored above their start.
+    """
+    require_trl()
+    runs = Runs(study, settings.folder, settings.seed)
+    if ranks.is_first():
+        write_data(runs)
+    ranks.wait()
+    train_sources(runs, settings.jobs, clock)
+    train_targets(runs.real, settings.jobs, clock)
+    goals = fix_goals(runs.real)
+    if len(goals) < 3:
+        raise InputError(f"only {len(goals)} targets scored above their start; three are needed")
+    rows = run_transfers(runs.real, goals, settings.jobs, clock)
+    if not ranks.is_first():
+        return {}
+    divergence = measure_divergences(runs, list(goals), clock)
+    tables = measure_tables(runs, rows, divergence, clock)
+    write_tables(runs, tables, divergence, rows)
+    with clock.stage("claims", 1, "Deciding the claims, fitting the law") as done:
+        conclusion = conclude(study.claims, tables, runs.seed)
+        done(1)
+    page = findings(runs, tables, conclusion, goals)
+    notes = remarks_on(runs.real, rows)
+    return write_findings(study, settings, page, clock, geometry="kl", notes=notes)
+
+
+def write_data(runs: Runs) -> None:
+    """Write the files of all styles and mixtures into the run's ``data/``."""
+    folder, declared, held_out = runs.folder / "data", runs.study.sources, runs.study.answers
+    write_styles(folder, runs.seed, held_out.questions)
+    for source in runs.sources:
+        if source.kind == "mixture" and source.shares is not None:
+            write_mixture(
+                folder, source.name, source.shares, declared.rows, runs.seed, held_out.questions
+            )
+
+
+def train_sources(runs: Runs, processes: int, clock: StageClock) -> None:
+    """Make the base a plain folder, tune the mixtures, then copy and re-tune some."""
+    base = runs.real.given[BASE]
+    if base != Path(runs.study.base):
+        with clock.stage("base", 1, "Converting the base to float32") as done:
+            run_jobs([base_job(base, runs.study.base)], 1, done)
+    jobs = runs.tuned_jobs("mixture")
+    with clock.stage("sources", len(jobs), "Tuning the base into soft sources") as done:
+        run_jobs(jobs, processes, done)
+    jobs = [*runs.copy_jobs(), *runs.tuned_jobs("retuned")]
+    with clock.stage("copies", len(jobs), "Copying some at other weights") as done:
+        run_jobs(jobs, processes, done)

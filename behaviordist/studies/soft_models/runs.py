@@ -1,0 +1,148 @@
+"""Everything that a study of the law on a real model trains: names, places, and the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from behaviordist.engines.growing import grow_checkpoint
+from behaviordist.engines.trl_engine import discard_checkpoints, train, write_checkpoint
+from behaviordist.regimes.declaration import Growth, Regime
+from behaviordist.regimes.files import placed
+from behaviordist.store import file_digest
+from behaviordist.store.jobs import Job
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.jobs import permuted_job, regime_job
+from behaviordist.studies.real_models.runs import BASE, RealRuns, run_folder, run_inputs
+from behaviordist.studies.seeds import training_seed
+from behaviordist.studies.soft import mixture
+from behaviordist.studies.soft_models.study import Study
+from behaviordist.studies.soft_models.styles import STYLES
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source: its name, what kind it is, its shares if soft, what it says the same as."""
+
+    name: str
+    kind: str
+    shares: Mapping[str, float] | None = None
+    copy_of: str | None = None
+    start: str | None = None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The study's sources and targets in one folder, for one seed."""
+
+    study: Study
+    folder: Path
+    seed: int
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """All sources, in the order of tables and figures."""
+        declared = self.study.sources
+        rng = np.random.default_rng(derived_seed(self.seed, "mixtures"))
+        drawn = rng.dirichlet(np.full(len(STYLES), declared.concentration), declared.mixtures)
+        soft = [
+            Source(f"m{i:02d}", "mixture", mixture(tuple(STYLES), w, declared.floor), start=BASE)
+            for i, w in enumerate(drawn)
+        ]
+        copies = [
+            Source(f"{s.name}-permuted", "permuted", s.shares, s.name)
+            for s in soft[: declared.permuted]
+        ]
+        if declared.grown is not None:
+            copies.append(Source(f"{soft[0].name}-grown", "grown", soft[0].shares, soft[0].name))
+        retuned = [
+            Source(f"{s.name}-retuned", "retuned", s.shares, s.name, soft[-1 - i].name)
+            for i, s in enumerate(soft[: declared.retuned])
+        ]
+        return (*soft, *copies, *retuned, Source(BASE, "base"))
+
+    @cached_property
+    def real(self) -> RealRuns:
+        """Targets and transfers, as any of real models are run."""
+        targets = {regime.label: regime for regime in self.study.regimes()}
+        lies = Path(self.study.base)
+        base = lies if (lies / "config.json").is_file() else self.folder / "checkpoints" / BASE
+        given = {s.name: self.folder / "checkpoints" / s.name for s in self.sources}
+        return RealRuns(
+            self.folder,
+            self.seed,
+            self.study.seeds,
+            targets,
+            tuple(s.name for s in self.sources),
+            {**given, BASE: base},
+            self.study.share,
+            self.study.budgets,
+        )
+
+    def checkpoint(self, name: str) -> Path:
+        """Folder of a source, or of a target's first run."""
+        return self.real.source(name, 0)
+
+    def tuned_jobs(self, kind: str) -> list[Job]:
+        """Return what is tuned into mixtures: those from the base, or those from elsewhere."""
+        jobs = []
+        for source in self.sources:
+            if source.kind == kind and source.start is not None:
+                regime = self.study.mixture_regime(source.copy_of or source.name)
+                jobs.append(self._merged_job(source.name, regime, source.start))
+        return jobs
+
+    def copy_jobs(self) -> list[Job]:
+        """Return the copies that say the same: permuted and grown."""
+        jobs = []
+        for source in self.sources:
+            if source.copy_of is None or source.kind not in ("permuted", "grown"):
+                continue
+            path, start = self.checkpoint(source.name), self.checkpoint(source.copy_of)
+            seed = derived_seed(self.seed, source.name)
+            if source.kind == "permuted":
+                jobs.append(permuted_job(path, start, seed))
+            else:
+                growth = self.study.sources.grown
+                assert growth is not None
+                jobs.append(_grown_job(path, start, growth, seed))
+        return jobs
+
+    def _merged_job(self, name: str, regime: Regime, start: str) -> Job:
+        source, ready = self.checkpoint(start), placed(regime, self.folder)
+        path, seed = self.checkpoint(name), training_seed(self.seed, name, 0)
+        inputs = {**run_inputs(ready, source, seed), "merged": True}
+        arguments = {"regime": ready, "source": source, "seed": seed}
+        job = regime_job(path, regime, inputs, train_merged, arguments)
+        work = run_folder(self.folder, path, job.inputs)
+        return replace(job, arguments={**arguments, "work": work})
+
+
+def train_merged(folder: Path, regime: Regime, source: Path, seed: int, work: Path) -> None:
+    """Tune a source by an adapter, and write the whole weights with the adapter merged in.
+
+    So all sources start from whole weights: a transfer never goes on with a source's own adapter.
+    """
+    run = train(regime, source, work, seed)
+    whole = replace(run, model=run.model.merge_and_unload())
+    write_checkpoint(folder, whole, regime, source, seed)
+    discard_checkpoints(work)
+
+
+def write_grown(folder: Path, source: Path, growth: Growth, seed: int) -> None:
+    """Write a grown copy: see `grow_checkpoint`."""
+    grow_checkpoint(folder, source, growth, seed)
+
+
+def _grown_job(path: Path, source: Path, growth: Growth, seed: int) -> Job:
+    inputs = {
+        "grown": growth.model_dump(mode="json"),
+        "source": file_digest(source / "model.safetensors"),
+        "seed": seed,
+    }
+    arguments = {"source": source, "growth": growth, "seed": seed}
+    return Job(path, inputs, write_grown, arguments)
