@@ -80,6 +80,7 @@ def few(monkeypatch):
     monkeypatch.setattr(bd.ProbeSet, "load", lambda name: probes)
 
 
+@pytest.mark.slow
 def test_the_python_of_models_runs(checkpoints, few, capsys):
     names = {}
     exec(python_block(ROOT / "docs" / "models.md"), names)

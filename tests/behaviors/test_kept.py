@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from behaviordist.behaviors.huggingface.kept import kept_open, opened
 from behaviordist.behaviors.huggingface.sources import GgufSource
 
@@ -15,6 +17,7 @@ def use(source, changed=False, dtype="float32"):
         return id(model), model
 
 
+@pytest.mark.slow
 def test_a_file_is_unpacked_once_until_another_is_opened_or_it_was_changed(tmp_path, monkeypatch):
     count = []
 

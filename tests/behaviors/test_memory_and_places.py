@@ -195,6 +195,7 @@ def test_a_device_for_all_is_that_of_models_that_name_none(llama, tmp_path):
         load(object(), device="cpu")
 
 
+@pytest.mark.slow
 def test_spread_over_memory_and_disk_it_gives_the_same_numbers(llama, monkeypatch):
     pytest.importorskip("accelerate")
     np.testing.assert_allclose(rows(load(f"{llama}@device=auto")), rows(load(llama)), atol=1e-5)

@@ -157,6 +157,7 @@ def test_a_head_that_models_share_is_stored_once(tiny, tmp_path):
     assert one.head.digest == tuned.head.digest and one.identity != tuned.identity
 
 
+@pytest.mark.slow
 def test_two_files_alone_say_all_that_the_models_say(tiny, tmp_path):
     models = [load(str(tiny / name)) for name in ("one", "tuned")]
     bd.fingerprint(models, tmp_path / "made", PROBES, states="float32")

@@ -106,6 +106,7 @@ def test_the_look_is_chosen_kept_and_no_other_question(models, probes, tmp_path,
     assert "did you mean 'first'" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("geometry", ["hellinger", "kl"])
 def test_the_library_writes_the_folder_that_the_command_writes(
     models, probes, tmp_path, run, geometry, monkeypatch

@@ -89,6 +89,7 @@ def test_a_tokenizer_that_knows_more_tokens_than_the_model(world, tmp_path, monk
     assert not list((tmp_path / "out").rglob("*.safetensors"))
 
 
+@pytest.mark.slow
 def test_an_adapter_for_another_base(world, tmp_path, monkeypatch, capsys):
     pytest.importorskip("peft")
     adapter = adapter_for_another_base(tmp_path)

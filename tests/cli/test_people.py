@@ -68,6 +68,7 @@ def test_chats_go_through_distance_and_a_model_without_a_template_refuses_them(r
     assert code == 2 and "'plain' has no chat template" in err and "probe 'c0'" in err
 
 
+@pytest.mark.slow
 def test_prompts_alone_are_continued_by_the_models(run, folder):
     code, out, err = run("probes", "new", "prompts.txt", "--out", "prompts.jsonl")
     assert code == 0 and "6 are prompts alone" in out, err

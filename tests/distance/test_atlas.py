@@ -108,6 +108,7 @@ def add(folder, seed):
     bd.fingerprint([one(f"m{seed}", seed)], folder, PROBES)
 
 
+@pytest.mark.slow
 def test_several_at_once_lose_nothing(tmp_path):
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=add, args=(tmp_path, seed)) for seed in range(4)]

@@ -63,6 +63,7 @@ def test_a_file_and_a_model_may_be_mixed_and_nothing_else_is_needed(tmp_path):
     assert record["probes"]["name"] == "some"
 
 
+@pytest.mark.slow
 def test_real_models_byte_by_byte_and_text_by_text(tmp_path):
     write_llama(tmp_path / "one", hidden_size=16, intermediate_size=16, num_hidden_layers=1)
     write_llama(tmp_path / "two", 1, hidden_size=16, intermediate_size=16, num_hidden_layers=1)

@@ -51,6 +51,7 @@ def test_kl_of_a_quantised_model_is_the_one_that_torch_computes(folder):
     assert found["kl_forward"].value > 1e-4
 
 
+@pytest.mark.slow
 def test_padding_and_batch_size_move_no_distance(folder, monkeypatch):
     pair = [load(folder), load(f"{folder}@quant=int4"), load(f"{folder}@temperature=0.7")]
     found = []

@@ -74,6 +74,7 @@ def test_with_one_token_a_byte_it_is_the_hellinger_distance(tmp_path):
     np.testing.assert_array_equal(again.squared, of_bytes.squared)
 
 
+@pytest.mark.slow
 def test_models_with_different_tokenizers_are_compared_where_both_cut(tmp_path):
     write_llama(tmp_path / "bytes")
     sized = byte_fallback_tokenizer()

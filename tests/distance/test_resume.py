@@ -94,6 +94,7 @@ def check_same(folder):
         assert fresh.probe.tobytes() == kept.probe.tobytes()
 
 
+@pytest.mark.slow
 def test_it_continues_at_the_block_and_ends_with_the_same_bytes(killed):
     left = sorted(p for p in (killed / "kept").glob("*.part.jsonl"))
     assert len(left) == 4 and not list((killed / "kept").glob("*.safetensors"))

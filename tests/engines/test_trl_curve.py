@@ -55,6 +55,7 @@ def test_stop_asks_for_consecutive_evaluations():
     assert not Stop(0.8, 2).met(rows) and Stop(0.8, 2).met([*rows, row(15, 0.8)])
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_to_the_same_curve(tmp_path):
     """SIGKILL once two evaluations are on disk; what is left is as if nothing had happened."""
     start = tiny_model(tmp_path / "start")

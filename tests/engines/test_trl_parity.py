@@ -146,6 +146,7 @@ def test_reward_losses_agree_on_equal_batches(tmp_path, other):
     assert found == pytest.approx(wanted, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_grpo_gradients_agree_on_fixed_rollouts(tmp_path, start):
     """The gradient of - mean over tokens of advantage x log p, by TRL and by the lab's formula."""
     import torch

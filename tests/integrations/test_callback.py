@@ -124,6 +124,7 @@ def spelled(p, probe, folder):
     return sum(np.log(p[i, t]) for i, t in enumerate(ids))
 
 
+@pytest.mark.slow
 def test_the_run_is_the_same_with_the_callback_and_without(tmp_path):
     weights = []
     for watched in (False, True):
@@ -178,6 +179,7 @@ def test_a_run_stops_at_a_distance(tmp_path):
     assert gone[-1] > 0.3 >= max(gone[:-1])
 
 
+@pytest.mark.slow
 def test_a_run_that_continues_keeps_its_start(tmp_path):
     whole = trainer_of(tmp_path / "whole")
     watch = BehaviorDistanceCallback(PROBES, every=2, held_out={"old": OLD}).attach(whole)

@@ -103,6 +103,7 @@ def test_reward_is_a_logit_difference_after_the_end_and_its_loss_bradley_terry()
     assert float(found) == pytest.approx(wanted, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_policy_worth_is_the_raters_expected_utility_over_the_best():
     params = init(CONFIG, 2)
     asked = regime(agreeableness=0.25)
@@ -134,6 +135,7 @@ def _honest():
     ]
 
 
+@pytest.mark.slow
 def test_divergence_estimates_the_divergence_of_whole_answers():
     params, reference = init(CONFIG, 0), init(CONFIG, 1)
     asked = ask(regime(), np.random.default_rng(0), grammar.training_strings(

@@ -68,6 +68,7 @@ def test_one_function_draws_as_before():
     assert first.integers(1000) == second.integers(1000)
 
 
+@pytest.mark.slow
 def test_the_score_of_a_mixture_is_exp_minus_kl():
     params = jax.tree.map(np.asarray, llama.init(CONFIG, 0))
     held_out = sft.held_out(regime(MIXED))

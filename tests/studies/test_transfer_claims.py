@@ -78,7 +78,7 @@ def planted(rng, by="functions", snapshot=3.0):
             for s in names
         },  # fmt: skip  # noqa: RUF028
         algorithm={t: t.split("-")[0] for t in targets},
-        once=costs,
+        once=(cost + noise).clip(lower=0).round(),
         again=(cost + rng.normal(0, 1.5, cost.shape)).round().iloc[::4],
         square=ways,
         square_late=ways * 0,
