@@ -92,5 +92,6 @@ def predictor_difference(
     half = float(jackknife.half_width(gap, noise, method.pair_noise, level)[0])
     freedom = float(jackknife.variance(gap)[1][0])
     error = half / float(stats.t.ppf((1 + level) / 2, freedom))
-    p = float(stats.t.sf(value / error, freedom)) if error > 0 else float(value <= 0)
+    # Without an error nothing is known of chance: a design that gives none has no p-value.
+    p = float(stats.t.sf(value / error, freedom)) if error > 0 else float("nan")
     return Difference(value, value - half, value + half, p, float(values[0]), float(values[1]))

@@ -1,4 +1,8 @@
-"""Do the two directions of a pair differ in cost as they differ in surprise?"""
+"""Correlation of the antisymmetric parts of two tables, KL and cost, as they are.
+
+`symmetry` takes ranks of cells with source and target effects removed; `reciprocity` asks of costs
+alone.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from behaviordist.hypothesis.inference.intervals import correlation_limits
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of
 
 FloatArray = NDArray[np.float64]
+FEWEST = 6
+"""Pairs; four behaviors have as many."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +54,16 @@ def antisymmetric_link(
     Parameters
     ----------
     nats, costs
-        Square tables over the same labels, rows = source; a pair counts where both directions of
-        both are known.
+        Square tables over the same labels, rows = source; a pair counts where both directions are
+        known, in each table by itself: relabelled distances meet every known pair of costs.
     permutations, seed
         Of the relabellings (QAP: rows and columns together).
 
     Raises
     ------
     InputError
-        Tables that are not square over the same labels, or fewer than four behaviors.
+        Tables that are not square over the same labels, fewer than four behaviors, or
+        fewer than six pairs that both tables know both ways.
     """
     cost = frame_of(costs, "costs")
     labels = sorted(map(str, cost.index))
@@ -66,9 +73,13 @@ def antisymmetric_link(
     if len(labels) < 4:
         raise InputError(f"{len(labels)} behaviors: both directions need four or more")
     x, y = (f.loc[labels, labels].to_numpy(dtype=np.float64) for f in (near, cost))
-    known = np.isfinite(x) & np.isfinite(y)
-    known &= known.T
-    x, y = (np.where(known, (m - m.T) / 2, np.nan) for m in (x, y))
+    both = y
+    x, y = ((m - m.T) / 2 for m in (x, y))  # NaN where a direction is missing
+    known = np.triu(np.isfinite(x) & np.isfinite(y), 1)
+    if known.sum() < FEWEST:
+        raise InputError(
+            f"{known.sum()} pairs are known both ways in both tables: both directions need {FEWEST}"
+        )
     value = _spearman(x, y, np.arange(len(labels)))
     rng = np.random.default_rng(seed)
     drawn = [_spearman(x, y, rng.permutation(len(labels))) for _ in range(permutations)]
@@ -80,13 +91,11 @@ def antisymmetric_link(
     n = len(without)
     error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
     half = float(stats.t.ppf(0.975, n - 1) * error)
-    upper = np.triu(known, 1)
-    both = frame_of(costs, "costs").loc[labels, labels].to_numpy(dtype=np.float64)
-    even = ((both + both.T) / 2)[upper]
-    odd = y[upper]
+    even = ((both + both.T) / 2)[known]
+    odd = y[known]
     share = float((odd**2).sum() / ((odd**2).sum() + ((even - even.mean()) ** 2).sum()))
     low, high = correlation_limits(value, half)
-    return AntisymmetricLink(value, low, high, float(p), share, n, int(upper.sum()))
+    return AntisymmetricLink(value, low, high, float(p), share, n, int(known.sum()))
 
 
 def _spearman(x: FloatArray, y: FloatArray, order: NDArray[np.int64]) -> float:

@@ -1,9 +1,13 @@
-"""Symmetric distances meet asymmetric costs: the two parts of both, tested apart."""
+"""Symmetric and antisymmetric parts of distances and costs, each correlated and tested.
+
+For ranks, with source and target effects removed; `antisymmetric` takes two tables as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +30,9 @@ class SymmetryParts:
     Attributes
     ----------
     antisymmetric_share
-        Share of the costs' variance, source and target effects removed, that differs between
-        A -> B and B -> A; no symmetric distance can explain it.
+        Share of the variance of the costs' ranks, source and target effects of ranks removed, that
+        differs between A -> B and B -> A; no symmetric distance can explain it. Ranking bends
+        additive effects: a little is left of those, too.
     symmetric, antisymmetric
         Correlation of the parts; `antisymmetric` is None for a symmetric distance.
     """
@@ -52,7 +57,9 @@ def symmetry_parts(
     Parameters
     ----------
     distances, costs, gains, permutations, seed, strata, units
-        As in `transfer_test`; the costs must be square. Only pairs with both directions count.
+        As in `transfer_test`; the costs must be square. Only pairs with both directions count, in
+        each table by itself: under a relabelling other pairs are known in both, and the correlation
+        is over those.
 
     Raises
     ------
@@ -65,47 +72,57 @@ def symmetry_parts(
         raise InputError("costs: only a square table has a symmetric and an antisymmetric part")
     rng = np.random.default_rng(seed)
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
-    mask = np.isfinite(pairs.cost) & np.isfinite(pairs.predictors[0])
-    mask &= mask.T
     n = len(pairs.sources)
     jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
-    keeps = [mask & (r > 0)[:, None] & (r > 0)[None, :] for r in jackknife.rows]
-    parts = [_parts(pairs.predictors[0], pairs.cost, keep) for keep in (mask, *keeps)]
+    every = [np.ones((n, n), bool), *((r > 0)[:, None] & (r > 0)[None, :] for r in jackknife.rows)]
+    near_parts, cost_parts = (
+        [_parts(table, _both_ways(table) & keep) for keep in every]
+        for table in (pairs.predictors[0], pairs.cost)
+    )
     tests: list[PredictorTest | None] = []
     for i, name in enumerate(("symmetric", "antisymmetric")):
-        x, y = parts[0][0][i], parts[0][1][i]
-        length = np.sqrt((x**2).sum() * (y**2).sum())
-        if (x**2).sum() < 1e-6 * n:
+        x, y = near_parts[0][i], cost_parts[0][i]
+        if (x.values**2).sum() < 1e-6 * n:
             tests.append(None)
             continue
-        r = products(x[None], y, drawn)[0] / max(length, 1e-9)
-        without = np.array([_correlation(a[i], b[i]) for a, b in parts[1:]])
+        shared = products((x.values**2)[None], y.known, drawn)[0]
+        length = np.sqrt(shared * products(x.known[None], y.values**2, drawn)[0])
+        r = products(x.values[None], y.values, drawn)[0] / np.maximum(length, 1e-9)
+        without = np.array(
+            [_correlation(a[i], b[i]) for a, b in zip(near_parts[1:], cost_parts[1:], strict=True)]
+        )
         noise = float(r.var() * (1 - r[0] ** 2) ** 2)
         half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
         tests.append(PredictorTest.from_null(name, r[0], correlation_limits(float(r[0]), half), r))
     symmetric, antisymmetric = tests
     if symmetric is None:
         raise InputError("distances: nothing is left once source and target effects are removed")
-    costs_parts = parts[0][1]
-    share = (costs_parts[1] ** 2).sum() / sum((p**2).sum() for p in costs_parts)
-    return SymmetryParts(float(share), symmetric, antisymmetric)
+    squares = [(part.values**2).sum() for part in cost_parts[0]]
+    return SymmetryParts(float(squares[1] / sum(squares)), symmetric, antisymmetric)
 
 
-def _parts(
-    distance: FloatArray, cost: FloatArray, mask: BoolArray
-) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
-    """Symmetric and antisymmetric parts of the residuals of distance and cost."""
-    split = []
-    for matrix in (distance, cost):
-        ranks = whole_midranks(np.where(mask, matrix, np.nan))
-        known = np.isfinite(ranks)
-        centre = ranks[known].mean() if known.any() else 0.0
-        centred = np.where(known, ranks - centre, 0.0)
-        rest = Subsets(mask[None]).residuals(centred[None])[0]
-        split.append(((rest + rest.T) / 2, (rest - rest.T) / 2))
-    return split[0], split[1]
+class _Part(NamedTuple):
+    """One part of a table's residuals (0 where a pair is not known both ways), and where it is."""
+
+    values: FloatArray
+    known: FloatArray
 
 
-def _correlation(x: FloatArray, y: FloatArray) -> float:
-    length = np.sqrt((x**2).sum() * (y**2).sum())
-    return float((x * y).sum() / length) if length > 1e-9 else 0.0
+def _both_ways(table: FloatArray) -> BoolArray:
+    known = np.isfinite(table)
+    return known & known.T
+
+
+def _parts(table: FloatArray, mask: BoolArray) -> tuple[_Part, _Part]:
+    """Return symmetric and antisymmetric parts of a table's ranks, effects removed."""
+    ranks = whole_midranks(np.where(mask, table, np.nan))
+    known = np.isfinite(ranks)
+    centre = ranks[known].mean() if known.any() else 0.0
+    rest = Subsets(mask[None]).residuals(np.where(known, ranks - centre, 0.0)[None])[0]
+    given = known.astype(np.float64)
+    return _Part((rest + rest.T) / 2, given), _Part((rest - rest.T) / 2, given)
+
+
+def _correlation(x: _Part, y: _Part) -> float:
+    length = np.sqrt((x.values**2 * y.known).sum() * (y.values**2 * x.known).sum())
+    return float((x.values * y.values).sum() / length) if length > 1e-9 else 0.0

@@ -148,7 +148,8 @@ def _decided(question: Asked, adjusted: float, alpha: float, among: int) -> Clai
     if question.estimate.is_known and adjusted <= alpha and clear and not question.against:
         verdict = "supported"
     said = f" p = {question.estimate.p_value:.2g}, {adjusted:.2g} among the {number(among)} (Holm)."
-    answer = question.answer + (said if question.estimate.is_known else "")
+    tested = question.estimate.is_known and not math.isnan(question.estimate.p_value)
+    answer = question.answer + (said if tested else "")
     return Claim(
         claim=question.claim,
         verdict=verdict,
