@@ -193,12 +193,13 @@ def power(
     """Say what so many items can show: the smallest margin, and how often a good model passes."""
     import numpy as np
 
-    from behaviordist.evals.gate import MOST_ITEMS, check_question, items_that_show, smallest_margin
+    from behaviordist.evals.gate import check_question, items_that_show, smallest_margin
     from behaviordist.evals.gate import power as passes
+    from behaviordist.innerproduct.limits import MOST_UNITS
 
     check_question(0.5 if margin is None else margin, test, alpha)
-    if items > MOST_ITEMS:
-        raise InputError(f"{items:,} items are more than {MOST_ITEMS:,}; give fewer")
+    if items > MOST_UNITS:
+        raise InputError(f"{items:,} items are more than {MOST_UNITS:,}; give fewer")
     smallest = smallest_margin(np.arange(items), test, alpha)
     typer.echo(
         f"{items:,} items show a margin of {smallest:.3g} at best ({test}, alpha {alpha:g}, scores"

@@ -25,7 +25,7 @@ from behaviordist.distance.comparison import Comparison
 from behaviordist.distance.estimates import binomial, mean_limits
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.fingerprint import EXACT
-from behaviordist.innerproduct.limits import shown_below
+from behaviordist.innerproduct.limits import shown_below, smallest_count
 
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -37,7 +37,6 @@ VERDICTS = {
     "open": "not shown to be within",
     "beyond": "shown to be beyond",
 }
-MOST_PROBES = 10**7
 
 
 @dataclass(frozen=True)
@@ -206,12 +205,16 @@ def smallest_margin(
     most = BOUNDS.get(metric, bound)
     if most is None:
         return math.inf
-    if metric == "agreement":
+    if metric == "agreement" and _alone(group):
         # What one token a probe could show; more tokens a probe need more probes.
-        return binomial(0, len(np.unique(group)), alpha)[1]
+        return binomial(0, len(group), alpha)[1]
     lowest = -most if metric == "bits" else 0.0
     limit = mean_limits(np.zeros(len(group)), group, lowest, most, alpha)[1]
     return math.sqrt(limit) if metric == "distance" else limit
+
+
+def _alone(group: IntArray) -> bool:
+    return len(np.unique(group)) == len(group)
 
 
 def probes_that_show(
@@ -226,19 +229,10 @@ def probes_that_show(
         raise InputError(f"{metric} has no bound of its own; name the largest of a probe (bound=)")
     shift = most if metric == "bits" else 0.0
     squared = margin**2 if metric == "distance" else margin
-    low, high = 1, 2
-
-    def shows(n: int) -> bool:
-        return shown_below(np.full(n, shift), squared + shift, most + shift, alpha)
-
-    while not shows(high):
-        low, high = high, high * 2
-        if high > MOST_PROBES:
-            raise InputError(f"a margin of {margin:g} takes more than {MOST_PROBES:,} probes")
-    while high - low > max(1, high // 10_000):
-        middle = (low + high) // 2
-        low, high = (low, middle) if shows(middle) else (middle, high)
-    return high
+    return smallest_count(
+        lambda n: shown_below(np.full(n, shift), squared + shift, most + shift, alpha),
+        f"a margin of {margin:g} in probes",
+    )
 
 
 def check_gate(margin: float, metric: str, alpha: float, *, bound: float | None = None) -> None:
@@ -275,7 +269,12 @@ def check_probes(
     smallest, units = smallest_margin(group, metric, alpha, bound), len(np.unique(group))
     can = f"{_units(units)} cannot show less than {smallest:.2g}"
     if smallest < margin:
-        return f"{can} ({_name(metric)}, {100 * (1 - alpha):g}% limit, no difference at any)"
+        tokens = ""
+        if metric == "agreement" and _alone(group):
+            several = mean_limits(np.zeros(units), group, 0.0, 1.0, alpha)[1]
+            tokens = f"; {several:.2g} where probes score several tokens"
+        limit = f"{100 * (1 - alpha):g}% limit"
+        return f"{can} ({_name(metric)}, {limit}, no difference at any{tokens})"
     enough = probes_that_show(margin, metric, alpha, bound)
     raise InputError(
         f"margin {margin:g}: {can}, even if they never differ; {enough:,} show {margin:g}"

@@ -24,7 +24,7 @@ from behaviordist.errors import InputError, did_you_mean
 from behaviordist.evals.bounds import mean_of
 from behaviordist.evals.paired import pair_items
 from behaviordist.evals.scores import EvalScores
-from behaviordist.innerproduct.limits import shown_below
+from behaviordist.innerproduct.limits import shown_below, smallest_count
 
 IntArray = NDArray[np.int64]
 
@@ -33,7 +33,6 @@ TESTS = {
     "equivalence": "change",
     "disagreement": "disagreement",
 }
-MOST_ITEMS = 10**7
 STUDIES = 2_000
 
 
@@ -202,16 +201,10 @@ def items_that_show(
     margin: float, test: str = "non-inferiority", alpha: float = 0.05, *, binary: bool = True
 ) -> int:
     """Return how many independent items show a margin if no score differs."""
-    low, high = 1, 2
-    while smallest_margin(np.arange(high), test, alpha, binary=binary) >= margin:
-        low, high = high, high * 2
-        if high > MOST_ITEMS:
-            raise InputError(f"a margin of {margin:g} takes more than {MOST_ITEMS:,} items")
-    while high - low > 1:
-        middle = (low + high) // 2
-        shows = smallest_margin(np.arange(middle), test, alpha, binary=binary) < margin
-        low, high = (low, middle) if shows else (middle, high)
-    return high
+    return smallest_count(
+        lambda n: smallest_margin(np.arange(n), test, alpha, binary=binary) < margin,
+        f"a margin of {margin:g} in items",
+    )
 
 
 def power(

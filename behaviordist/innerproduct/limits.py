@@ -20,11 +20,12 @@ where failures are rare, and depends on the order of the units: it is for one pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.errors import InputError
 from behaviordist.innerproduct.batches import plan_batches
 from behaviordist.innerproduct.blocks import batch_features
 from behaviordist.innerproduct.fingerprint import EXACT, Fingerprint
@@ -37,6 +38,8 @@ PRIOR = np.array([0.5, 0.125, 0.125, 0.125, 0.125])
 BOLDEST = 0.95
 HALVINGS = 45
 ROUNDING = 1e-3
+MOST_UNITS = 10**7
+"""Above so many units nobody is told how many would do."""
 
 
 def bets_limit(
@@ -78,16 +81,30 @@ def smallest_limit(n: int, bound: float, alpha: float) -> float:
     return float(bets_limit(np.zeros(len(SHARES)), n, bound, alpha))
 
 
+def smallest_count(shows: Callable[[int], bool], what: str, most: int = MOST_UNITS) -> int:
+    """Return the smallest n with ``shows(n)``, which must stay true above it.
+
+    To one in 10,000, and never too few.
+
+    Raises
+    ------
+    InputError
+        That `what` takes more than `most`.
+    """
+    low, high = 0, 1
+    while not shows(high):
+        low, high = high, high * 2
+        if high > most:
+            raise InputError(f"{what} takes more than {most:,}")
+    while high - low > max(1, high // 10_000):
+        middle = (low + high) // 2
+        low, high = (low, middle) if shows(middle) else (middle, high)
+    return high
+
+
 def units_that_show(mean: float, bound: float, alpha: float) -> int:
     """Return how many units show a limit below `mean`, in (0, bound), where all of them are 0."""
-    low, high = 0, 1
-    while smallest_limit(high, bound, alpha) >= mean:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        shows = smallest_limit(middle, bound, alpha) < mean
-        low, high = (low, middle) if shows else (middle, high)
-    return high
+    return smallest_count(lambda n: smallest_limit(n, bound, alpha) < mean, "such a limit", 2**62)
 
 
 def growth_of(values: Float64Array, bound: float) -> Float64Array:

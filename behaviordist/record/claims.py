@@ -63,8 +63,10 @@ class Claim(Part):
         threshold, above
             The claim is that the number lies above (or below) this.
         verdict, rule
-            Of another rule than the plain one, and that rule in words.
+            Of another rule than the plain one, and that rule in words: both or neither.
         """
+        if (verdict is None) != (rule == RULE):
+            raise ValueError("a verdict of another rule needs that rule in words")
         plain = decide(estimate, threshold, above)
         return cls(
             claim=claim,

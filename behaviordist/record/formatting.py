@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 from behaviordist.record.estimate import Estimate
@@ -14,7 +15,8 @@ NBSP = "\N{NO-BREAK SPACE}"
 
 def as_float(value: Any) -> float:
     """Return a JSON value as a float; NaN where it is absent or no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # numpy's integers are no `int`, its float64 is a `float`; text is no number.
+    if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     return float(value)
 
@@ -89,7 +91,7 @@ def share(value: Any) -> str:
     number = as_float(value)
     if not math.isfinite(number):
         return MISSING
-    return f"{100 * number:.{1 if abs(number) < 0.1 else 0}f}%".replace("-", "−")
+    return f"{decimal(100 * number, 1 if abs(number) < 0.1 else 0)}%"
 
 
 def spread(values: Iterable[Any], digits: int = 0) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Float64Array = NDArray[np.float64]
 CSV, ERRORS, NPZ = "divergences.csv", "divergence_errors.csv", "divergences.npz"
 GEOMETRIES = ("kl", "overlap")
+SURPRISE = "-log overlap"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,9 @@ class DirectedMatrix:
             if twice is not None:
                 raise InputError(f"{what} '{twice}' occurs twice; give each its own name")
         if self.geometry not in GEOMETRIES:
-            raise InputError(f"no directed geometry '{self.geometry}'; known: kl, overlap")
+            raise InputError(
+                f"no directed geometry '{self.geometry}'; known: {', '.join(GEOMETRIES)}"
+            )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -122,10 +125,10 @@ class DirectedMatrix:
         divergence does), the same where it lies below `margin` nats; each at 2.5 % in all, by
         Holm's step-down over the pairs of different behaviors. The others are undecided. An overlap
         below 1 says how often two behaviors repeat each other, which is no distance: all of its
-        pairs are undecided, as are columns of cross-entropies.
+        pairs are undecided, its `surprise` too, as are columns of cross-entropies.
         """
         states = np.full(self.values.shape, UNDECIDED, dtype="<U9")
-        if self.geometry != "kl":
+        if self.geometry != "kl" or self.metadata.get("quantity") == SURPRISE:
             return states
         known = np.array([t not in self.cross_entropy for t in self.targets], dtype=bool)
         cells = known[None, :] & ~self.diagonal & ~np.isposinf(self.values)
@@ -136,7 +139,7 @@ class DirectedMatrix:
             limit = np.full(self.values.shape, margin)
             states[cells] = np.where(self._below(self.values, limit, cells), SAME, states[cells])
         states[np.isposinf(self.values) & known[None, :]] = APART
-        states[self.diagonal & (self.values == 0)] = SAME
+        states[self.diagonal & (self.values == 0) & known[None, :]] = SAME
         return states
 
     def _below(
@@ -153,7 +156,7 @@ class DirectedMatrix:
         if self.geometry != "overlap":
             raise InputError("surprise is -log of an overlap; this matrix holds KL divergences")
         values, errors = surprise(self.values, self.standard_errors)
-        metadata = {**self.metadata, "quantity": "-log overlap"}
+        metadata = {**self.metadata, "quantity": SURPRISE}
         return replace(
             self, values=values, standard_errors=errors, geometry="kl", metadata=metadata
         )
@@ -252,7 +255,8 @@ class DirectedMatrix:
         return f"DirectedMatrix({shape}, {self.geometry})"
 
     def _repr_html_(self) -> str:
-        unit = "overlap" if self.geometry == "overlap" else f"nats per {self.metadata.get('per')}"
+        per = f" per {self.metadata['per']}" if "per" in self.metadata else ""
+        unit = "overlap" if self.geometry == "overlap" else f"nats{per}"
         rows = (
             (a, *(f"{x:.3g} ± {e:.2g}" for x, e in zip(values, errors, strict=True)))
             for a, values, errors in zip(
