@@ -162,27 +162,28 @@ def summarise(rows: pd.DataFrame, share: float | None = None) -> pd.DataFrame:
         tau = float(run["tau"].iloc[0]) if share is None else share * level
         x, y = run["step"].to_numpy(), run["score"].to_numpy()
         passage = first_passage(x, y, tau, budget)
-        # Tokens and FLOPs grow by so much a step within a run, past its stop as well; what step 0
-        # has cost already (a reward model) is part of it.
-        before, last = (run.iloc[i][["tokens", "flops"]] for i in (0, -1))
+        # Tokens, FLOPs and samples grow by so much a step within a run, past its stop as well; what
+        # step 0 has cost already (a reward model) is part of it.
+        counted = [name for name in ("tokens", "flops", "samples") if name in run]
+        before, last = (run.iloc[i][counted].astype(float) for i in (0, -1))
         per_step = (last - before) / max(1, run["step"].iloc[-1] - run["step"].iloc[0])
         runs.append(
             {
                 **dict(zip(("source", "target", "seed"), key, strict=True)),
                 "source_role": run["source_role"].iloc[0],
                 "steps": passage.cost,
-                "tokens": before["tokens"] + (passage.cost - x[0]) * per_step["tokens"],
-                "flops": before["flops"] + (passage.cost - x[0]) * per_step["flops"],
+                **(before + (passage.cost - x[0]) * per_step).to_dict(),
                 "censored": passage.censored,
                 "aulc": area_above(x, y, level, budget),
                 "aulc_after_start": area_above(x, y, level, budget, skip_start=True),
                 "start": float(y[0]),
                 "budget": budget,
-                **{
-                    name: float(np.interp(passage.cost, x, run[name]))
-                    for name in ("samples", "bits")
-                    if name in run
-                },
+                # What a code costs past the stop nobody measured.
+                **(
+                    {"bits": float(np.interp(passage.cost, x, run["bits"], right=np.nan))}
+                    if "bits" in run
+                    else {}
+                ),
             }
         )
     return pd.DataFrame(runs)

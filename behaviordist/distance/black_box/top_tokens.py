@@ -2,11 +2,11 @@
 
 A server names the k likeliest next tokens with their log-probabilities. Every other token has at
 most the probability of the last of them, and all others together what is missing from 1. Over all
-distributions that this allows, the squared Hellinger distance has a smallest and a largest value,
-and KL a smallest one; a largest KL does not exist, since a token that one behavior does not name
-may have any probability under it, however small.
+distributions that this allows, the squared Hellinger distance lies between two bounds and KL above
+one; bounds need not be reached. A largest KL does not exist, since a token that one behavior does
+not name may have any probability under it, however small.
 
-The smallest values follow from four cells (data processing): the tokens that both name, those that
+The lower bounds follow from four cells (data processing): the tokens that both name, those that
 p names alone (q has at most x there), those that q names alone, and the rest.
 """
 
@@ -24,7 +24,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds at one position, for p and q: `squared` (low, high), KL at least so much, nats."""
+    """Bounds at one position, for p and q: `squared` (low, high); KL lies above its two, nats."""
 
     squared_low: float
     squared_high: float
