@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -59,6 +59,8 @@ class RealRuns:
         Whether transfers leave their weights, under ``tuned/``.
     also
         Regimes on whose held-out examples transfers are scored too.
+    starts
+        Target -> the label in `given` that its own run starts from, where that is not the base.
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class RealRuns:
     sweep: tuple[float, ...] = ()
     keep: bool = False
     also: tuple[Regime, ...] = ()
+    starts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def base(self) -> Path | None:
@@ -116,10 +119,14 @@ class RealRuns:
         ]
 
     def target_jobs(self) -> list[Job]:
-        """Tuning of the base into every target, once a seed; targets keep their answers."""
+        """Tuning of the base (or `starts`) into every target, once a seed; answers are kept."""
         jobs = [
             self._job(
-                self.checkpoint(label, r), regime, BASE, training_seed(self.seed, label, r), r
+                self.checkpoint(label, r),
+                regime,
+                self.starts.get(label, BASE),
+                training_seed(self.seed, label, r),
+                r,
             )
             for label, regime in self.targets.items()
             for r in range(self.seeds)

@@ -2,11 +2,12 @@
 
 Method, in the order of the code. One base is tuned by adapters, merged after, into soft sources:
 mixtures of answer styles. Some of them are copied at other weights: permuted, grown, or tuned into
-the same mixture from another place. The targets are the base tuned into pure styles, by SFT and by
-RLVR; their own runs set the levels. What every target answers to held-out questions is scored under
-every source: KL(f_B || f_A), the primary predictor, fixed in the study's file. Then every source is
-tuned into every target until tau, a share of the target's own level. Last, the claims are decided
-together (Holm), beside the fitted law: steps per nat.
+the same mixture from another place. The targets are pure styles, by SFT from the base and by RLVR
+from an even mixture (the base never earns a reward); their own runs set the levels. What every
+target answers to held-out questions is scored under every source: KL(f_B || f_A), the primary
+predictor, fixed in the study's file. Then every source is tuned into every target until tau, a
+share of the target's own level. Last, the claims are decided together (Holm), beside the fitted
+law: steps per nat.
 """
 
 from __future__ import annotations
@@ -71,11 +72,8 @@ def write_data(runs: Runs) -> None:
     """Write the files of all styles and mixtures into the run's ``data/``."""
     folder, declared, held_out = runs.folder / "data", runs.study.sources, runs.study.answers
     write_styles(folder, runs.seed, held_out.questions)
-    for source in runs.sources:
-        if source.kind == "mixture" and source.shares is not None:
-            write_mixture(
-                folder, source.name, source.shares, declared.rows, runs.seed, held_out.questions
-            )
+    for name, shares in runs.mixtures.items():
+        write_mixture(folder, name, shares, declared.rows, runs.seed, held_out.questions)
 
 
 def train_sources(runs: Runs, processes: int, clock: StageClock) -> None:
@@ -84,9 +82,9 @@ def train_sources(runs: Runs, processes: int, clock: StageClock) -> None:
     if base != Path(runs.study.base):
         with clock.stage("base", 1, "Converting the base to float32") as done:
             run_jobs([base_job(base, runs.study.base)], 1, done)
-    jobs = runs.tuned_jobs("mixture")
+    jobs = runs.mixture_jobs()
     with clock.stage("sources", len(jobs), "Tuning the base into soft sources") as done:
         run_jobs(jobs, processes, done)
-    jobs = [*runs.copy_jobs(), *runs.tuned_jobs("retuned")]
+    jobs = [*runs.copy_jobs(), *runs.retuned_jobs()]
     with clock.stage("copies", len(jobs), "Copying some at other weights") as done:
         run_jobs(jobs, processes, done)

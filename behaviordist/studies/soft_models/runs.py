@@ -23,6 +23,9 @@ from behaviordist.studies.soft import mixture
 from behaviordist.studies.soft_models.study import Study
 from behaviordist.studies.soft_models.styles import STYLES
 
+EVEN = "even"
+"""An even mixture, no source: own runs by RLVR start there, for the base never earns a reward."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -50,7 +53,7 @@ class Runs:
         rng = np.random.default_rng(derived_seed(self.seed, "mixtures"))
         drawn = rng.dirichlet(np.full(len(STYLES), declared.concentration), declared.mixtures)
         soft = [
-            Source(f"m{i:02d}", "mixture", mixture(tuple(STYLES), w, declared.floor), start=BASE)
+            Source(f"m{i:02d}", "mixture", mixture(tuple(STYLES), w, declared.floor))
             for i, w in enumerate(drawn)
         ]
         copies = [
@@ -66,12 +69,19 @@ class Runs:
         return (*soft, *copies, *retuned, Source(BASE, "base"))
 
     @cached_property
+    def mixtures(self) -> dict[str, Mapping[str, float]]:
+        """Name of a mixture's files -> shares: those of the sources, and the even one."""
+        named = {s.name: s.shares for s in self.sources if s.kind == "mixture" and s.shares}
+        return {**named, EVEN: mixture(tuple(STYLES), np.full(len(STYLES), 1 / len(STYLES)), 0.0)}
+
+    @cached_property
     def real(self) -> RealRuns:
         """Targets and transfers, as any of real models are run."""
         targets = {regime.label: regime for regime in self.study.regimes()}
         lies = Path(self.study.base)
         base = lies if (lies / "config.json").is_file() else self.folder / "checkpoints" / BASE
-        given = {s.name: self.folder / "checkpoints" / s.name for s in self.sources}
+        names = (*(s.name for s in self.sources), EVEN)
+        given = {name: self.folder / "checkpoints" / name for name in names}
         return RealRuns(
             self.folder,
             self.seed,
@@ -81,20 +91,26 @@ class Runs:
             {**given, BASE: base},
             self.study.share,
             self.study.budgets,
+            starts={label: EVEN for label, r in targets.items() if r.algorithm == "rlvr"},
         )
 
     def checkpoint(self, name: str) -> Path:
         """Folder of a source, or of a target's first run."""
         return self.real.source(name, 0)
 
-    def tuned_jobs(self, kind: str) -> list[Job]:
-        """Return what is tuned into mixtures: those from the base, or those from elsewhere."""
-        jobs = []
-        for source in self.sources:
-            if source.kind == kind and source.start is not None:
-                regime = self.study.mixture_regime(source.copy_of or source.name)
-                jobs.append(self._merged_job(source.name, regime, source.start))
-        return jobs
+    def mixture_jobs(self) -> list[Job]:
+        """Return what is tuned from the base into mixtures."""
+        return [
+            self._merged_job(name, self.study.mixture_regime(name), BASE) for name in self.mixtures
+        ]
+
+    def retuned_jobs(self) -> list[Job]:
+        """Return what reaches its mixture from another source's weights."""
+        return [
+            self._merged_job(s.name, self.study.mixture_regime(s.copy_of), s.start)
+            for s in self.sources
+            if s.kind == "retuned" and s.copy_of is not None and s.start is not None
+        ]
 
     def copy_jobs(self) -> list[Job]:
         """Return the copies that say the same: permuted and grown."""
