@@ -1,6 +1,7 @@
-"""Two behaviors, closely, where one is a fingerprint of features: what can be shown without logits.
+"""A comparison of two behaviors of which one is a fingerprint: what can be shown without logits.
 
-The distance is: at every probe and position, by tag, with its error. KL, agreement, tokens are not.
+The distance can, at every probe and position and by tag, with its error; KL, agreement and the
+tokens that moved cannot. `comparison.compare` is the one for models.
 """
 
 from __future__ import annotations
@@ -62,13 +63,13 @@ def compare_features(
     measured = np.full((len(probes), len(MEASURES)), np.nan)
     measured[:, 0] = np.bincount(probe, squared) / counts
     starts = np.cumsum(counts) - counts
-    found = []
+    farthest = []
     for k in np.argsort(-measured[:, 0], kind="stable")[:differences]:
         rows = squared[starts[k] : starts[k] + counts[k]]
         one = probes.probes[int(k)]
         where = f"{one.prompt}[{one.continuation}] at token {int(rows.argmax()) + 1}"
         context = f"{where} of the continuation"
-        found.append(Difference(one.id, float(measured[k, 0]), context, ()))
+        farthest.append(Difference(one.id, float(measured[k, 0]), context, ()))
     group = groups_of(probes)
     of_tag = {t: np.array([t in p.tags for p in probes]) for t in probes.tags}
     return Comparison(
@@ -80,7 +81,7 @@ def compare_features(
         overall=estimates_of(measured, group),
         by_tag={tag: estimates_of(measured[m], group[m]) for tag, m in of_tag.items()},
         n_by_tag={tag: int(m.sum()) for tag, m in of_tag.items()},
-        differences=tuple(found),
+        differences=tuple(farthest),
         values=measured,
         group=group,
         sketch=sketch,

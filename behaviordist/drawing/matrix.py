@@ -15,8 +15,8 @@ from matplotlib.patches import Patch, Rectangle
 from scipy.cluster.hierarchy import leaves_list
 
 from behaviordist.drawing.cells import SMALLEST_LABEL, Cells, Handle, colours_of, draw_cells
+from behaviordist.drawing.notebook_figure import NotebookFigure
 from behaviordist.drawing.panels import PALETTE
-from behaviordist.drawing.picture import Picture
 from behaviordist.drawing.style import SOFT, abbreviate, figure_style, text_width
 
 # Inches: a cell is as large as its number needs where there are few, and never too small to see,
@@ -82,7 +82,7 @@ class _Layout:
         height = max(below + self.inside[1], 2.9) + above
         self.bottom = height - above - self.inside[1]
         self.size = (self.left + self.inside[0] + SIDE_COLUMN, height)
-        self.figure = Picture(figsize=self.size)
+        self.figure = NotebookFigure(figsize=self.size)
 
     def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """Return new axes at a place given in inches."""

@@ -15,7 +15,7 @@ def keep_compiled() -> None:
     They lie in the user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``), keyed by JAX by
     program, version and machine; who has set ``JAX_COMPILATION_CACHE_DIR`` keeps their own place.
     A study's worker processes compile the same few programs, and so do a killed run and the one
-    that continues it: five sixths of the start of a process, measured.
+    that continues it: compiling was five sixths of the time that a process took to start.
     """
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     place = str(Path(home) / "behaviordist" / "jax")

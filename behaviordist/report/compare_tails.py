@@ -1,4 +1,4 @@
-"""The part of a comparison's page, and of its terminal output, that is not about means."""
+"""Quantiles of KL, ranks and entropy of a comparison, as tables of its page and terminal lines."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ import pytest
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.asymmetry.antisymmetric import antisymmetric_link
-from behaviordist.hypothesis.differences import predictor_difference
 from behaviordist.hypothesis.models.law import fit_law
+from behaviordist.hypothesis.predictor_difference import predictor_difference
 
 SLOPE = 2.2
 

@@ -9,7 +9,7 @@ import pytest
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.asymmetry.antisymmetric import antisymmetric_link
 from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
-from behaviordist.hypothesis.differences import predictor_difference
+from behaviordist.hypothesis.predictor_difference import predictor_difference
 
 SIMULATIONS = 200
 

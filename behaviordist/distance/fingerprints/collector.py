@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import LogProbBlock
 from behaviordist.distance.checks import check_support
-from behaviordist.distance.fingerprints.headers import written
+from behaviordist.distance.fingerprints.headers import probes_to_bytes
 from behaviordist.distance.fingerprints.parts import Parts
 from behaviordist.distance.fingerprints.references import ReferenceTable
 from behaviordist.errors import InputError
@@ -122,7 +122,7 @@ class Collector:
             probe,
             groups_of(probes),
             about=self.about,
-            probes=written(probes),
+            probes=probes_to_bytes(probes),
             starts=self.starts,
         )
         if self.path is not None:

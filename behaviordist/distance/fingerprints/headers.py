@@ -33,12 +33,14 @@ def about(behavior: Behavior, probes: ProbeSet, licence: str = "") -> dict[str, 
     }
 
 
-def written(probes: ProbeSet) -> NDArray[np.uint8]:
+def probes_to_bytes(probes: ProbeSet) -> NDArray[np.uint8]:
     """Return a probe set as the bytes of its JSON lines."""
     return np.frombuffer(probes.as_bytes(), dtype=np.uint8)
 
 
-def read(data: NDArray[np.uint8], name: str, digest: str, where: str) -> ProbeSet | None:
+def probes_from_bytes(
+    data: NDArray[np.uint8], name: str, digest: str, where: str
+) -> ProbeSet | None:
     """Return the probe set that a file carries, None if it carries none.
 
     Raises

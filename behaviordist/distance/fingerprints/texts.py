@@ -15,7 +15,7 @@ from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import Samples, ScoresTexts
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.fingerprinting import fingerprint
-from behaviordist.distance.fingerprints.headers import about, written
+from behaviordist.distance.fingerprints.headers import about, probes_to_bytes
 from behaviordist.distance.fingerprints.loglik import loglik_distances
 from behaviordist.distance.fingerprints.row_log import collect
 from behaviordist.distance.fingerprints.samples import sample_distances
@@ -217,7 +217,7 @@ def _remote_fingerprint(
         np.arange(len(probes)),
         groups_of(probes),
         about=about(behavior, probes, licence),
-        probes=written(probes),
+        probes=probes_to_bytes(probes),
     )
     if path is not None:
         result.save(path)

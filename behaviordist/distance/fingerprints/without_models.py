@@ -16,7 +16,7 @@ from behaviordist.behaviors.settings import parse_spec
 from behaviordist.behaviors.states.behavior import StatesBehavior
 from behaviordist.behaviors.states.files import FORMAT as STATES
 from behaviordist.behaviors.states.files import is_states, load_states
-from behaviordist.distance.fingerprints.headers import notes_in, read
+from behaviordist.distance.fingerprints.headers import notes_in, probes_from_bytes
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import FORMAT, Fingerprint
 from behaviordist.probes import ProbeSet
@@ -81,7 +81,7 @@ class FingerprintedBehavior:
         """The probe set in the file, if there is one."""
         first = self._any
         name = first.about.get("probe_set", "") or self.path.stem
-        return read(first.probes, name, first.identity.probe_digest, str(self.path))
+        return probes_from_bytes(first.probes, name, first.identity.probe_digest, str(self.path))
 
     def check(self, probes: ProbeSet) -> None:
         """Refuse probes that it was not measured on."""

@@ -10,7 +10,7 @@ from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis import TransferTest
-from behaviordist.hypothesis.differences import predictor_difference
+from behaviordist.hypothesis.predictor_difference import predictor_difference
 from behaviordist.record import Estimate
 from behaviordist.studies.law.tables import REVERSE, WEIGHTS, Tables
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from behaviordist.drawing.style import figure_style
 
 
-class Picture(Figure):
+class NotebookFigure(Figure):
     """A figure that pyplot does not know: nothing else shows it, nothing needs closing."""
 
     @figure_style()

@@ -14,7 +14,7 @@ from behaviordist.hypothesis.tables.pairs import Matrix
 
 
 @dataclass(frozen=True)
-class Difference:
+class PredictorDifference:
     """Statistic of the first predictor minus that of the second.
 
     Attributes
@@ -44,7 +44,7 @@ def predictor_difference(
     units: Mapping[str, str] | None = None,
     statistic: str = "within-target",
     level: float = 0.95,
-) -> Difference:
+) -> PredictorDifference:
     """Compare two predictors on the same pairs: those that both know.
 
     Parameters
@@ -94,4 +94,6 @@ def predictor_difference(
     error = half / float(stats.t.ppf((1 + level) / 2, freedom))
     # Without an error nothing is known of chance: a design that gives none has no p-value.
     p = float(stats.t.sf(value / error, freedom)) if error > 0 else float("nan")
-    return Difference(value, value - half, value + half, p, float(values[0]), float(values[1]))
+    return PredictorDifference(
+        value, value - half, value + half, p, float(values[0]), float(values[1])
+    )
