@@ -7,7 +7,7 @@ from an even mixture (the base never earns a reward); their own runs set the lev
 target answers to held-out questions is scored under every source: KL(f_B || f_A), the primary
 predictor, fixed in the study's file. Then every source is tuned into every target until tau, a
 share of the target's own level. Last, the claims are decided together (Holm), beside the fitted
-law: steps per nat.
+law: steps per nat. Beside that, what some of the transfers forgot.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.errors import InputError
-from behaviordist.store import ranks
+from behaviordist.store import ranks, write_text
 from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_findings
 from behaviordist.studies.real_models.base import base_job
@@ -25,6 +25,7 @@ from behaviordist.studies.real_models.goals import fix_goals, remarks_on
 from behaviordist.studies.real_models.runs import BASE, run_transfers, train_targets
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.soft_models.conclude import conclude
+from behaviordist.studies.soft_models.forgetting import measure_forgetting
 from behaviordist.studies.soft_models.measure import measure_divergences, measure_tables
 from behaviordist.studies.soft_models.page import findings
 from behaviordist.studies.soft_models.runs import Runs
@@ -63,7 +64,11 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     with clock.stage("claims", 1, "Deciding the claims, fitting the law") as done:
         conclusion = conclude(study.claims, tables, runs.seed)
         done(1)
-    page = findings(runs, tables, conclusion, goals)
+    lost = None
+    if study.forgetting:
+        lost = measure_forgetting(runs, goals, settings.jobs, clock)
+        write_text(runs.folder / "forgetting.csv", lost.to_csv(index=False, lineterminator="\n"))
+    page = findings(runs, tables, conclusion, goals, lost)
     notes = remarks_on(runs.real, rows)
     return write_findings(study, settings, page, clock, geometry="kl", notes=notes)
 

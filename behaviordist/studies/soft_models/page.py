@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from behaviordist.record import Fact, Findings, Section
 from behaviordist.studies.law.conclusion import Conclusion
 from behaviordist.studies.law.figures import maps
@@ -18,6 +20,7 @@ from behaviordist.studies.law.page import (
 )
 from behaviordist.studies.law.tables import Tables
 from behaviordist.studies.real_models.goals import scores_of_target
+from behaviordist.studies.soft_models.forgetting import forgetting_section
 from behaviordist.studies.soft_models.runs import Runs
 from behaviordist.transfer.runs import Goal
 
@@ -27,11 +30,18 @@ SWAPS = "names swap among mixtures, and the base keeps its place"
 
 
 def findings(
-    runs: Runs, tables: Tables, conclusion: Conclusion, goals: Mapping[str, Goal]
+    runs: Runs,
+    tables: Tables,
+    conclusion: Conclusion,
+    goals: Mapping[str, Goal],
+    lost: pd.DataFrame | None,
 ) -> Findings:
     """Return the study's claims, figures and tables."""
     main = conclusion.tests["all targets"]
     levels = {label: scores_of_target(runs.real, label)[1] for label in runs.real.targets}
+    forgotten: tuple[Section, ...] = ()
+    if lost is not None:
+        forgotten = (forgetting_section(lost, runs.study.claims.permutations, runs.seed),)
     styles = "pure answer styles, each by its algorithm"
     return Findings(
         headline=headline(conclusion),
@@ -46,6 +56,7 @@ def findings(
         lead=(law_section(tables, conclusion, ASIDE),),
         sections=(
             predictor_section(conclusion, SWAPS),
+            *forgotten,
             Section.of("Heatmaps", *maps(tables)),
             targets_section(tables, levels, goals),
         ),
