@@ -34,6 +34,7 @@ def p_value(found, check: Check) -> float:
     return high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_what_is_shown_is_what_holm_rejects(seed):
     rng = np.random.default_rng(seed)

@@ -82,6 +82,7 @@ def jax_losses(regime, params):
     return np.array(losses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["sft", "pretrain"])
 def test_loss_curves_agree_over_fifty_steps(tmp_path, start, monkeypatch, algorithm):
     import trl

@@ -246,9 +246,19 @@ MUTATIONS = [
 ]
 
 
+LONG = distance_checks.intervals_cover  # ten seconds
+
+
 @pytest.mark.parametrize(
-    ("check", "put_in"), MUTATIONS, ids=[f"{c.__name__}-{m.__name__}" for c, m in MUTATIONS]
-)
+    ("check", "put_in"),
+    [
+        pytest.param(
+            *pair, id="-".join(f.__name__ for f in pair),
+            marks=[pytest.mark.slow] if pair[0] is LONG else [],
+        )
+        for pair in MUTATIONS
+    ],
+)  # fmt: skip
 def test_a_planted_bug_is_noticed(check, put_in, monkeypatch):
     put_in(monkeypatch)
     assert not passed(check())
