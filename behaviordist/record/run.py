@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -13,6 +14,7 @@ from behaviordist.record.estimate import Part
 from behaviordist.record.findings import Findings
 from behaviordist.record.provenance import Provenance
 from behaviordist.record.transfers.numbers import TransferNumbers
+from behaviordist.store.shown import html_table
 
 SCHEMA = 2
 
@@ -42,6 +44,29 @@ class Record(Part):
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able values; what is not finite is None."""
         return self.model_dump(mode="json", by_alias=True)
+
+    def __repr__(self) -> str:
+        few = [(name, value) for name, value in self._shown() if name != "question"][:3]
+        said = ", ".join(f"{name}: {str(value)[:30]}" for name, value in few)
+        return f"{type(self).__name__}({said})"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_table(type(self).__name__, ("", "value"), self._shown())
+
+    def _shown(self) -> list[tuple[str, str]]:
+        """Return what a notebook shows: a line each, not the whole record."""
+        given = {name: getattr(self, name, "") for name in ("study", "question", "geometry")}
+        rows = [(name, str(value)) for name, value in given.items() if value]
+        compared = getattr(self, "comparison", None)
+        if compared is None:
+            return [*rows, ("behaviors", str(len(self.behaviors)))]
+        rows += [("reference", compared.reference), ("candidate", compared.candidate)]
+        for name, mean in getattr(compared, "overall", {}).items():
+            if math.isfinite(mean.value):
+                rows.append((name, f"{mean.value:.3g} ± {mean.standard_error:.2g}"))
+        return rows
 
 
 class DistanceRecord(Record):
