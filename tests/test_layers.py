@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "drawing": {"store"},
     "distance": {"behaviors", "innerproduct", "probes", "drawing", "store"},
     "evals": {"distance", "innerproduct", "store"},
+    "policy": {"evals", "distance", "probes", "store"},
     "transfer": {"engines", "regimes", "lab", "store"},
     "hypothesis": {"store"},
     "planning": {"hypothesis", "store"},
@@ -32,7 +33,8 @@ MAY_IMPORT = {
     "record": {"distance", "hypothesis", "store"},
     "report": {"record", "distance", "drawing", "transfer", "hypothesis", "store"},
     "measurements": {
-        "report", "record", "evals", "distance", "innerproduct", "behaviors", "probes", "store",
+        "report", "record", "policy", "evals", "distance", "innerproduct", "behaviors", "probes",
+        "store",
     },
     "studies": {
         "record", "report", "transfer", "distance", "hypothesis", "engines", "regimes",
@@ -42,7 +44,7 @@ MAY_IMPORT = {
     "cli": {
         "studies", "measurements", "report", "record", "selftest", "planning", "transfer",
         "distance", "hypothesis", "engines", "regimes", "behaviors", "innerproduct", "probes",
-        "evals", "store",
+        "policy", "evals", "store",
     },
     "__init__": {
         "studies", "measurements", "transfer", "distance", "hypothesis", "behaviors", "probes",

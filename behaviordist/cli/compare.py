@@ -129,6 +129,15 @@ def gate(
         Path | None,
         typer.Option(help="YAML: several metrics, tags and margins.", show_default=False),
     ] = None,
+    evals: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="LOG LOG",
+            help="--policy: logs of the evaluations of REFERENCE and CANDIDATE; without, those two"
+            " are logs themselves where the policy asks for nothing else.",
+            show_default=False,
+        ),
+    ] = None,
     calibrate: Annotated[
         float | None,
         typer.Option(
@@ -157,15 +166,18 @@ def gate(
         if calibrate is not None and (json_to or markdown_to or junit_to):
             raise InputError("--calibrate decides nothing: leave out --json, --markdown, --junit")
         outputs.check()
-        code = gate_by_policy(models, policy, calibrate, probes, probes_limit, device, outputs)
+        draws, named = Draws(answers, answer_tokens, kernel), (probes, probes_limit)
+        code = gate_by_policy(models, policy, calibrate, named, evals, draws, device, outputs)
         raise typer.Exit(code)
+    if evals is not None:
+        raise InputError("--evals is read for a policy: give --policy FILE")
     if calibrate is not None or margin is None:
         raise InputError("--calibrate writes into a policy: give --policy FILE")
     outputs.check()
     if metric == "answers" or only_answers(models):
         from behaviordist.cli.answers.gate import gate_by_answers
 
-        named, draws = (probes, probes_limit), Draws(answers, answer_tokens, kernel)
+        draws, named = Draws(answers, answer_tokens, kernel), (probes, probes_limit)
         code = gate_by_answers(models, named, metric, draws, (margin, alpha), device, outputs)
         raise typer.Exit(code)
     check_gate(margin, metric, alpha, bound=bound)
@@ -189,7 +201,8 @@ def gate(
     known = {key: value for key, value in vars(compared).items() if key != "kind"}
     give_decision(
         outputs,
-        comparison,
+        (comparison.reference, comparison.candidate),
+        f"{comparison.n_probes} probes of {comparison.probes}",
         GateRecord(**known, gate=result.to_json()).to_json(),
         [(name, " ".join(words.split())) for name, words in metrics],
         [(metric, result.equivalent, result.sentence())],

@@ -81,20 +81,23 @@ class Outputs:
 
 def give_decision(
     outputs: Outputs,
-    comparison: Any,
+    names: tuple[str, str],
+    of: str,
     record: dict[str, Any],
     metrics: Sequence[tuple[str, str]],
     checks: Sequence[tuple[str, bool, str]],
     lines: Sequence[str],
 ) -> None:
-    """Write a gate's decision about a comparison wherever it is wanted, and print its lines."""
+    """Write a gate's decision wherever it is wanted, and print its lines.
+
+    `names` are the reference and the candidate, `of` what they were compared on.
+    """
     from behaviordist.report.decision import Decision, publish_decision
 
     give_json(outputs.json_to, record)
     decision = Decision(
-        comparison.reference,
-        comparison.candidate,
-        f"{comparison.n_probes} probes of {comparison.probes}",
+        *names,
+        of,
         tuple(metrics),
         tuple(checks),
         command_line(),

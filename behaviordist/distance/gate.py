@@ -37,6 +37,8 @@ VERDICTS = {
     "open": "not shown to be within",
     "beyond": "shown to be beyond",
 }
+NAMES = {"kl": "KL", "agreement": "disagreement", "bits": "change of bits per byte"}
+NAMES |= {"answers": "distance of answers"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class Gate:
     def equivalent(self) -> bool:
         """Whether the candidate is shown to be within the margin."""
         return self.verdict == "within"
+
+    @property
+    def needed(self) -> float:
+        """What a margin must be above for the candidate to be shown within it."""
+        return self.high
 
     def sentence(self) -> str:
         """Return the decision in one line."""
@@ -282,13 +289,7 @@ def check_probes(
 
 
 def _name(metric: str) -> str:
-    names = {
-        "kl": "KL",
-        "agreement": "disagreement",
-        "answers": "distance of answers",
-        "bits": "change of bits per byte",
-    }
-    return names.get(metric, metric)
+    return NAMES.get(metric, metric)
 
 
 def _units(count: int) -> str:

@@ -22,7 +22,7 @@ from behaviordist.distance.estimates import binomial, mean_limits
 from behaviordist.distance.gate import VERDICTS
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.evals.bounds import mean_of
-from behaviordist.evals.paired import pair_items
+from behaviordist.evals.paired import PairedItems, pair_items
 from behaviordist.evals.scores import EvalScores
 from behaviordist.innerproduct.limits import shown_below, smallest_count
 
@@ -79,6 +79,12 @@ class EvalGate:
     def passed(self) -> bool:
         """Whether the candidate is shown to be within the margin."""
         return self.verdict == "within"
+
+    @property
+    def needed(self) -> float:
+        """What a margin must be above for the candidate to be shown within it."""
+        sides = {"non-inferiority": (-self.low,), "disagreement": (self.high,)}
+        return max(sides.get(self.test, (-self.low, self.high)))
 
     def sentence(self) -> str:
         """Return the decision in one line."""
@@ -138,15 +144,38 @@ def gate_evals(
     """
     check_question(margin, test, alpha)
     pair = pair_items(scores, reference, candidate)
-    smallest = smallest_margin(pair.cluster, test, alpha, binary=scores.binary)
+    check_items(pair.cluster, margin, test, alpha, binary=scores.binary)
+    return decide_evals(pair, margin, test, alpha, binary=scores.binary)
+
+
+def check_items(
+    cluster: IntArray, margin: float, test: str, alpha: float, *, binary: bool = True
+) -> str:
+    """Say what so many items can show; refuse a margin below it.
+
+    Raises
+    ------
+    InputError
+        With the number of items that would do.
+    """
+    smallest, units = smallest_margin(cluster, test, alpha, binary=binary), len(np.unique(cluster))
+    kind = "independent items" if units == len(cluster) else "clusters of these sizes"
+    can = f"{units:,} {kind} cannot show less than {smallest:.2g}"
+    if smallest < margin:
+        return f"{can} ({test}, {100 * (1 - alpha):g}% limit, no score differs)"
+    enough = items_that_show(margin, test, alpha, binary=binary)
+    raise InputError(
+        f"margin {margin:g}: {can}, even if no score differs; {enough:,} independent items show"
+        f" {margin:g}"
+    )
+
+
+def decide_evals(
+    pair: PairedItems, margin: float, test: str, alpha: float, *, binary: bool = True
+) -> EvalGate:
+    """Decide as `gate_evals` does, whatever the margin; `binary`: every score is 0 or 1."""
+    smallest = smallest_margin(pair.cluster, test, alpha, binary=binary)
     units = len(np.unique(pair.cluster))
-    if smallest >= margin:
-        enough = items_that_show(margin, test, alpha, binary=scores.binary)
-        raise InputError(
-            f"margin {margin:g}: {units:,} {_kind(units, len(pair.change))} cannot show less than"
-            f" {smallest:.2g}, even if no score differs; {enough:,} independent items show"
-            f" {margin:g}"
-        )
     if test == "disagreement":
         mean = mean_of(np.abs(pair.change), pair.cluster, alpha)
         within, beyond = mean.high < margin, mean.low > margin
@@ -160,10 +189,6 @@ def gate_evals(
         test, mean.value, mean.low, mean.high, margin, alpha, verdict, len(pair.change), units,
         smallest,
     )  # fmt: skip
-
-
-def _kind(units: int, n: int) -> str:
-    return "independent items" if units == n else "clusters of these sizes"
 
 
 def check_question(margin: float, test: str, alpha: float) -> None:

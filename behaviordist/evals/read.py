@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from behaviordist.evals.rows import Row, Wanted, read_lines, score_of, text_of
 from behaviordist.evals.scores import EvalScores, gather
 
 NEEDED = ("item", "model", "score")
+REFERENCE, CANDIDATE = "reference", "candidate"
+"""What `read_pair` calls its models."""
 LOGS = (".csv", ".tsv", ".parquet", ".jsonl", ".json", ".eval")
 
 
@@ -70,12 +73,53 @@ def read_evals(
     10
     >>> folder.cleanup()
     """
+    wanted = Wanted(metric, answer_filter, tag, cluster)
+    return gather(_every(logs, wanted), _checked(score_range))
+
+
+def read_pair(
+    reference: str | Path,
+    candidate: str | Path,
+    *,
+    wanted: Wanted = Wanted(),  # noqa: B008
+    score_range: tuple[float, float] = (0.0, 1.0),
+) -> EvalScores:
+    """Read two logs of one model each, whatever the logs call them.
+
+    Returns
+    -------
+    EvalScores of the models ``"reference"`` and ``"candidate"``.
+
+    Raises
+    ------
+    InputError
+        As `read_evals`, or if a log holds several models.
+    """
+
+    def of_one(log: str | Path, name: str) -> Iterator[Row]:
+        first = None
+        for row in _every([log], wanted):
+            first = row.model if first is None else first
+            if row.model != first:
+                raise InputError(
+                    f"{row.where}: '{row.model}' beside '{first}'; as a gate's {name} a log holds"
+                    " one model: give each a file or folder of its own"
+                )
+            yield row._replace(model=name)
+
+    rows = chain(of_one(reference, REFERENCE), of_one(candidate, CANDIDATE))
+    return gather(rows, _checked(score_range))
+
+
+def _every(logs: Sequence[str | Path], wanted: Wanted) -> Iterator[Row]:
+    return (row for log in logs for name, path in _files(log) for row in _rows(path, name, wanted))
+
+
+def _checked(score_range: tuple[float, float]) -> tuple[float, float]:
     low, high = score_range
     if not (np.isfinite([low, high]).all() and low < high):
         raise InputError(f"the range of scores is two numbers, low,high, not {low:g},{high:g}")
-    wanted = Wanted(metric, answer_filter, tag, cluster)
-    rows = (row for log in logs for name, path in _files(log) for row in _rows(path, name, wanted))
-    return gather(rows, (float(low), float(high)))
+    return float(low), float(high)
 
 
 def _files(log: str | Path) -> list[tuple[str | None, Path]]:

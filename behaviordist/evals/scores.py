@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -73,6 +73,17 @@ class EvalScores:
     def repeated(self) -> bool:
         """Whether some item was scored more than once."""
         return bool((np.isfinite(self.epochs).sum(axis=2) > 1).any())
+
+    def part(self, members: NDArray[np.bool_]) -> EvalScores:
+        """Return the scores on some of the items, (n,) booleans."""
+        kept = np.flatnonzero(members).tolist()
+        return replace(
+            self,
+            items=tuple(self.items[k] for k in kept),
+            epochs=self.epochs[kept],
+            tags=tuple(self.tags[k] for k in kept),
+            cluster=self.cluster[kept],
+        )
 
     def column(self, model: str) -> int:
         """Return the place of a model.

@@ -101,6 +101,15 @@ class GateRecord(Record):
     gate: dict[str, Any]
 
 
+class PolicyRecord(Record):
+    """Of `behaviordist gate --policy`: what was measured for its checks, and the decision."""
+
+    kind: Literal["policy"] = "policy"
+    comparison: Compared | None = None
+    answers: ComparedAnswers | None = None
+    gate: dict[str, Any]
+
+
 class Study(Record):
     """What records of studies have.
 
@@ -149,7 +158,13 @@ class TransferRecord(Study):
 
 
 RunRecord = (
-    DistanceRecord | CompareRecord | AnswersRecord | GateRecord | StudyRecord | TransferRecord
+    DistanceRecord
+    | CompareRecord
+    | AnswersRecord
+    | GateRecord
+    | PolicyRecord
+    | StudyRecord
+    | TransferRecord
 )
 RECORD: TypeAdapter[RunRecord] = TypeAdapter(Annotated[RunRecord, Field(discriminator="kind")])
-KINDS = ("distance", "compare", "answers", "gate", "findings", "transfer")
+KINDS = ("distance", "compare", "answers", "gate", "policy", "findings", "transfer")

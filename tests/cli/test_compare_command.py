@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +14,10 @@ import yaml
 
 import behaviordist as bd
 from behaviordist.cli.app import main
+from behaviordist.innerproduct import Fingerprint
 from behaviordist.probes import Probe, ProbeSet
+from behaviordist.record import read_record
+from tests.evals.logs import write_table
 
 
 @pytest.fixture(scope="module")
@@ -143,15 +147,98 @@ def test_a_policy_is_calibrated_on_a_replicate_and_holds_what_differs_no_more(
         assert run("gate", model, model, *bad)[:2] == (2, "")
 
 
+def test_a_policy_takes_bits_and_the_logs_of_evaluations(model, probes, tmp_path, run):
+    file, change = tmp_path / "gate.yaml", {"old": [1] * 400, "new": [1] * 398 + [0] * 2}
+    logs = [write_table(tmp_path / f"{n}.csv", {n: s}) for n, s in change.items()]
+    items = "- {metric: evals, margin: 0.05}\n- {metric: evals, margin: 0.03, test: disagreement}"
+    file.write_text(f"policy: 1\nchecks:\n{items}\n")
+    code, stdout, stderr = run("gate", *logs, "--policy", file, "--json", tmp_path / "j")
+    assert code == 0, stderr
+    assert stdout.splitlines()[0].startswith("evals, non-inferiority: 400 independent items cannot")
+    record = read_record(tmp_path / "j")
+    assert record.kind == "policy" and record.comparison is None
+    assert [one["n"] for one in record.gate["checks"]] == [400, 400]
+    worse = write_table(tmp_path / "worse.csv", {"new": [1] * 300 + [0] * 100})
+    code, stdout, _ = run("gate", logs[0], worse, "--policy", file)
+    assert code == 1 and stdout.splitlines()[-1].startswith("0 of 2 metrics")
+    file.write_text(f"policy: 1\nchecks:\n- {{metric: bits, margin: 0.9, bound: 1}}\n{items}\n")
+    both = ("gate", model, f"{model}@quant=int8", "--policy", file, "--probes", probes)
+    code, stdout, stderr = run(*both, "--evals", *logs, "--json", tmp_path / "j")
+    assert code == 0, stderr
+    record = read_record(tmp_path / "j")
+    assert record.comparison is not None and "bits" in record.comparison.overall
+    assert any("400 items" in note for note in record.notes)
+    two = write_table(tmp_path / "two.csv", change)
+    for arguments, says in (
+        (both, "--evals REFERENCE CANDIDATE"),
+        ((*both, "--evals", logs[0], two), "'new' beside 'old'"),
+        ((*both, "--evals", logs[0], tmp_path / "none.csv"), "no such file"),
+    ):
+        code, stdout, stderr = run(*arguments)
+        assert (code, stdout) == (2, "") and says in stderr and stderr.count("\n") == 1
+    file.write_text("policy: 1\nchecks: [{metric: distance, margin: 0.9}]")
+    assert "leave --evals out" in run(*both, "--evals", *logs)[2]
+    assert "give --policy" in run("gate", model, model, "--margin", 1, "--evals", *logs)[2]
+
+
+def test_a_stored_fingerprint_is_the_reference_of_a_policy_if_it_is_of_the_same_question(
+    model, probes, tmp_path, run
+):
+    """Made once, held against the candidate's probes, its tokens and the file's own version."""
+    file, kept = tmp_path / "gate.yaml", tmp_path / "atlas"
+    for name, *how in (("features", "--sketch", "exact"), ("states", "--states", "float32")):
+        code, _, stderr = run("fingerprint", model, "--probes", probes, *how, "--out", kept / name)
+        assert code == 0, stderr
+    features, states = (next((kept / n).rglob("*.safetensors")) for n in ("features", "states"))
+    near = f"{model}@quant=int8"
+    more = "- {metric: kl, margin: 1, bound: 1.5}\n- {metric: bits, margin: 0.9, bound: 1.2}\n"
+    file.write_text(f"policy: 1\nchecks:\n- {{metric: distance, margin: 0.9}}\n{more}")
+    common = ("--policy", file, "--json", tmp_path / "j")
+    gates = []
+    for reference in (model, states):
+        code, _, stderr = run("gate", reference, near, *common, "--probes", probes)
+        assert code == 0, stderr
+        gates.append(json.loads((tmp_path / "j").read_text())["gate"]["checks"])
+    for here, there in zip(*gates, strict=True):
+        assert there["high"] == pytest.approx(here["high"], rel=1e-3)
+    code, _, stderr = run("gate", features, near, *common, "--probes", probes)
+    assert code == 2 and "'kl' needs log-probabilities" in stderr
+    file.write_text("policy: 1\nchecks: [{metric: answers, margin: 0.9}]")
+    code, _, stderr = run("gate", states, near, *common, "--probes", probes)
+    assert code == 2 and "gives no answers" in stderr
+    file.write_text("policy: 1\nchecks: [{metric: distance, margin: 0.9}]")
+    assert run("gate", features, near, *common)[0] == 0, "on the probes that it carries"
+    other, old, tokens = (tmp_path / n for n in ("o.jsonl", "old.safetensors", "t.safetensors"))
+    ProbeSet.load(probes).subset(9).save(other)
+    old.write_bytes(features.read_bytes().replace(b"fingerprint-2", b"fingerprint-1"))
+    made = Fingerprint.load(features)
+    replace(made, identity=replace(made.identity, vocabulary="another")).save(tokens)
+    for reference, options, says in (
+        (features, ("--probes", other), "was measured on other probes"),
+        (old, (), "another release's format"),
+        (tokens, (), "different token ids"),
+    ):
+        code, stdout, stderr = run("gate", reference, near, *common, *options)
+        assert (code, stdout) == (2, "") and says in stderr and stderr.count("\n") == 1, stderr
+
+
+POLICY = "policy: 1\nchecks:\n- {metric: distance, margin: 0.8}\n"
+POLICY += "- {metric: bits, margin: 0.9, bound: 1.5, tag: last}\n"
+
+
+@pytest.mark.parametrize("policy", ["", "gate.yaml"])
 @pytest.mark.parametrize(("setting", "expected"), [("quant=int8", 0), ("temperature=0.3", 1)])
 def test_the_action_runs_the_gate_and_says_whether_it_passed(
-    model, probes, tmp_path, setting, expected
+    model, probes, tmp_path, setting, expected, policy
 ):
     action = yaml.safe_load((Path(__file__).parents[2] / "action.yml").read_text())
     step = next(s for s in action["runs"]["steps"] if s.get("id") == "gate")
     assert not re.search(r"\$\{\{", step["run"])  # inputs come as variables only
     given = {"REFERENCE": model, "CANDIDATE": f"{model}@{setting}", "MARGIN": "0.8"}
-    given |= {"METRIC": "distance", "PROBES": probes, "OPTIONS": "--alpha 0.05"}
+    given |= {"METRIC": "distance", "PROBES": probes, "OPTIONS": "--alpha 0.05", "POLICY": policy}
+    if policy:
+        (tmp_path / policy).write_text(POLICY)
+        given |= {"MARGIN": "", "OPTIONS": "--device cpu"}
     assert set(given) == set(step["env"])
     output, summary = tmp_path / "output", tmp_path / "summary"
     here = Path(sys.executable).parent

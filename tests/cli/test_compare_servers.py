@@ -12,6 +12,7 @@ import pytest
 
 from behaviordist.cli.app import main
 from behaviordist.probes import Probe, ProbeSet
+from behaviordist.record import read_record
 from tests.behaviors.test_http_backend import completion, serving
 
 WORDS = ("yes", "no", "perhaps")
@@ -139,6 +140,28 @@ def test_the_gate_answers_by_exit_code_and_names_options_it_has(probes, tmp_path
         far = ("gate", f"{url}#a", f"{url}#moved", "--margin", 0.6, "--probes", many, *draws)
         code, stdout, _ = run(*far)
         assert code == 1 and stdout.splitlines()[-1].startswith("shown to be beyond the margin")
+
+
+def test_a_policy_takes_answers_of_servers_and_refuses_what_they_do_not_give(tmp_path, run):
+    many, file = tmp_path / "many.jsonl", tmp_path / "gate.yaml"
+    made = (Probe(f"p{k}", f"vote {k}", "", ("odd",) * (k % 2)) for k in range(150))
+    ProbeSet("m", tuple(made)).save(many)
+    checks = "- {metric: answers, margin: 0.9}\n- {metric: answers, margin: 0.95, tag: odd}\n"
+    file.write_text(f"policy: 1\nchecks:\n{checks}")
+    draws = ("--kernel", "exact-match", "--answers", 2, "--probes", many, "--policy", file)
+    asked = []
+    with serving(voting(asked)) as url:
+        ends = {}
+        for name in ("same", "moved"):
+            ends[name] = run("gate", f"{url}#a", f"{url}#{name}", *draws, "--json", tmp_path / "j")
+            record = read_record(tmp_path / "j")
+            assert record.kind == "policy" and record.answers is not None
+        assert [ends[name][0] for name in ("same", "moved")] == [0, 1]
+        assert ends["same"][1].splitlines()[-1].startswith("2 of 2 metrics")
+        asked.clear()
+        file.write_text(f"policy: 1\nchecks:\n- {{metric: bits, margin: 0.1, bound: 1}}\n{checks}")
+        code, _, stderr = run("gate", f"{url}#a", f"{url}#same", *draws)
+        assert code == 2 and "'bits' needs next-token distributions" in stderr and not asked
 
 
 def test_on_policy_is_refused_with_what_works(probes, tmp_path, run):

@@ -59,7 +59,8 @@ def gate_by_answers(
     )
     give_decision(
         outputs,
-        comparison,
+        (comparison.reference, comparison.candidate),
+        f"{comparison.n_probes} probes of {comparison.probes}",
         compared.model_copy(update={"gate": result.to_json()}).to_json(),
         [("answers", words)],
         [(metric, result.equivalent, result.sentence())],

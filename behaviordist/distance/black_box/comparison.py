@@ -188,7 +188,7 @@ def gate_answers(comparison: AnswerComparison, margin: float, alpha: float = 0.0
     InputError
         On a margin or alpha out of range.
     """
-    _check(margin, alpha)
+    check_answer_margin(margin, alpha)
     low, high = limits(comparison.values, comparison.group, alpha)
     units = len(np.unique(comparison.group))
     verdict = "within" if high < margin else "beyond" if low > margin else "open"
@@ -203,8 +203,8 @@ def check_answer_gate(group: NDArray[np.int64], margin: float, alpha: float) -> 
     InputError
         With the smallest margin that would do.
     """
-    _check(margin, alpha)
-    smallest, units = limits(np.zeros(len(group)), group, alpha)[1], len(np.unique(group))
+    check_answer_margin(margin, alpha)
+    smallest, units = answers_that_differ_nowhere(group, alpha), len(np.unique(group))
     can = f"{units:,} independent probes cannot show a distance of answers below {smallest:.2g}"
     if smallest >= margin:
         raise InputError(
@@ -214,7 +214,13 @@ def check_answer_gate(group: NDArray[np.int64], margin: float, alpha: float) -> 
     return f"{can} (answers, {100 * (1 - alpha):g}% limit, no difference at any)"
 
 
-def _check(margin: float, alpha: float) -> None:
+def answers_that_differ_nowhere(group: NDArray[np.int64], alpha: float) -> float:
+    """Return the limit that so many probes show if answers never differ: the smallest margin."""
+    return limits(np.zeros(len(group)), group, alpha)[1]
+
+
+def check_answer_margin(margin: float, alpha: float) -> None:
+    """Refuse a test that means nothing, before anything is asked; see `gate_answers`."""
     if not 0 < margin < math.sqrt(2):
         raise InputError(
             f"a distance of answers lies between 0 and 1.414: a margin of {margin:g} is none"
