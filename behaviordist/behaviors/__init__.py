@@ -9,7 +9,7 @@ from behaviordist.behaviors.behavior import (
 )
 from behaviordist.behaviors.common_vocabulary import check_same_tokens, over_common_tokens
 from behaviordist.behaviors.lab_models.backend import speaks_lab
-from behaviordist.behaviors.load import load, load_all
+from behaviordist.behaviors.load import load, load_all, short_labels
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "over_common_tokens",
     "parse_spec",
     "shared_log_probs",
+    "short_labels",
     "speaks_lab",
 ]

@@ -122,19 +122,31 @@ def load_all(specs: Sequence[str], device: str | None = None) -> list[Behavior]:
     InputError
         If a behavior is named twice, or one cannot be opened.
     """
+    behaviors = []
+    for spec, label in zip(specs, short_labels(specs), strict=True):
+        with stage(f"opening {label}"):
+            behaviors.append(load(spec, label, device=device))
+    return behaviors
+
+
+def short_labels(specs: Sequence[str]) -> list[str]:
+    """Return the labels of several models, unique among them; none is opened.
+
+    Raises
+    ------
+    InputError
+        If a behavior is named twice.
+    """
     parsed = [parse_spec(spec) for spec in specs]
-    for depth in range(1, 2 + max(len(Path(model).parts) for model, _ in parsed)):
+    labels: list[str] = []
+    for depth in range(1, 2 + max((len(Path(model).parts) for model, _ in parsed), default=0)):
         labels = [_name(model, settings, depth) for model, settings in parsed]
         if len(set(labels)) == len(labels):
             break
     for label in labels:
         if labels.count(label) > 1:
             raise InputError(f"'{label}' is named twice; name every behavior once")
-    behaviors = []
-    for spec, label in zip(specs, labels, strict=True):
-        with stage(f"opening {label}"):
-            behaviors.append(load(spec, label, device=device))
-    return behaviors
+    return labels
 
 
 def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:

@@ -25,6 +25,7 @@ from behaviordist.cli.evals import app as evals
 from behaviordist.cli.evals import eval_distance
 from behaviordist.cli.fingerprints.atlas import app as atlas
 from behaviordist.cli.fingerprints.fingerprint import fingerprint
+from behaviordist.cli.fingerprints.hub import card, pull, push
 from behaviordist.cli.grow import convert, grow
 from behaviordist.cli.help import (
     ADVICE,
@@ -54,7 +55,7 @@ from behaviordist.store.folders import answering, check_folder, exclusive
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What a system says that cannot take what is written."""
 
-HOW = frozenset({"out", "jobs", "seeds", "device", "keep", "json_to"}) | {
+HOW = frozenset({"out", "jobs", "seeds", "device", "keep", "json_to", "backend"}) | {
     "palette", "full_range", "labels", "groups", "form",
 }  # fmt: skip
 """Options that say how, where, how often or in which colours, not what is asked."""
@@ -135,6 +136,7 @@ def _commands(
 # In order of use; every command comes with its examples (`help.EXAMPLES`).
 register(app, MEASURE, distance=alone(distance), fingerprint=fingerprint)
 app.add_typer(atlas, rich_help_panel=MEASURE, epilog=examples("atlas"))
+register(app, MEASURE, push=push, pull=pull, card=card)
 register(app, MEASURE, compare=alone(compare), gate=gate)
 evals.command("distance", cls=Command)(alone(eval_distance))
 app.add_typer(evals, rich_help_panel=MEASURE, epilog=examples("evals"))

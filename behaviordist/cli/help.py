@@ -33,6 +33,12 @@ EXAMPLES = {
         "behaviordist atlas tree atlas -o tree.nwk",
         "behaviordist atlas drift atlas --series 'base@revision=step*'",
     ),
+    "push": ("behaviordist push atlas me/behaviors",),
+    "pull": ("behaviordist pull me/behaviors --out atlas",),
+    "card": (
+        "behaviordist card atlas sft --base base",
+        "behaviordist card atlas sft --base base --gate gate.json --repo me/behaviors -o card.md",
+    ),
     "compare": ("behaviordist compare released candidate --probes instruction",),
     "gate": ("behaviordist gate released candidate --margin 0.2 --json gate.json",),
     "evals": (

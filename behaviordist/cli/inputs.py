@@ -32,6 +32,16 @@ Device = Annotated[
 ]
 
 
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        help="loky: processes here; ray, dask: the cluster that RAY_ADDRESS or"
+        " DASK_SCHEDULER_ADDRESS names, all of it unless --jobs is given.",
+        show_default=False,
+    ),
+]
+
+
 JsonTo = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from behaviordist.cli.help import out_to
+from behaviordist.cli.inputs import Backend
 from behaviordist.cli.terminal import visible
 
 
@@ -18,12 +19,13 @@ def run(
     seed: Annotated[int, typer.Option(help="Seeds every random draw.")] = 0,
     out: Annotated[Path | None, out_to("Folder; default reports/NAME.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; default one a core.")] = None,
+    backend: Backend = None,
 ) -> None:
     """Run a study from nothing to its report; run the same command again to continue it."""
     from behaviordist.store import ranks
     from behaviordist.studies.run import run as run_study
 
-    record = run_study(study, out, quick=quick, seed=seed, jobs=jobs)
+    record = run_study(study, out, quick=quick, seed=seed, jobs=jobs, backend=backend)
     if not ranks.is_first():
         return
     folder = Path(record["folder"])

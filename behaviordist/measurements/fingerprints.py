@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from behaviordist.behaviors import Behavior
+from behaviordist.behaviors import Behavior, short_labels
 from behaviordist.behaviors.huggingface.kept import kept_open
 from behaviordist.behaviors.states.files import FORMAT as STATES
 from behaviordist.behaviors.states.files import save_states
@@ -19,11 +20,14 @@ from behaviordist.distance.fingerprints.headers import about
 from behaviordist.distance.fingerprints.texts import text_fingerprints
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import Fingerprint, get_geometry
+from behaviordist.innerproduct.fingerprint import COMPARED, Identity
 from behaviordist.measurements.inputs import check_geometry, open_inputs
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished
 from behaviordist.store.bars import Progress, told
+from behaviordist.store.cluster import workers
 from behaviordist.store.folders import check_folder
+from behaviordist.store.spread import spread
 
 
 def fingerprint(
@@ -39,6 +43,8 @@ def fingerprint(
     device: str | None = None,
     sketch: float | str | None = "auto",
     dtype: str = "float32",
+    backend: str | None = None,
+    jobs: int | None = None,
     progress: Progress | bool | None = None,
 ) -> list[Fingerprint]:
     """Measure behaviors once, into files that stand for them wherever a model is named.
@@ -69,6 +75,9 @@ def fingerprint(
         As in `write_distances`.
     dtype
         ``"float32"`` or ``"float16"``, in which features are kept.
+    backend, jobs
+        Measure each model in a process of its own, as a job of ``"loky"``, ``"ray"`` or ``"dask"``
+        (`store.cluster.workers`), so many at a time. None and None: one after another, here.
     progress
         Called with (label, probes done, probes in all); True shows a bar a behavior.
 
@@ -98,14 +107,43 @@ def fingerprint(
     out, progress = Path(out), told(progress)
     if labels and len(labels) != len(models):
         raise InputError(f"{len(labels)} labels for {len(models)} models: give one a model")
-    chosen_geometry = get_geometry(geometry)
-    if chosen_geometry.unit == "answers":
+    if get_geometry(geometry).unit == "answers":
         raise InputError(f"the {geometry} geometry takes sampled answers: it has no fingerprint")
     check_folder(out)
+    wanted = _own(out) if probes is None else probes
+    if backend is not None or jobs is not None:
+        with workers(backend, jobs, gpus=True) as at_once:
+            tasks = list(zip(models, list(labels) or _labels(models), strict=True))
+            _, chosen = open_inputs(models[:1], wanted, probes_limit, device=device)
+            work = partial(
+                _measure_one, out=out, probes=chosen, geometry=geometry, states=states,
+                licence=licence, device=device, sketch=sketch, dtype=dtype,
+            )  # fmt: skip
+            return _spread(work, tasks, out, at_once, len(chosen), progress)
     behaviors, chosen = open_inputs(
-        models, _own(out) if probes is None else probes, probes_limit,
-        one_vocabulary=False, device=device,
-    )  # fmt: skip
+        models, wanted, probes_limit, one_vocabulary=False, device=device
+    )
+    made = _measure(
+        behaviors, chosen, out, geometry, states, labels, licence, sketch, dtype, progress
+    )
+    grow(out)
+    return made
+
+
+def _measure(
+    behaviors: list[Behavior],
+    chosen: ProbeSet,
+    out: Path,
+    geometry: str,
+    states: str | None,
+    labels: Sequence[str],
+    licence: str,
+    sketch: float | str | None,
+    dtype: str,
+    progress: Progress | None,
+) -> list[Fingerprint]:
+    """Measure what is not there; matrices stay as they are."""
+    chosen_geometry = get_geometry(geometry)
     if labels:
         behaviors = [_called(b, label) for b, label in zip(behaviors, labels, strict=True)]
     check_geometry(geometry, behaviors)
@@ -131,8 +169,44 @@ def fingerprint(
                 for _ in one.forward(chosen):
                     pass
             save_states(path, one, chosen, about(one.behavior, chosen, licence), inputs)
-    grow(out)
     return [made[behavior.label] for behavior in behaviors]
+
+
+def _measure_one(
+    task: tuple[Behavior | str, str],
+    *,
+    out: Path,
+    probes: ProbeSet,
+    device: str | None,
+    **options: Any,
+) -> Identity:
+    """Measure one model under a label, in whatever process this is; return what was measured."""
+    model, label = task
+    behaviors, chosen = open_inputs([model], probes, device=device)
+    (made,) = _measure(behaviors, chosen, out, labels=[label], progress=None, **options)
+    return made.identity
+
+
+def _spread(
+    work: Callable[[tuple[Behavior | str, str]], Identity],
+    tasks: list[tuple[Behavior | str, str]],
+    out: Path,
+    processes: int,
+    probes: int,
+    progress: Progress | None,
+) -> list[Fingerprint]:
+    """Measure a model a job; what was there costs its opening alone."""
+    tell = (lambda *_: None) if progress is None else progress
+    for _, label in tasks:
+        tell(label, 0, probes)
+    measured = spread(work, tasks, processes, lambda k: tell(tasks[k][1], probes, probes), out)
+    grow(out)
+    places = {(e.label, *e.kind[:-1]): e.path for e in entries(out)}
+    return [Fingerprint.load(places[_key(identity)]) for identity in measured]
+
+
+def _key(identity: Identity) -> tuple[str, ...]:
+    return (identity.label, *(getattr(identity, name) for name in COMPARED))
 
 
 def _to_keep(
@@ -169,6 +243,12 @@ def _own(out: Path) -> ProbeSet | None:
 
     (one,) = known.values()
     return getattr(of_files([one.path], one.path, None)[0], "carried", None)
+
+
+def _labels(models: Sequence[Behavior | str]) -> list[str]:
+    specs = [model for model in models if isinstance(model, str)]
+    short = iter(short_labels(specs))
+    return [next(short) if isinstance(model, str) else model.label for model in models]
 
 
 def _called(behavior: Behavior, label: str) -> Behavior:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -151,6 +152,11 @@ def check_folder(out: Path) -> None:
     InputError
         If it is a file, lies under one, or may not be written.
     """
+    if re.match(r"[a-z0-9+]{2,}:/", str(out)):
+        raise InputError(
+            f"--out {out}: no folder; give one of a file system, which all workers share, and copy"
+            " it to a store afterwards"
+        )
     place = next(p for p in (out, *out.absolute().parents) if os.path.lexists(p))
     if not place.is_dir():
         raise InputError(f"--out {out}: {place} is a file; give a folder")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from behaviordist.errors import InputError
 from behaviordist.store import ranks
 from behaviordist.store.artifacts import discarded, is_finished, publish
+from behaviordist.store.spread import is_local, seen, spread
 
 
 @dataclass(frozen=True)
@@ -71,8 +68,6 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     int
         How many were made now; the others were there.
     """
-    from joblib import Parallel, delayed
-
     if ranks.count() > 1:
         trained = 0
         for job in jobs:
@@ -84,23 +79,14 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     done(len(jobs) - len(waiting))
     if not waiting:
         return 0
-    # Always in other processes: they inherit the one-thread setting, whatever this one has loaded.
-    # One process is two of which one is fed: joblib would run a pool of one in this process.
-    pool = Parallel(
-        n_jobs=max(2, processes),
-        return_as="generator_unordered",
-        batch_size=1,
-        pre_dispatch=1 if processes == 1 else "2*n_jobs",
-        **_watched(),
-    )
-    tasks = [delayed(_make)(job) for job in waiting]
-    with warnings.catch_warnings():
-        # A worker whose compiled programs fill memory is replaced; its job goes to the next one.
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        with _undisturbed():
-            results = pool(tasks)
-        for _ in results:
-            done(1)
+    folder = Path(os.path.commonpath([job.path.parent.absolute() for job in waiting]))
+    spread(_make, waiting, processes, lambda _: done(1), folder)
+    lost = [] if is_local() else [job.path for job in waiting if not seen(job.path)]
+    if lost:
+        raise InputError(
+            f"{lost[0]} was made on another machine and is not seen here: workers need the same"
+            " folders at the same paths, on a shared file system"
+        )
     return len(waiting)
 
 
@@ -124,43 +110,8 @@ def make_once(
     return True
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let the processes that start here ignore Ctrl-C: it is this one's to end them, quietly."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _make(job: Job) -> None:
+    if is_finished(job.path, *job.descriptions):  # by a worker whose word was lost
+        return
     with publish(job.path, dict(job.inputs)) as temporary:
         job.work(temporary, **job.arguments)
-
-
-def _watched() -> dict[str, Any]:
-    """Return what makes joblib's own processes, which are on this machine, end with this one."""
-    from joblib._parallel_backends import LokyBackend
-    from joblib.parallel import get_active_backend
-
-    local = isinstance(get_active_backend()[0], LokyBackend)
-    return {"initializer": _end_with, "initargs": (os.getpid(),)} if local else {}
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent: a killed run must not go on writing unseen.
-
-    Called as the process starts, not with its first job: one that is never fed ends as well.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.1)
-        os._exit(1)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=watch, daemon=True).start()

@@ -9,6 +9,7 @@ from behaviordist.engines.compilation import keep_compiled
 from behaviordist.engines.threads import one_thread_per_process
 from behaviordist.errors import InputError
 from behaviordist.store import ranks
+from behaviordist.store.cluster import workers
 from behaviordist.store.folders import answering
 from behaviordist.studies.catalogue import method_of
 from behaviordist.studies.load import load_study
@@ -23,6 +24,7 @@ def run(
     quick: bool = False,
     seed: int = 0,
     jobs: int | None = None,
+    backend: str | None = None,
     command: str | None = None,
 ) -> dict[str, Any]:
     """Run a study, or continue it: every finished artifact in the folder is kept.
@@ -39,6 +41,9 @@ def run(
         Seeds every random draw; the same seed gives the same numbers, killed or not.
     jobs
         Processes; default: one a core. It changes the time only, not the numbers.
+    backend
+        What runs them: ``"loky"`` here, ``"ray"`` or ``"dask"`` on a cluster (see
+        `store.cluster.workers`); default what `joblib.parallel_config` says.
     command
         What to write into the record as the way to reproduce the run.
 
@@ -60,8 +65,6 @@ def run(
     Traceback (most recent call last):
     behaviordist.errors.InputError: ...did you mean 'transfer'...
     """
-    from joblib import cpu_count
-
     resolved = load_study(study, quick)
     if seed < 0:
         raise InputError(f"--seed is {seed}: a seed is 0 or more")
@@ -77,9 +80,9 @@ def run(
     one_thread_per_process()
     keep_compiled()
     described = command or f"behaviordist run {study}{' --quick' * quick} --seed {seed}"
-    settings = Settings(folder, seed, jobs or cpu_count(), quick, described)
     question = {"study": resolved.name, "kind": resolved.kind, "quick": quick, "seed": seed}
-    with answering(folder, "run", question):
+    with workers(backend, jobs) as processes, answering(folder, "run", question):
+        settings = Settings(folder, seed, processes, quick, described)
         method = method_of(resolved.kind, study)
         record = method.run_study(resolved, settings, StageClock.on_stderr())
     return {**record, "folder": str(folder)}

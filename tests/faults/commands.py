@@ -23,6 +23,8 @@ COMMANDS = {
     "probes new": "probes new rows.csv --out o/new.jsonl",
     "distance": "distance one two --probes p.jsonl --out o",
     "fingerprint": "fingerprint one two --probes p.jsonl --out o",
+    "fingerprint --jobs": "fingerprint one two --probes p.jsonl --jobs 2 --out o",
+    "card": "card atlas x --base y --out o/card.md",
     "compare": "compare one two --probes p.jsonl --out o",
     "evals distance": "evals distance scores.csv --out o",
     "grow": "grow lab --operator mlp --intermediate-size 64 --out o/grown",

@@ -9,7 +9,7 @@ import typer
 
 from behaviordist.cli.distance import sketch_size
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Device, watching
+from behaviordist.cli.inputs import Backend, Device, watching
 from behaviordist.cli.terminal import visible
 
 
@@ -52,6 +52,11 @@ def fingerprint(
         str, typer.Option(help="What the files say they may be used under.", show_default="none")
     ] = "",
     device: Device = None,
+    backend: Backend = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Models at a time, each in a process.", show_default="one, here"),
+    ] = None,
 ) -> None:
     """Measure models once: the files stand for them in `distance`, `compare`, `gate` and `plan`."""
     from behaviordist.distance.atlas.folder import grow
@@ -70,6 +75,8 @@ def fingerprint(
             device=device,
             sketch=sketch_size(sketch),
             dtype=dtype,
+            backend=backend,
+            jobs=jobs,
             progress=update,
         )
     for path, (matrix, _) in grow(out).items():

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from behaviordist.cli.help import Command, out_to
+from behaviordist.cli.inputs import Backend
 from behaviordist.cli.terminal import visible
 
 LISTS = ("--sources", "--targets", "--also-score")
@@ -65,7 +66,11 @@ def transfer(
     seeds: Annotated[int, typer.Option(help="Runs of every pair.")] = 3,
     share: Annotated[float, typer.Option(help="tau: this share of the target's level.")] = 0.9,
     seed: Annotated[int, typer.Option(help="Seeds every random draw.")] = 0,
-    jobs: Annotated[int, typer.Option(help="Processes; more than one on several devices.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; more than one on several devices.", show_default="1"),
+    ] = None,
+    backend: Backend = None,
 ) -> None:
     """Measure transfers on real models; run the same command again to continue them.
 
@@ -75,6 +80,7 @@ def transfer(
     """
     from behaviordist.cli.inputs import command_line
     from behaviordist.engines.threads import one_thread_per_process
+    from behaviordist.store.cluster import workers
     from behaviordist.studies.real_models.pairs import open_pairs, tune_pairs
     from behaviordist.studies.stages import StageClock
 
@@ -90,7 +96,8 @@ def transfer(
         also=also_score or [],
     )
     one_thread_per_process()
-    outcome = tune_pairs(runs, jobs, StageClock.on_stderr(), command_line())
+    with workers(backend, jobs if jobs or backend else 1, gpus=True) as processes:
+        outcome = tune_pairs(runs, processes, StageClock.on_stderr(), command_line())
     if outcome is None:
         return
     matrix, notes = outcome

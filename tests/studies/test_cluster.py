@@ -1,0 +1,124 @@
+"""A study on a cluster, a worker of which is killed in the middle: the same numbers as at home."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.commands import world
+from tests.studies.test_killed import finished
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder of inputs, and what the study gives by loky."""
+    folder = world(tmp_path_factory.mktemp("cluster"))
+    process = start(folder, "at-home", "loky")
+    assert process.wait(timeout=600) == 0, process.stderr.read()
+    return folder, finished(folder / "at-home")
+
+
+def path():
+    return os.pathsep.join(p for p in sys.path if p)
+
+
+def start(folder, out, backend, **variables):
+    words = f"run study.yaml --jobs 2 --backend {backend} --out {out}".split()
+    return subprocess.Popen(
+        [sys.executable, "-m", "behaviordist", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path(), **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def tables(folder: Path):
+    return {path.name: path.read_bytes() for path in folder.glob("*.csv")} | {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*.safetensors")
+        if "work" not in path.parts
+    }
+
+
+def killed_in_the_middle(process, out, total, kill):
+    while finished(out) < 0.3 * total and process.poll() is None:
+        time.sleep(0.05)
+    assert process.poll() is None, f"the run ended too early: {process.stderr.read()}"
+    kill()
+    assert process.wait(timeout=900) == 0, process.stderr.read()
+
+
+def test_ray_with_a_node_that_dies(place, monkeypatch):
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    folder, total = place
+    monkeypatch.setenv("PYTHONPATH", path())
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        node = cluster.add_node(num_cpus=1)
+        process = start(folder, "by-ray", "ray", RAY_ADDRESS=cluster.address)
+        killed_in_the_middle(
+            process,
+            folder / "by-ray",
+            total,
+            lambda: cluster.remove_node(node, allow_graceful=False),
+        )
+    finally:
+        cluster.shutdown()
+    assert tables(folder / "by-ray") == tables(folder / "at-home")
+
+
+def test_dask_with_a_worker_that_is_killed(place, monkeypatch):
+    pytest.importorskip("distributed")
+    from distributed import Client, LocalCluster
+
+    folder, total = place
+    monkeypatch.setenv("PYTHONPATH", path())
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, memory_limit=None, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        process = start(folder, "by-dask", "dask", DASK_SCHEDULER_ADDRESS=cluster.scheduler_address)
+        pids = client.run(os.getpid)
+        killed_in_the_middle(
+            process,
+            folder / "by-dask",
+            total,
+            lambda: os.kill(next(iter(pids.values())), signal.SIGKILL),
+        )
+    assert tables(folder / "by-dask") == tables(folder / "at-home")
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_fingerprints_are_the_same_bytes_from_a_cluster(backend, place):
+    pytest.importorskip({"ray": "ray", "dask": "distributed"}[backend])
+    folder, _ = place
+    made = {}
+    for name in (None, backend):
+        out = folder / f"atlas-{name}"
+        words = f"fingerprint one two --probes p.jsonl --states float16 --out {out.name}".split()
+        more = [] if name is None else ["--backend", name, "--jobs", "2"]
+        done = subprocess.run(
+            [sys.executable, "-m", "behaviordist", *words, *more],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": path()},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        made[name] = {p.name: p.read_bytes() for p in out.rglob("*.safetensors")}
+    assert made[None] == made[backend] and made[None]
