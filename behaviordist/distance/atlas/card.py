@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -57,6 +58,7 @@ def card(
         raise InputError(f"'{model}' is model and base: name two behaviors")
     i, j = (matrix.labels.index(label) for label in (model, base))
     known = {made.label: made for made in prints_of(atlas, matrix)}
+    place, quoted = "atlas" if repository else atlas.name, " ".join(shlex.quote(model).split())
     about, told = known[model].about, matrix.metadata
     lines = [
         "## Behavior",
@@ -76,7 +78,7 @@ def card(
         "",
         "```",
         *([f"behaviordist pull {repository} --out atlas"] if repository else []),
-        f"behaviordist atlas nearest {'atlas' if repository else atlas.name} '{model}'",
+        f"behaviordist atlas nearest {place} {quoted}",
         "```",
     ]
     return "\n".join(lines) + "\n"
