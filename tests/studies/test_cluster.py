@@ -18,12 +18,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder of inputs, and what the study gives by loky."""
-    folder = world(tmp_path_factory.mktemp("cluster"))
+def folder(tmp_path_factory):
+    return world(tmp_path_factory.mktemp("cluster"))
+
+
+@pytest.fixture(scope="module")
+def total(folder):
+    """How many artifacts the study has, run by loky as ``at-home``."""
     process = start(folder, "at-home", "loky")
-    assert process.wait(timeout=600) == 0, process.stderr.read()
-    return folder, finished(folder / "at-home")
+    assert process.wait(timeout=900) == 0, process.stderr.read()
+    return finished(folder / "at-home")
 
 
 def path():
@@ -58,11 +62,10 @@ def killed_in_the_middle(process, out, total, kill):
     assert process.wait(timeout=900) == 0, process.stderr.read()
 
 
-def test_ray_with_a_node_that_dies(place, monkeypatch):
+def test_ray_with_a_node_that_dies(folder, total, monkeypatch):
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    folder, total = place
     monkeypatch.setenv("PYTHONPATH", path())
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
@@ -80,11 +83,10 @@ def test_ray_with_a_node_that_dies(place, monkeypatch):
     assert tables(folder / "by-ray") == tables(folder / "at-home")
 
 
-def test_dask_with_a_worker_that_is_killed(place, monkeypatch):
+def test_dask_with_a_worker_that_is_killed(folder, total, monkeypatch):
     pytest.importorskip("distributed")
     from distributed import Client, LocalCluster
 
-    folder, total = place
     monkeypatch.setenv("PYTHONPATH", path())
     with (
         LocalCluster(
@@ -104,9 +106,8 @@ def test_dask_with_a_worker_that_is_killed(place, monkeypatch):
 
 
 @pytest.mark.parametrize("backend", ["ray", "dask"])
-def test_fingerprints_are_the_same_bytes_from_a_cluster(backend, place):
+def test_fingerprints_are_the_same_bytes_from_a_cluster(backend, folder):
     pytest.importorskip({"ray": "ray", "dask": "distributed"}[backend])
-    folder, _ = place
     made = {}
     for name in (None, backend):
         out = folder / f"atlas-{name}"
