@@ -68,19 +68,18 @@ def spread(
         If processes are lost again and again, or one on another machine does not see this folder.
     """
     from joblib import delayed
+    from joblib.externals.loky.cloudpickle_wrapper import dumps  # a script's own functions too
 
     found: dict[int, Any] = {}
     lost = 0
     with ExitStack() as stack:
         place = None if is_local() else stack.enter_context(_elsewhere(folder))
-        call = delayed(partial(_do, pickle.dumps(work), place))
+        call = delayed(partial(_do, dumps(work), place))
         while len(found) < len(tasks):
             left = [i for i in range(len(tasks)) if i not in found]
             before = len(found)
             try:
-                for index, value in _run(
-                    (call(i, pickle.dumps(tasks[i])) for i in left), processes
-                ):
+                for index, value in _run((call(i, dumps(tasks[i])) for i in left), processes):
                     found[index] = value
                     done(index)
             except Exception as error:

@@ -39,7 +39,10 @@ def test_the_distance_is_that_of_the_closed_form_with_its_interval(atlas, tmp_pa
     far = np.sqrt(2 * (1 - np.sqrt(0.5 * 0.9) - np.sqrt(0.5 * 0.1)))
     # Four probes that answer alike: no spread, so the interval is the value.
     assert f"| distance from it | {far:.4f} (95 % {far:.4f} to {far:.4f}) |" in text
-    assert "| gate | passed |" in text and "95% upper limit 0.2 \\< margin 0.3 (4 independent probes)" in text
+    assert (
+        "| gate | passed |" in text
+        and "95% upper limit 0.2 \\< margin 0.3 (4 independent probes)" in text
+    )
     assert "behaviordist pull me/zoo --out atlas\n" in text
     assert "not which is better" in text
 
