@@ -2,11 +2,13 @@
 
 A sample has `input`, `target`, `epoch` and `scores` by scorer; C, I, P and N are scores of 1, 0,
 1/2 and 0. Samples are matched by input, choices and target, never by their id: many questions read
-"Which is true?", and only their choices tell them apart.
+"Which is true?", and only their choices tell them apart. Where `inspect_ai` is installed its own
+reader opens the file; what it stumbles on, and every file where it is not, is read here.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,6 +20,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.evals.rows import Row, Wanted, content_digest, read_json, score_of, text_of
 
+Parsed = tuple[dict[str, Any], Iterator[tuple[str, Any]]]
 LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0, "yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
 HEADERS = ("header.json", "_journal/start.json")
 ZSTANDARD = 93
@@ -27,7 +30,7 @@ MOST_BYTES = 2**31
 
 def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
     """Yield the rows of one log; its model is `name`, or what the log says."""
-    log, samples = _zipped(path) if path.suffix == ".eval" else _plain(path)
+    log, samples = _by_inspect(path) or _parsed(path)
     asked = log.get("eval")
     if not isinstance(asked, dict) or "task" not in asked:
         raise InputError(f"{path}: no 'eval' with a task; not a log of Inspect")
@@ -54,6 +57,26 @@ def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
         )  # fmt: skip
 
 
+def _parsed(path: Path) -> Parsed:
+    return _zipped(path) if path.suffix == ".eval" else _plain(path)
+
+
+def _by_inspect(path: Path) -> Parsed | None:
+    """Return what Inspect's own reader makes of a log, or None where it makes nothing of it."""
+    if importlib.util.find_spec("inspect_ai") is None:
+        return None
+    from inspect_ai.log import read_eval_log
+
+    try:
+        read = read_eval_log(str(path))
+    except Exception:  # whatever it is: the parser here says it in one line
+        return None
+    log = read.model_dump(mode="json", exclude_none=True)
+    places = enumerate(log.get("samples") or (), start=1)
+    samples = [(f"{path}, sample {i}", one) for i, one in places]
+    return (log, iter(samples)) if samples else None
+
+
 def _item(sample: Mapping[str, Any]) -> str:
     return content_digest([_said(sample["input"]), sample.get("choices"), sample.get("target")])
 
@@ -74,7 +97,7 @@ def _said(asked: Any) -> Any:
     ]
 
 
-def _plain(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, Any]]]:
+def _plain(path: Path) -> Parsed:
     try:
         log = read_json(path.read_bytes(), str(path))
     except FileNotFoundError:
@@ -88,7 +111,7 @@ def _plain(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, Any]]]:
     return log, places
 
 
-def _zipped(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, Any]]]:
+def _zipped(path: Path) -> Parsed:
     members = _members(path)
     header = next((name for name in HEADERS if name in members), None)
     if header is None:

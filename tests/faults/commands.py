@@ -27,13 +27,15 @@ COMMANDS = {
     "card": "card atlas x --base y --out o/card.md",
     "compare": "compare one two --probes p.jsonl --out o",
     "evals distance": "evals distance scores.csv --out o",
+    "evals compare": "evals compare scores.csv --reference a --candidate b --json o/compare.json",
+    "gate": "gate a.jsonl b.jsonl --policy gate.yaml --json o/g.json --junit o/g.xml",
     "grow": "grow lab --operator mlp --intermediate-size 64 --out o/grown",
     "regimes new": "regimes new sft --out o/regime.yaml",
     "train": "train regime.yaml --from one --out o/tuned",
     "transfer": "transfer --base one --targets regime.yaml --seeds 1 --keep --out o",
     "run": "run study.yaml --jobs 1 --out o",
 }
-QUICK = ("test", "plan", "costs import", "probes new", "regimes new", "distance")
+QUICK = ("test", "plan", "costs import", "probes new", "regimes new", "distance", "gate")
 
 
 def world(folder: Path) -> Path:

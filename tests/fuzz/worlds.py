@@ -98,7 +98,9 @@ def logs(folder: Path) -> None:
 
 
 def evals(folder: Path) -> None:
-    """Eval logs: of the harness, of Inspect, tables."""
+    """Eval logs: of the harness, of Inspect, tables; a policy about them."""
+    check = "{metric: evals, margin: 0.9, test: disagreement}"
+    (folder / "gate.yaml").write_text(f"policy: 1\nalpha: 0.05\nchecks: [{check}]\n")
     scores = ((1, 0, 1, 1), (1, 1, 0, 1))
     write_table(folder / "scores.csv", dict(zip("ab", scores, strict=True)))
     pd.read_csv(folder / "scores.csv").to_parquet(folder / "scores.parquet")
@@ -215,6 +217,7 @@ WORLDS: dict[str, tuple[Callable[[Path], None], list[Target]]] = {
             Target("scores.csv", "csv", f"{EVALS} scores.csv"),
             Target("scores.parquet", "bytes", f"{EVALS} scores.parquet"),
             Target("scores.csv", "csv", "evals distance scores.csv --out o", 20),
+            Target("gate.yaml", "yaml", "gate a.jsonl b.jsonl --policy gate.yaml"),
         ],
     ),
     # `--out` is a file: the declaration is read and checked, and nothing is ever trained.
