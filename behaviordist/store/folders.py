@@ -136,12 +136,12 @@ def _clear(folder: Path) -> None:
         if place != str(folder) and LOCK in files:
             folders.clear()
             continue
+        for name in files:  # the marks of `publish` go before what they stand for
+            if name.startswith(".") and ".tmp" in name:
+                Path(place, name).unlink(missing_ok=True)
         for name in [n for n in folders if n.startswith(".") and n.endswith(".tmp")]:
             shutil.rmtree(Path(place, name), ignore_errors=True)
             folders.remove(name)
-        for name in files:
-            if name.startswith(".") and ".tmp" in name:
-                Path(place, name).unlink(missing_ok=True)
 
 
 def check_folder(out: Path) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from behaviordist.errors import InputError
 from behaviordist.store import is_finished, publish
+from behaviordist.store.folders import exclusive
 
 
 def _folder(place: Path) -> Path:
@@ -36,3 +40,18 @@ def test_a_manifest_of_its_own_does_not_hide_changed_weights(tmp_path: Path) -> 
     with publish(folder / "weights", {"made": 1}) as temporary:
         temporary.write_bytes(b"124")
     assert not is_finished(folder, {"made": 1})
+
+
+def test_what_another_run_cleared_meanwhile_is_not_published(tmp_path):
+    """A worker of a killed run, on another machine, goes on writing where the next run cleared."""
+    place = tmp_path / "run"
+    place.mkdir()
+    (place / ".lock").touch()  # of the killed run
+    with pytest.raises(InputError, match="another run cleared it"), publish(place / "a", {}) as at:
+        at.mkdir()
+        (at / "weights").write_text("first")
+        with exclusive(place):
+            pass
+        at.mkdir()
+        (at / "config").write_text("second")
+    assert not (place / "a").exists() and not list(place.glob(".*.tmp*"))
