@@ -34,6 +34,7 @@ class Past:
     costs: pd.DataFrame
     late: pd.DataFrame
     kind: pd.Series[str]
+    fitted: pd.Series[bool] | None = None
 
     @property
     def algorithms(self) -> list[str]:
@@ -51,8 +52,15 @@ class Past:
 
     @property
     def coherent(self) -> list[str]:
-        """Sources that the line is fitted on: neither hard ones nor snapshots."""
+        """Sources that the line is fitted on: those that the run says, else all coherent ones."""
+        if self.fitted is not None:
+            return [str(s) for s, its in self.fitted.items() if its]
         return [str(s) for s, k in self.kind.items() if k not in ("hard", "snapshot")]
+
+    @property
+    def base(self) -> str:
+        """The first of its bases."""
+        return next((str(s) for s, k in self.kind.items() if k == "base"), BASE)
 
 
 def has_law(study: Path) -> bool:
@@ -84,7 +92,9 @@ def by_law(
         )
     if like is None:
         algorithms = past.algorithms if algorithm is None else [algorithm]
-        backtests = [row for name in algorithms for row in _backtests(past, name, base or BASE)]
+        backtests = [
+            row for name in algorithms for row in _backtests(past, name, base or past.base)
+        ]
         rows = [
             {"algorithm": a, "held_out": held, **asdict(result)} for a, held, result in backtests
         ]
@@ -95,7 +105,7 @@ def by_law(
         say(console, f"written: {out / 'backtest.json'}")
         return record
     chosen = algorithm or past.algorithms[0]
-    plan = _plan(past, like, have, base or BASE, chosen, pilot, named, out)
+    plan = _plan(past, like, have, base or past.base, chosen, pilot, named, out)
     record = plan.to_json()
     write_json(out / "plan.json", record)
     _show(plan, console)
@@ -110,10 +120,11 @@ def _read(study: Path) -> Past:
 
     nats, costs, late = (read_matrix(study / name) for name in NEEDED[:3])
     try:
-        kind = pd.read_csv(study / "sources.csv", index_col=0)["kind"]
+        sources = pd.read_csv(study / "sources.csv", index_col=0)
+        kind, fitted = sources["kind"], sources.get("fitted")
     except (OSError, ValueError, KeyError):
         raise InputError(f"{study / 'sources.csv'}: no column 'kind'; run it again") from None
-    return Past(study, nats.loc[costs.index, costs.columns], costs, late, kind)
+    return Past(study, nats.loc[costs.index, costs.columns], costs, late, kind, fitted)
 
 
 def _plan(
@@ -207,7 +218,8 @@ def _show(plan: LawPlan, console: Console) -> None:
     for heading in ("start", "nats", "steps", "90 % limits"):
         table.add_column(heading, justify="left" if heading == "start" else "right")
     for start in plan.starts[:SHOWN]:
-        limits = f"{start.low:.0f} to {start.high:.0f}"
+        beyond = " (beyond the line)" if start.nats > plan.farthest else ""
+        limits = f"{start.low:.0f} to {start.high:.0f}{beyond}"
         table.add_row(cell(start.source), f"{start.nats:.2f}", f"{start.steps:.0f}", limits)
     console.print(table)
     say(console, plan.sentence())

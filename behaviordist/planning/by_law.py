@@ -55,6 +55,8 @@ class LawPlan:
         Runs that the intercept rests on; 0: on past targets.
     halving
         Pilot runs that halve the interval of the best start; None where none does.
+    farthest
+        Largest distance that the line was fitted on, nats; beyond it steps are extrapolated.
     """
 
     target: str
@@ -65,6 +67,7 @@ class LawPlan:
     slope_high: float
     pilot: int
     halving: int | None
+    farthest: float = math.inf
 
     def sentence(self) -> str:
         """Return the advice in one plain sentence."""
@@ -79,6 +82,11 @@ class LawPlan:
             if self.halving is not None
             else " No pilot halves this interval: what is left is how single runs scatter."
         )
+        if best.nats > self.farthest:
+            more += (
+                f" It lies beyond the {self.farthest:.2g} nats that the line was fitted on: its"
+                " steps are extrapolated, and the interval does not know by how much they may err."
+            )
         return (
             f"Start from {best.source}: {best.nats:.2f} nats, about {best.steps:.0f} steps of"
             f" {self.algorithm} ({best.low:.0f} to {best.high:.0f}, 90 %).{more}"
@@ -148,6 +156,7 @@ def plan_by_law(
         law.high,
         len(tried),
         _halving(law, float(x[best] - centre), float(half[best])),
+        float(np.nanmax(past_nats.to_numpy(dtype=np.float64))),
     )
 
 

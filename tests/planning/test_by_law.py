@@ -75,3 +75,13 @@ def test_bad_input_is_one_line():
         plan_by_law({"a": np.inf}, nats, cost)
     with pytest.raises(InputError, match="none of the starts"):
         plan_by_law({"a": 1.0}, nats, cost, pilot={"b": 2.0})
+
+
+def test_a_start_beyond_what_the_line_was_fitted_on_is_told():
+    nats, cost, _, units = one(np.random.default_rng(0))
+    most = float(np.nanmax(nats.to_numpy()))
+    inside = plan_by_law({"a": most * 0.9}, nats, cost, units=units)
+    beyond = plan_by_law({"a": most * 3}, nats, cost, units=units)
+    assert inside.farthest == beyond.farthest == most
+    assert "extrapolated" in beyond.sentence()
+    assert "extrapolated" not in inside.sentence()

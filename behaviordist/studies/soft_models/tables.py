@@ -9,6 +9,7 @@ import pandas as pd
 
 from behaviordist.store.tables import write_square
 from behaviordist.studies.law.tables import Tables
+from behaviordist.studies.soft_models.conclude import LAWFUL
 from behaviordist.studies.soft_models.runs import Runs
 from behaviordist.transfer.runs import write_table
 
@@ -28,6 +29,13 @@ def write_tables(
     for name, frame in {**tables.predictors, **tables.baselines}.items():
         write_square(folder / "predictors" / f"{name.replace(' ', '_')}.csv", frame)
     shares = pd.DataFrame({s.name: dict(s.shares or {}) for s in runs.sources}).T
-    kinds = pd.DataFrame({"kind": pd.Series(tables.kind), "copy_of": pd.Series(tables.copies)})
+    fitted = {source: kind in LAWFUL for source, kind in tables.kind.items()}
+    kinds = pd.DataFrame(
+        {
+            "kind": pd.Series(tables.kind),
+            "copy_of": pd.Series(tables.copies),
+            "fitted": pd.Series(fitted),
+        }
+    )
     write_square(folder / "sources.csv", kinds.reindex(list(tables.kind)).join(shares))
     write_table(folder, rows)
