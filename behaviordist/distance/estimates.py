@@ -56,13 +56,16 @@ def mean_limits(
     """Return limits of the mean of values (n,) in [lowest, highest], each at level 1 - alpha.
 
     Won by bets, whatever the shape (`innerproduct.limits.predictable_limit`); a group is one unit.
+    Bets that were won early can leave the mean itself outside: each limit is moved to the mean
+    then, which keeps its level.
     """
     units, largest = unit_values(values, group)
     # Shifted by one number for all groups: their sizes are known, and add no noise.
     shift, bound = -lowest * largest, (highest - lowest) * largest
     units = np.clip(units + shift, 0, bound)
-    high = predictable_limit(units, bound, alpha) - shift
-    return bound - predictable_limit(bound - units, bound, alpha) - shift, high
+    low = bound - predictable_limit(bound - units, bound, alpha)
+    high, mean = predictable_limit(units, bound, alpha), float(units.mean())
+    return min(low, mean) - shift, max(high, mean) - shift
 
 
 def unit_values(values: Float64Array, group: IntArray) -> tuple[Float64Array, float]:

@@ -9,6 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 import behaviordist as bd
+from behaviordist.evals.bounds import mean_of
 from behaviordist.evals.gate import items_that_show, power, smallest_margin
 from behaviordist.evals.paired import mcnemar
 
@@ -255,3 +256,13 @@ def test_power_is_as_promised(n, margin, changed, test):
 
     seen = rates(draw, n, margin, test, 1000)
     assert seen == pytest.approx(power(n, margin, changed, test), abs=0.05)
+
+
+def test_limits_hold_their_own_estimate_whatever_the_order():
+    """Bets won early left 0.02 lost outside of a limit of 0.0175: no gate passes on that."""
+    change = np.zeros(200)
+    change[:5], change[5] = -1.0, 1.0
+    for seed in range(20):
+        shuffled = np.random.default_rng(seed).permutation(change)
+        mean = mean_of(shuffled, np.arange(200), 0.05, lowest=-1.0)
+        assert mean.low <= mean.value <= mean.high
