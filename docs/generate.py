@@ -44,7 +44,11 @@ def _command_line() -> str:
 
 def _command(name: str, command: Any, level: int = 2) -> list[str]:
     lines = ["#" * level + f" {name}", "", inspect.cleandoc(command.help or ""), ""]
-    rows = [_option(one) for one in command.params if one.name != "help"]
+    rows = [
+        _option(one)
+        for one in command.params
+        if one.name != "help" and not getattr(one, "hidden", False)
+    ]
     if rows and not hasattr(command, "commands"):
         lines += ["| | |", "|---|---|", *rows, ""]
     return lines

@@ -121,7 +121,9 @@ def gate(
     device: Device = None,
     json_to: Annotated[
         str | None,
-        typer.Option("--json", "--out", help="File for the JSON; - for stdout.", metavar="FILE"),
+        typer.Option(
+            "--json", "--out", "-o", help="File for the JSON; - for stdout.", metavar="FILE"
+        ),
     ] = None,
     markdown_to: MarkdownTo = None,
     junit_to: JUnitTo = None,

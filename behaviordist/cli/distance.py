@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_SHOWN, EXTREMES = 10, 3
 
+SIGNS = "(? undecided, = the same, else apart)"
+
 
 def distance(
     models: Annotated[
@@ -137,7 +139,7 @@ def show_matrix(matrix: DistanceMatrix) -> None:
         for line in _extremes(matrix):
             typer.echo(visible(line))
         return
-    title = f"{matrix.metadata['geometry']} distance ± standard error (? undecided, = the same)"
+    title = f"{matrix.metadata['geometry']} distance ± standard error {SIGNS}"
     numbers = [str(i + 1) for i in range(len(matrix))]
     table = Table(title=title, title_justify="left")
     for heading in ("", "", *numbers):
@@ -185,7 +187,7 @@ def _show_directed(matrix: DirectedMatrix, margin: float | None) -> None:
         return
     states = matrix.states(margin)
     kind = "overlap" if matrix.geometry == "overlap" else f"nats per {matrix.metadata['per']}"
-    signs = " (? undecided, = the same)" if matrix.geometry == "kl" else ""
+    signs = f" {SIGNS}" if matrix.geometry == "kl" else ""
     typer.echo(f"{kind} ± standard error{signs}; rows: source A, columns: target B")
     table = Table()
     table.add_column("")

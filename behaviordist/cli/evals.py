@@ -249,7 +249,7 @@ def _show(result: EvalComparison) -> None:
         title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
     )  # fmt: skip
     table.add_column("", overflow="fold", min_width=6)
-    for heading in ("n", "scores", "change [95 %]", "gains", "losses", "differ"):
+    for heading in ("n", "scores", "change [95 %, two-sided]", "gains", "losses", "differ"):
         table.add_column(heading, justify="right", no_wrap=True)
     rows = (result.overall, *result.tasks, *result.tags)
     for row in rows[:MOST_TAGS]:

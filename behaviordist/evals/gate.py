@@ -93,8 +93,8 @@ class EvalGate:
         of = f"{self.n:,} items" + ("" if self.units == self.n else f" in {self.units:,} clusters")
         return (
             f"{VERDICTS[self.verdict]} the margin: {self.test}, {TESTS[self.test]} {value},"
-            f" {100 * (1 - self.alpha):.4g}% limits {low} and {high}, margin {self.margin:.4g}"
-            f" ({of})"
+            f" one-sided {100 * (1 - self.alpha):.4g}% limits {low} and {high}, margin"
+            f" {self.margin:.4g} ({of})"
         )
 
     def to_json(self) -> dict[str, Any]:

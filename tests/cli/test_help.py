@@ -59,3 +59,15 @@ def test_flags_show_no_type(capsys, monkeypatch):
 def test_did_you_mean_means_it(written, known, meant):
     said = did_you_mean(written, known)
     assert said.startswith(f"did you mean '{meant}'" if meant else "known: ")
+
+
+def test_every_command_that_writes_takes_o():
+    from typer.main import get_command
+
+    def commands(group):
+        for one in group.commands.values():
+            yield from commands(one) if hasattr(one, "commands") else (one,)
+
+    for command in commands(get_command(app)):
+        names = {name for one in command.params for name in one.opts}
+        assert ("--out" in names) <= ("-o" in names), command.name
