@@ -10,7 +10,7 @@ from behaviordist.engines.threads import one_thread_per_process
 from behaviordist.errors import InputError
 from behaviordist.store import ranks
 from behaviordist.store.cluster import workers
-from behaviordist.store.folders import answering
+from behaviordist.store.folders import answering, check_folder
 from behaviordist.studies.catalogue import method_of
 from behaviordist.studies.load import load_study
 from behaviordist.studies.settings import Settings
@@ -71,8 +71,7 @@ def run(
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs is {jobs}: at least one process is needed")
     folder = Path(out) if out is not None else default_folder(resolved.name, quick)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder} is a file: give a folder")
+    check_folder(folder)
     if ranks.count() > 1 and resolved.kind != "trl-transfer":
         raise InputError(
             f"study {resolved.name} starts its own processes: run it without a launcher"

@@ -17,7 +17,7 @@ from typing import Any
 
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.errors import InputError
-from behaviordist.store import ranks, write_text
+from behaviordist.store import write_text
 from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_findings
 from behaviordist.studies.real_models.base import base_job
@@ -47,17 +47,13 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     """
     require_trl()
     runs = Runs(study, settings.folder, settings.seed)
-    if ranks.is_first():
-        write_data(runs)
-    ranks.wait()
+    write_data(runs)
     train_sources(runs, settings.jobs, clock)
     train_targets(runs.real, settings.jobs, clock)
     goals = fix_goals(runs.real)
     if len(goals) < 3:
         raise InputError(f"only {len(goals)} targets scored above their start; three are needed")
     rows = run_transfers(runs.real, goals, settings.jobs, clock)
-    if not ranks.is_first():
-        return {}
     divergence = measure_divergences(runs, list(goals), clock)
     tables = measure_tables(runs, rows, divergence, clock)
     write_tables(runs, tables, divergence, rows)
