@@ -138,6 +138,8 @@ def gather(rows: Iterable[Row], score_range: tuple[float, float]) -> EvalScores:
         for j, name in enumerate(names):
             given = found[key].get(name, ())
             epochs[i, j, : len(given)] = given
+    if not np.isfinite(epochs).any():
+        raise InputError("the logs hold no score; name files with samples that were scored")
     epochs = (epochs - low) / (high - low)
     where = {c: k for k, c in enumerate(dict.fromkeys(labels[key][1] for key in items))}
     alone = set(where) == {""}

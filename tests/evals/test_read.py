@@ -4,9 +4,7 @@ import json
 import random
 import sys
 import zipfile
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,6 @@ import pytest
 import behaviordist as bd
 from behaviordist.errors import InputError
 from behaviordist.evals import inspect_logs, read_evals
-from behaviordist.evals.inspect_logs import _by_inspect
 from tests.evals.logs import (
     harness_row,
     inspect_log,
@@ -224,33 +221,13 @@ def test_names_of_logs(tmp_path):
         bd.read_evals([f"mine={table}"])
 
 
-@pytest.mark.parametrize("suffix", [".json", ".eval"])
-def test_inspects_own_reader_gives_what_ours_gives(tmp_path, suffix):
-    """Of a log that Inspect wrote itself, messages and choices among it."""
-    pytest.importorskip("inspect_ai")
-    from inspect_ai import Task
-    from inspect_ai import eval as run
-    from inspect_ai.dataset import Sample
-    from inspect_ai.scorer import includes
-    from inspect_ai.solver import generate
-
-    samples = [
-        Sample(input=f"Say {k}", target="Default" if k % 3 else "No", choices=["a", f"b{k}"])
-        for k in range(9)
-    ]
-    task = Task(samples, solver=generate(), scorer=includes(), epochs=2, name="says")
-    log = run(
-        task, model="mockllm/model", log_dir=str(tmp_path), log_format=suffix[1:], display="none"
-    )[0]
-    path = Path(log.location.removeprefix("file://"))
-    found = _by_inspect(path)
-    assert found is not None
-    ours = read_evals([path])
-    with mock.patch.object(inspect_logs, "_by_inspect", return_value=None):
-        parsed = read_evals([path])
-    assert ours.items == parsed.items and ours.models == parsed.models
-    np.testing.assert_array_equal(ours.epochs, parsed.epochs)
-    assert ours.epochs.shape == (9, 1, 2) and ours.scores.mean() == pytest.approx(2 / 3)
+def test_a_log_without_any_score_is_one_line(tmp_path):
+    log = inspect_log("m", [["C", "I"]])
+    for sample in log["samples"]:
+        sample["scores"] = {}
+    (tmp_path / "a.json").write_text(json.dumps(log))
+    with pytest.raises(InputError, match="hold no score"):
+        read_evals([tmp_path / "a.json"])
 
 
 @pytest.mark.parametrize("raises", [ValueError, None])
