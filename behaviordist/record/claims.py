@@ -63,9 +63,9 @@ class Claim(Part):
         threshold, above
             The claim is that the number lies above (or below) this.
         verdict, rule
-            Of another rule than the plain one, and that rule in words: both or neither.
+            Of another rule than the plain one, and that rule in words: no verdict without its rule.
         """
-        if (verdict is None) != (rule == RULE):
+        if verdict is not None and rule == RULE:
             raise ValueError("a verdict of another rule needs that rule in words")
         plain = decide(estimate, threshold, above)
         return cls(

@@ -86,9 +86,9 @@ def collect_trl(transfers: Iterable[Transfer], goals: Mapping[str, Goal]) -> pd.
                 level=goal.level,
                 tau=goal.tau,
                 budget=run["budget"],
-            )
+            )[list(RECORDED)]
         )
-    table = pd.concat(frames, ignore_index=True)[list(RECORDED)]
+    table = pd.concat(frames, ignore_index=True)
     return table.sort_values(["target", "source", "seed", "step"], ignore_index=True)
 
 

@@ -94,7 +94,7 @@ def byte_model(folder):
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(vocabulary), hidden_size=32, intermediate_size=48, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=2048,
         eos_token_id=vocabulary["<end>"], bos_token_id=None, tie_word_embeddings=True,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
@@ -116,8 +116,8 @@ def test_a_whole_study_on_a_tiny_model(tmp_path):
     values["targets"] = {
         "sft": {
             "styles": ["brackets", "pirate", "shy"],
-            "budget": 8,
-            "regime": {"budget": 16, "convergence": every, **score},
+            "budget": 16,
+            "regime": {"budget": 16, "convergence": {**every, "every": 1}, **score},
         }
     }
     path = tmp_path / "study.yaml"
