@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from behaviordist.errors import InputError
-from behaviordist.store.tables import read_square
+from behaviordist.store.tables import read_matrix
 from behaviordist.studies.load import load_study
 from behaviordist.studies.soft_models.runs import EVEN, Runs
 from behaviordist.studies.soft_models.styles import (
@@ -129,7 +129,7 @@ def test_a_whole_study_on_a_tiny_model(tmp_path):
     record = run(str(path), out, jobs=1)
     assert record["findings"]["claims"][0]["claim"] == "Closer is cheaper."
     assert len(record["findings"]["claims"]) == 4 and (out / "index.html").is_file()
-    nats, weights = (read_square(out / f) for f in ("divergences.csv", "predictors/weights.csv"))
+    nats, weights = (read_matrix(out / f) for f in ("divergences.csv", "predictors/weights.csv"))
     for copy in ("m00-permuted", "m00-grown"):  # the same function, wherever its weights lie
         np.testing.assert_allclose(nats.loc[copy], nats.loc["m00"], atol=1e-3)
     assert (weights.loc["m00-permuted"] > 2 * weights.loc["m00"]).all()
