@@ -160,6 +160,7 @@ def gate(
     from behaviordist.record import GateRecord
 
     models, outputs = [reference, candidate], Outputs(json_to, markdown_to, junit_to)
+    draws, named = Draws(answers, answer_tokens, kernel), (probes, probes_limit)
     if (margin is None) == (policy is None):
         raise InputError("give --margin M, or --policy FILE: one of the two")
     if policy is not None:
@@ -168,7 +169,6 @@ def gate(
         if calibrate is not None and (json_to or markdown_to or junit_to):
             raise InputError("--calibrate decides nothing: leave out --json, --markdown, --junit")
         outputs.check()
-        draws, named = Draws(answers, answer_tokens, kernel), (probes, probes_limit)
         code = gate_by_policy(models, policy, calibrate, named, evals, draws, device, outputs)
         raise typer.Exit(code)
     if evals is not None:
@@ -179,7 +179,6 @@ def gate(
     if metric == "answers" or only_answers(models):
         from behaviordist.cli.answers.gate import gate_by_answers
 
-        draws, named = Draws(answers, answer_tokens, kernel), (probes, probes_limit)
         code = gate_by_answers(models, named, metric, draws, (margin, alpha), device, outputs)
         raise typer.Exit(code)
     check_gate(margin, metric, alpha, bound=bound)

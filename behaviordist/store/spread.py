@@ -70,29 +70,29 @@ def spread(
     from joblib import delayed
     from joblib.externals.loky.cloudpickle_wrapper import dumps  # a script's own functions too
 
-    found: dict[int, Any] = {}
+    returned: dict[int, Any] = {}
     lost = 0
     with ExitStack() as stack:
         place = None if is_local() else stack.enter_context(_elsewhere(folder))
         call = delayed(partial(_do, dumps(work), place))
-        while len(found) < len(tasks):
-            left = [i for i in range(len(tasks)) if i not in found]
-            before = len(found)
+        while len(returned) < len(tasks):
+            left = [i for i in range(len(tasks)) if i not in returned]
+            before = len(returned)
             try:
                 for index, value in _run((call(i, dumps(tasks[i])) for i in left), processes):
-                    found[index] = value
+                    returned[index] = value
                     done(index)
             except Exception as error:
                 if type(error).__name__ not in LOST:
                     raise
-                lost = 1 if len(found) > before else lost + 1
+                lost = 1 if len(returned) > before else lost + 1
                 if lost == TRIES:
                     raise InputError(
                         f"processes that had work were ended from outside {TRIES} times"
                         f" ({type(error).__name__}): give them more memory, or fewer at a time"
                         " with --jobs; the same command then continues"
                     ) from None
-    return [found[index] for index in range(len(tasks))]
+    return [returned[index] for index in range(len(tasks))]
 
 
 def is_local() -> bool:

@@ -46,7 +46,7 @@ STUDIES = {
         "growing", "Is growing a small model cheaper than training a large one? Is distance all?"
     ),
     "smollm2": Shipped(
-        "soft_models", "The law on SmolLM2-135M: soft sources into answer styles; some two hours."
+        "soft_models", "The law on SmolLM2-135M: soft sources into answer styles; about two hours."
     ),
     "smollm2-full": Shipped(
         "real_models", "The question of `transfer` on SmolLM2: eight behaviors; wants a GPU."

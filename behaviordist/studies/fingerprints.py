@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from behaviordist.studies.stages import StageClock
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from behaviordist.behaviors import Behavior
     from behaviordist.innerproduct.fingerprint import Fingerprint
     from behaviordist.probes import ProbeSet
@@ -54,6 +56,20 @@ def fingerprint_stage(
             reference=reference,
             progress=finished,
         )
+
+
+def symmetric_distances(
+    places: Mapping[str, Path], probes: ProbeSet, geometry: str, folder: Path, clock: StageClock
+) -> pd.DataFrame:
+    """Return the distances of checkpoints by name, kept below ``geometries/`` of a run's folder."""
+    from behaviordist.behaviors import load
+    from behaviordist.distance import matrix_of
+
+    behaviors = [load(str(place), label=name) for name, place in places.items()]
+    prints = fingerprint_stage(behaviors, probes, (geometry,), folder, clock)
+    matrix = matrix_of(prints[geometry])
+    matrix.save(folder / "geometries" / geometry)
+    return matrix.to_pandas()
 
 
 def regime_matrices(labels: Sequence[str], prints: Fingerprints) -> dict[str, Any]:

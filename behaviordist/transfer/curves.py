@@ -178,12 +178,8 @@ def summarise(rows: pd.DataFrame, share: float | None = None) -> pd.DataFrame:
                 "aulc_after_start": area_above(x, y, level, budget, skip_start=True),
                 "start": float(y[0]),
                 "budget": budget,
-                # What a code costs past the stop nobody measured.
-                **(
-                    {"bits": float(np.interp(passage.cost, x, run["bits"], right=np.nan))}
-                    if "bits" in run
-                    else {}
-                ),
             }
         )
+        if "bits" in run:  # what a code costs past the stop nobody measured
+            runs[-1]["bits"] = float(np.interp(passage.cost, x, run["bits"], right=np.nan))
     return pd.DataFrame(runs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from behaviordist.hypothesis import TransferTest, VerdictRule, transfer_test
 from behaviordist.hypothesis.models.law import Law, fit_law
 from behaviordist.record import Claim, Estimate, Verdict
 from behaviordist.store.step_down import holm
-from behaviordist.studies.law.claims import Asked
+from behaviordist.studies.law.claims import Asked, closer, direction, same_cost, weights
 from behaviordist.studies.law.tables import KL, SURPRISE, WEIGHTS, Tables
 from behaviordist.studies.study_file import ClaimSection
 
@@ -53,6 +54,21 @@ def primary_tests(section: ClaimSection, tables: Tables, seed: int) -> dict[str,
         if len(targets) > 1:
             tests[algorithm] = primary_test(section, tables, seed, targets)
     return tests
+
+
+def shared_questions(
+    tests: Mapping[str, TransferTest], tables: Tables, margin: float
+) -> list[Question]:
+    """Return the claims that every study of the law makes; `margin`: of equal costs, steps."""
+    return [
+        ("Closer is cheaper.", partial(closer, tests["all targets"])),
+        ("The functions know the cost better than the weights.", partial(weights, tables)),
+        ("The direction matters.", partial(direction, tables)),
+        (
+            "The same function at other weights costs the same.",
+            partial(same_cost, tables, margin),
+        ),
+    ]
 
 
 def conclusion_of(

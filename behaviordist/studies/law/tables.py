@@ -64,6 +64,18 @@ class Tables:
         return [(algorithm, self.of(algorithm)) for algorithm in algorithms]
 
 
+def main_label(
+    shares: Mapping[str, Mapping[str, float] | None], task: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return 0 where a target's task has the largest of a source's shares, else 1.
+
+    `shares` are those of every source (None where it has none), `task` is that of every target.
+    """
+    main = {source: max(own, key=own.__getitem__) if own else "" for source, own in shares.items()}
+    rows = [[float(main[source] != one) for one in task.values()] for source in shares]
+    return pd.DataFrame(rows, list(shares), list(task))
+
+
 def wide(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return one column of a table of runs as sources by targets."""
     frame = table.pivot_table(index="source", columns="target", values=column, aggfunc="mean")

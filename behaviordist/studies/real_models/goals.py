@@ -51,9 +51,10 @@ def remarks_on(runs: RealRuns, rows: pd.DataFrame) -> list[str]:
     for label in runs.targets:
         first, last = scores_of_target(runs, label)
         if last <= first:
+            so = "a source but no target" if label in runs.sources else "no target"
             remarks.append(
                 f"{label}: its own run ended no higher than it started ({first:.2f}, then"
-                f" {last:.2f}), so it is a source but no target"
+                f" {last:.2f}), so it is {so}"
             )
             continue
         records = [runs.provenance(label, r) for r in range(runs.seeds)]

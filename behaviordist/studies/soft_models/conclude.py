@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from behaviordist.studies.law.claims import closer, direction, same_cost, weights
-from behaviordist.studies.law.conclusion import Conclusion, Question, conclusion_of, primary_tests
+from behaviordist.studies.law.conclusion import (
+    Conclusion,
+    conclusion_of,
+    primary_tests,
+    shared_questions,
+)
 from behaviordist.studies.law.tables import Tables
 from behaviordist.studies.study_file import ClaimSection
 
@@ -17,13 +19,5 @@ is drawn beside the line."""
 def conclude(section: ClaimSection, tables: Tables, seed: int) -> Conclusion:
     """Decide the claims over the tables; `seed` drives relabellings."""
     tests = primary_tests(section, tables, seed)
-    questions: list[Question] = [
-        ("Closer is cheaper.", partial(closer, tests["all targets"])),
-        ("The functions know the cost better than the weights.", partial(weights, tables)),
-        ("The direction matters.", partial(direction, tables)),
-        (
-            "The same function at other weights costs the same.",
-            partial(same_cost, tables, section.same_cost),
-        ),
-    ]
+    questions = shared_questions(tests, tables, section.same_cost)
     return conclusion_of(questions, tests, tables, section.alpha, LAWFUL)

@@ -18,6 +18,7 @@ from behaviordist.hypothesis import TransferTest, transfer_test
 from behaviordist.record import Panel, Points, Scatter, Section
 from behaviordist.store.jobs import run_jobs
 from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.law.tables import wide
 from behaviordist.studies.real_models.runs import RealRuns
 from behaviordist.studies.soft_models.measure import question_set
 from behaviordist.studies.soft_models.runs import Runs
@@ -55,6 +56,7 @@ def measure_forgetting(
     jobs = [real.transfer_job(t, goals[t.target]) for t in transfers]
     with clock.stage("kept", len(jobs), "Tuning some once more, weights kept") as done:
         run_jobs(jobs, processes, done)
+    questions = question_set(runs)
     texts = ProbeSet.load("general").subset(runs.study.distances.each)
     drawing: dict[str, Any] = {
         "answers": asked.draws,
@@ -67,7 +69,7 @@ def measure_forgetting(
         for transfer in transfers:
             source = load(str(runs.checkpoint(transfer.source)), label=transfer.source)
             new = load(str(transfer.path.parent), label=f"{transfer.source} to {transfer.target}")
-            nats = divergences([source, new], None, question_set(runs), "kl", **drawing).to_pandas()
+            nats = divergences([source, new], None, questions, "kl", **drawing).to_pandas()
             apart = compare(source, new, texts, differences=0).overall["kl_forward"].value
             rows.append(
                 {
@@ -109,12 +111,7 @@ def forgetting_section(table: pd.DataFrame, permutations: int, seed: int) -> Sec
 
 
 def _link(table: pd.DataFrame, lost: str, permutations: int, seed: int) -> str:
-    moved, gone = (
-        table.pivot_table(index="source", columns="target", values=column).rename_axis(
-            index=None, columns=None
-        )
-        for column in (MOVED, lost)
-    )
+    moved, gone = (wide(table, column) for column in (MOVED, lost))
     try:
         test: TransferTest = transfer_test(moved, gone, permutations=permutations, seed=seed)
     except InputError as error:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.fingerprints import symmetric_distances
 from behaviordist.studies.law.tables import (
     HELLINGER,
     KL,
@@ -19,6 +20,7 @@ from behaviordist.studies.law.tables import (
     SURPRISE,
     WEIGHTS,
     Tables,
+    main_label,
     wide,
 )
 from behaviordist.studies.soft_models.runs import Runs
@@ -76,20 +78,25 @@ def measure_tables(
     runs: Runs, rows: pd.DataFrame, divergence: Mapping[str, DirectedMatrix], clock: StageClock
 ) -> Tables:
     """Return all tables of the study; a cost is the mean over seeds."""
+    from behaviordist.probes import ProbeSet
+
     names, targets = [s.name for s in runs.sources], list(divergence["kl"].targets)
     table = summarise(rows)
 
     def of(part: pd.DataFrame, column: str) -> pd.DataFrame:
         return wide(part, column).reindex(index=names, columns=targets)
 
-    hellinger = _hellinger(runs, names, targets, clock)
+    section, places = runs.study.distances, {n: runs.checkpoint(n) for n in (*names, *targets)}
+    hellinger = symmetric_distances(
+        places,
+        ProbeSet.load(section.probes).subset(section.each),
+        section.geometry,
+        runs.folder,
+        clock,
+    )
     with clock.stage("weights", len(names), "Distances between weights") as done:
         weights = _weights(runs, names, targets, done)
     task = {r.label: str(r.task) for r in runs.study.regimes()}
-    main = {
-        s.name: max(s.shares, key=s.shares.__getitem__) if s.shares else "" for s in runs.sources
-    }
-    label = [[float(main[s] != task[t]) for t in targets] for s in names]
     copies = {s.name: s.copy_of for s in runs.sources if s.copy_of is not None}
     return Tables(
         costs=of(table, "steps"),
@@ -97,12 +104,14 @@ def measure_tables(
         predictors={
             KL: divergence["kl"].to_pandas(),
             SURPRISE: divergence["overlap"].surprise.to_pandas(),
-            HELLINGER: hellinger,
+            HELLINGER: hellinger.loc[names, targets],
             START: 1 - of(table, "start"),
         },
         baselines={
             WEIGHTS: weights,
-            LABEL: pd.DataFrame(label, names, targets),
+            LABEL: main_label(
+                {s.name: s.shares for s in runs.sources}, {t: task[t] for t in targets}
+            ),
             REVERSE: divergence["reverse"].to_pandas().T,
         },
         kind={s.name: s.kind for s in runs.sources},
@@ -123,23 +132,6 @@ def _opened(runs: Runs, names: list[str]) -> list[Behavior]:
     from behaviordist.behaviors import load
 
     return [load(str(runs.checkpoint(name)), label=name) for name in names]
-
-
-def _hellinger(
-    runs: Runs, sources: list[str], targets: list[str], clock: StageClock
-) -> pd.DataFrame:
-    """Return the symmetric distance on shipped probes, which no run is trained on."""
-    from behaviordist.distance import matrix_of
-    from behaviordist.probes import ProbeSet
-    from behaviordist.studies.fingerprints import fingerprint_stage
-
-    section = runs.study.distances
-    probes = ProbeSet.load(section.probes).subset(section.each)
-    models = _opened(runs, [*sources, *targets])
-    prints = fingerprint_stage(models, probes, (section.geometry,), runs.folder, clock)
-    matrix = matrix_of(prints[section.geometry])
-    matrix.save(runs.folder / "geometries" / section.geometry)
-    return matrix.to_pandas().loc[sources, targets]
 
 
 def _weights(runs: Runs, sources: list[str], targets: list[str], done: Any) -> pd.DataFrame:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from behaviordist.studies.law.claims import closer, direction, same_cost, weights
-from behaviordist.studies.law.conclusion import Conclusion, Question, conclusion_of, primary_tests
+from behaviordist.studies.law.conclusion import (
+    Conclusion,
+    Question,
+    conclusion_of,
+    primary_tests,
+    shared_questions,
+)
 from behaviordist.studies.study_file import ClaimSection
 from behaviordist.studies.transfer.claims import both_ways, snapshots
 from behaviordist.studies.transfer.measure import SquareTables
@@ -19,13 +24,7 @@ def conclude(section: ClaimSection, tables: SquareTables, seed: int) -> Conclusi
     """Decide the six claims over the tables; `seed` drives relabellings."""
     tests = primary_tests(section, tables, seed)
     questions: list[Question] = [
-        ("Closer is cheaper.", partial(closer, tests["all targets"])),
-        ("The functions know the cost better than the weights.", partial(weights, tables)),
-        ("The direction matters.", partial(direction, tables)),
-        (
-            "The same function at other weights costs the same.",
-            partial(same_cost, tables, section.same_cost),
-        ),
+        *shared_questions(tests, tables, section.same_cost),
         (
             "Where one way is more surprising than back, it is dearer than back.",
             partial(both_ways, tables, section.permutations, seed),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from behaviordist.studies.fingerprints import symmetric_distances
 from behaviordist.studies.law.tables import (
     HELLINGER,
     KL,
@@ -18,6 +19,7 @@ from behaviordist.studies.law.tables import (
     SURPRISE,
     WEIGHTS,
     Tables,
+    main_label,
     wide,
 )
 from behaviordist.studies.nats import checkpoint_divergences
@@ -67,6 +69,8 @@ def measure_tables(
     runs: Runs, divergence: Mapping[str, DirectedMatrix], clock: StageClock
 ) -> SquareTables:
     """Return all tables of the study, from finished runs and directed distances."""
+    from behaviordist.distance.weights import weight_distances
+    from behaviordist.probes import ProbeSet
     from behaviordist.transfer.runs import collect
 
     rows = collect(runs.transfers(0), runs.goals)
@@ -79,7 +83,12 @@ def measure_tables(
     again = wide(summarise(collect(runs.transfers(1), runs.goals)), "steps")
     square = summarise(collect(runs.square_transfers(), runs.square_goals))
     soft = [s.name for s in runs.square]
-    hellinger, weights = _symmetric(runs, names, targets, clock)
+    places = {name: runs.checkpoint(name) for name in (*names, *targets)}
+    geometry = runs.study.distances
+    hellinger = symmetric_distances(
+        places, ProbeSet.load(geometry.probes), geometry.geometry, runs.folder, clock
+    )
+    weights = weight_distances({name: [place] for name, place in places.items()})
     task = {r.label: r.task for r in runs.study.regimes()}
     return SquareTables(
         costs=costs,
@@ -87,12 +96,14 @@ def measure_tables(
         predictors={
             KL: divergence["kl"].to_pandas(),
             SURPRISE: divergence["overlap"].surprise.to_pandas(),
-            HELLINGER: hellinger,
+            HELLINGER: hellinger.loc[names, targets],
             START: 1 - start,
         },
         baselines={
-            WEIGHTS: weights,
-            LABEL: _label(runs, targets, {t: str(task[t]) for t in targets}),
+            WEIGHTS: weights.loc[names, targets],
+            LABEL: main_label(
+                {s.name: s.shares for s in runs.sources}, {t: str(task[t]) for t in targets}
+            ),
             REVERSE: divergence["reverse"].to_pandas().T,
         },
         kind={s.name: s.kind for s in runs.sources},
@@ -107,35 +118,6 @@ def measure_tables(
         square_late=wide(square, "censored").reindex(index=soft, columns=soft),
         square_nats=divergence["square"].to_pandas(),
     )
-
-
-def _symmetric(
-    runs: Runs, sources: list[str], targets: list[str], clock: StageClock
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return hellinger distance on the shipped probes, and distance between weights."""
-    from behaviordist.behaviors import load
-    from behaviordist.distance import matrix_of
-    from behaviordist.distance.weights import weight_distances
-    from behaviordist.probes import ProbeSet
-    from behaviordist.studies.fingerprints import fingerprint_stage
-
-    geometry = runs.study.distances
-    loaded = [load(str(runs.checkpoint(name)), label=name) for name in (*sources, *targets)]
-    probes = ProbeSet.load(geometry.probes)
-    prints = fingerprint_stage(loaded, probes, (geometry.geometry,), runs.folder, clock)
-    matrix = matrix_of(prints[geometry.geometry])
-    matrix.save(runs.folder / "geometries" / geometry.geometry)
-    weights = weight_distances({b.label: [runs.checkpoint(b.label)] for b in loaded})
-    return matrix.to_pandas().loc[sources, targets], weights.loc[sources, targets]
-
-
-def _label(runs: Runs, targets: list[str], task: Mapping[str, str]) -> pd.DataFrame:
-    """Return 0 where the target's function is the source's main one, else 1."""
-    main = {
-        s.name: max(s.shares, key=s.shares.__getitem__) if s.shares else "" for s in runs.sources
-    }
-    rows = [[float(main[s.name] != task[t]) for t in targets] for s in runs.sources]
-    return pd.DataFrame(rows, [s.name for s in runs.sources], targets)
 
 
 def _strata(runs: Runs) -> dict[str, str]:
