@@ -96,7 +96,7 @@ class Gate:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able values; an infinite limit is None."""
-        known = {**asdict(self), "equivalent": self.equivalent}
+        known = {**asdict(self), "equivalent": self.equivalent, "sentence": self.sentence()}
         return {
             key: None if value in (math.inf, -math.inf) else value for key, value in known.items()
         }

@@ -99,7 +99,7 @@ class EvalGate:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able values."""
-        return {**asdict(self), "passed": self.passed}
+        return {**asdict(self), "passed": self.passed, "sentence": self.sentence()}
 
 
 def gate_evals(

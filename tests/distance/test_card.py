@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import behaviordist as bd
 from behaviordist.behaviors import ArrayBehavior
 from behaviordist.distance.atlas.card import card
+from behaviordist.distance.gate import Gate
 from tests.fuzz.command_line import run
 
 PROBES = bd.ProbeSet("two", tuple(bd.Probe(f"p{i}", "x", "y") for i in range(4)))
@@ -27,8 +29,7 @@ def atlas(tmp_path_factory):
 
 
 def gated(path, **changed):
-    known = {"metric": "kl", "value": 0.1, "low": None, "high": 0.2, "margin": 0.3, "alpha": 0.05,
-             "verdict": "within", "units": 4, "equivalent": True}  # fmt: skip
+    known = Gate("kl", 0.1, -math.inf, 0.2, 0.3, 0.05, "within", 4).to_json()
     sides = {"reference": "base", "candidate": "s|f*t", **changed}
     path.write_text(json.dumps({"comparison": sides, "gate": known}))
     return path
@@ -45,6 +46,22 @@ def test_the_distance_is_that_of_the_closed_form_with_its_interval(atlas, tmp_pa
     )
     assert "behaviordist pull me/zoo --out atlas\n" in text
     assert "not which is better" in text
+
+
+def test_what_a_policy_decided_stands_line_by_line(atlas, tmp_path):
+    shown = Gate("bits", 0.1, 0.0, 0.2, 0.3, 0.05, "within", 4)
+    items = bd.EvalGate("non-inferiority", 0.0, -0.1, 0.1, 0.05, 0.05, "open", 90, 90, 0.03)
+    sides = {"reference": "base", "candidate": "s|f*t"}
+    checks = [{"name": "x", **one.to_json()} for one in (shown, items)]
+    path = tmp_path / "policy.json"
+    record = {"answers": sides, "gate": {"equivalent": False, "checks": checks}}
+    path.write_text(json.dumps(record))
+    text = card(atlas, "s|f*t", "base", gate=path)
+    assert text.count("| gate |") == 3 and "| gate | not passed |" in text
+    assert "change of bits per byte" in text and "90 items" in text
+    path.write_text(json.dumps({"comparison": None, "answers": None, "gate": record["gate"]}))
+    with pytest.raises(bd.InputError, match="logs of evaluations alone"):
+        card(atlas, "s|f*t", "base", gate=path)
 
 
 def test_a_gate_of_others_or_a_damaged_file_is_one_line(atlas, tmp_path):

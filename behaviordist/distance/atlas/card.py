@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from behaviordist.distance.atlas.choosing import matrix_in, prints_of
-from behaviordist.distance.gate import Gate
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError, did_you_mean
 
@@ -95,24 +92,20 @@ def _gate(path: Path | None, model: str, base: str) -> list[str]:
         return []
     try:
         record: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        labels = [record["comparison"][side] for side in ("reference", "candidate")]
         decision = record["gate"]
-        lines = [_read(check).sentence() for check in decision.get("checks", [decision])]
+        lines = [str(check["sentence"]) for check in decision.get("checks", [decision])]
         verdict = "passed" if decision["equivalent"] is True else "not passed"
+        compared = record.get("comparison") or record.get("answers")
+        labels = compared and [compared["reference"], compared["candidate"]]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: not what `behaviordist gate --json` writes ({type(error).__name__})"
         ) from None
+    if not labels:
+        raise InputError(f"{path} was decided on logs of evaluations alone: they name no behavior")
     if labels != [base, model]:
         raise InputError(f"{path} is of {' and '.join(map(str, labels))}, not {base} and {model}")
     return [verdict, *lines]
-
-
-def _read(check: Mapping[str, Any]) -> Gate:
-    """Return a check as it was; limits that were infinite are null in JSON."""
-    known = {field.name: check[field.name] for field in fields(Gate)}
-    ends = {"low": -math.inf, "high": math.inf}
-    return Gate(**known | {name: end for name, end in ends.items() if known[name] is None})
 
 
 def _plain(text: str) -> str:
