@@ -63,7 +63,7 @@ def draw_heatmap(
         Whether colours span 0 to the geometry's largest distance, where it has one; default the
         range of the values.
     groups
-        Grouping -> a group for every label; the first is drawn along both axes.
+        Grouping -> a group for every label: a band of colours each, along both axes.
 
     Returns
     -------
@@ -89,9 +89,9 @@ def draw_heatmap(
     cells = Cells(frame, text, palette, _scale(matrix), marks, start=start, most=most)
     if ax is not None:
         return _into(ax, cells, title)
-    first = next(iter((groups or {}).values()), ())
-    labels = map(str, matrix.to_pandas().index)
-    return draw_matrix(cells, tree, title or "", dict(zip(labels, first, strict=False)))
+    labels = [str(label) for label in matrix.to_pandas().index]
+    named = {kind: dict(zip(labels, of, strict=False)) for kind, of in (groups or {}).items()}
+    return draw_matrix(cells, tree, title or "", named)
 
 
 @figure_style()

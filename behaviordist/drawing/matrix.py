@@ -22,7 +22,11 @@ from behaviordist.drawing.style import SOFT, abbreviate, figure_style, text_widt
 # Inches: a cell is as large as its number needs where there are few, and never too small to see,
 # until the figure has its largest side: then cells shrink, and names are thinned.
 LARGEST_CELL, SMALLEST_CELL, WHOLE_SIDE, LARGEST_SIDE = 0.52, 0.11, 7.0, 14.0
+# A matrix of two or three would be lost beside its own names: its cells grow to this side in all.
+FEW_SIDE, FEW_CELL = 2.6, 0.85
 SIDE_COLUMN, TREE_HEIGHT, TITLE_HEIGHT, AIR, LABEL_CHARACTERS = 2.0, 0.7, 0.35, 0.4, 26
+ROW_CHARACTERS, MOST_LONG_ROWS = 44, 12
+Groupings = Mapping[str, Mapping[str, str]]
 # The band of group colours, in inches, and how many groups the key names.
 STRIP, MOST_GROUPS = 0.16, 12
 
@@ -32,7 +36,7 @@ def draw_matrix(
     cells: Cells,
     tree: npt.NDArray[np.float64] | None = None,
     title: str = "",
-    groups: Mapping[str, str] | None = None,
+    groups: Groupings | None = None,
 ) -> Figure:
     """Return a figure of the matrix with its key and, on top, the tree of its columns.
 
@@ -45,9 +49,9 @@ def draw_matrix(
     title
         Above the figure; none where empty.
     groups
-        Label -> its group, drawn as colours along both axes.
+        Grouping -> label -> its group: a band of colours each, along both axes.
     """
-    place = _Layout(cells.frame, tree is not None, bool(title), STRIP * bool(groups))
+    place = _Layout(cells.frame, tree is not None, bool(title), STRIP * len(groups or ()))
     axes = place.axes(place.left, place.bottom, *place.inside)
     handles = draw_cells(axes, cells, place.cell, (place.row_labels, place.column_labels))
     axes.tick_params(labelsize=place.fontsize)
@@ -69,10 +73,13 @@ class _Layout:
     ) -> None:
         rows, columns = frame.shape
         most = max(rows, columns)
-        self.cell = float(np.clip(WHOLE_SIDE / most, SMALLEST_CELL, LARGEST_CELL))
+        largest = max(LARGEST_CELL, min(FEW_CELL, FEW_SIDE / most))
+        self.cell = float(np.clip(WHOLE_SIDE / most, SMALLEST_CELL, largest))
         self.cell = min(self.cell, LARGEST_SIDE / most)
         self.fontsize = min(8.0, max(self.cell, SMALLEST_LABEL) * 72 * 0.78)
-        self.row_labels = abbreviate([str(x) for x in frame.index], LABEL_CHARACTERS)
+        # A page and a slide are wide: names of few rows stand whole, columns end below their cells.
+        whole = ROW_CHARACTERS if rows <= MOST_LONG_ROWS else LABEL_CHARACTERS
+        self.row_labels = abbreviate([str(x) for x in frame.index], whole)
         self.column_labels = abbreviate([str(x) for x in frame.columns], LABEL_CHARACTERS)
         self.left = AIR + strip + max(text_width(x, self.fontsize) for x in self.row_labels)
         below = AIR + strip + max(text_width(x, self.fontsize) for x in self.column_labels)
@@ -106,22 +113,36 @@ def _draw_key(place: _Layout, axes: Axes, scale: str, handles: list[Handle]) -> 
 
 
 def _draw_groups(
-    place: _Layout, axes: Axes, frame: pd.DataFrame, groups: Mapping[str, str]
+    place: _Layout, axes: Axes, frame: pd.DataFrame, groups: Groupings
 ) -> list[Handle]:
-    """Colour each row's and column's group between names and cells; return its legend."""
-    rows, columns = ([groups.get(str(x), "") for x in names] for names in (frame.index, frame))
-    kinds = list(dict.fromkeys([*rows, *columns]))
-    colours = {kind: PALETTE[k % len(PALETTE)] for k, kind in enumerate(kinds)}
-    thick = STRIP * 0.6 / place.cell
+    """Colour each row's and column's groups between names and cells; return their legend.
+
+    Colours run on from one grouping to the next, in the order of the labels and not of the cells,
+    as they do on the page: one colour has one meaning in both.
+    """
+    handles: list[Handle] = []
+    wide, thick = STRIP / place.cell, STRIP * 0.6 / place.cell
     look: dict[str, Any] = {"clip_on": False, "linewidth": 0}
-    for k, name in enumerate(rows):
-        axes.add_patch(Rectangle((-thick * 1.4, k), thick, 1, facecolor=colours[name], **look))
-    for k, name in enumerate(columns):
-        low = len(rows) + thick * 0.4
-        axes.add_patch(Rectangle((k, low), 1, thick, facecolor=colours[name], **look))
-    axes.tick_params(pad=3.5 + STRIP * 72 * 0.8)
-    shown = abbreviate([kind or "(none)" for kind in kinds[:MOST_GROUPS]], 22)
-    return [Patch(facecolor=colours[kind], label=x) for kind, x in zip(kinds, shown, strict=False)]
+    first = 0
+    for band, (heading, of) in enumerate(groups.items()):
+        kinds = list(dict.fromkeys(of.values()))
+        colours = {kind: PALETTE[(first + k) % len(PALETTE)] for k, kind in enumerate(kinds)}
+        first += len(kinds)
+        across, down = -thick * 1.4 - band * wide, len(frame) + thick * 0.4 + band * wide
+        for k, name in enumerate(frame.index):
+            colour = colours[of.get(str(name), "")]
+            axes.add_patch(Rectangle((across, k), thick, 1, facecolor=colour, **look))
+        for k, name in enumerate(frame.columns):
+            colour = colours[of.get(str(name), "")]
+            axes.add_patch(Rectangle((k, down), 1, thick, facecolor=colour, **look))
+        shown = abbreviate([kind or "(none)" for kind in kinds[:MOST_GROUPS]], 22)
+        if len(groups) > 1:
+            handles.append(Patch(alpha=0, label=f"{abbreviate([heading], 24)[0]}:"))
+        handles += [
+            Patch(facecolor=colours[kind], label=x) for kind, x in zip(kinds, shown, strict=False)
+        ]
+    axes.tick_params(pad=3.5 + STRIP * 72 * (len(groups) - 0.2))
+    return handles
 
 
 def _draw_tree(place: _Layout, tree: npt.NDArray[np.float64]) -> None:

@@ -45,11 +45,14 @@ class DirectedMoments:
         (S,); infinite where a source gives an answer probability zero, its error then NaN.
     degrees_of_freedom
         Clusters of inputs less one, or fewer where they are of unequal size.
+    difference_errors
+        (S, S): standard errors of the differences between two sources' values, paired over inputs.
     """
 
     values: Float64Array
     standard_errors: Float64Array
     degrees_of_freedom: float
+    difference_errors: Float64Array
 
 
 def directed_moments(
@@ -123,12 +126,16 @@ def ratio_moments(
     lengths = np.bincount(clusters, sizes, n)
     values = sums.sum(axis=1) / lengths.sum()
     if n < 2:
-        return DirectedMoments(values, np.full(len(values), np.nan), 0)
+        unknown = np.full((len(values), len(values)), np.nan)
+        return DirectedMoments(values, unknown[0], 0, unknown)
+    scale = np.sqrt(n / (n - 1)) / lengths.sum()
     with np.errstate(invalid="ignore"):
         residuals = sums - values[:, None] * lengths
-        errors = np.sqrt(n / (n - 1) * (residuals**2).sum(axis=1)) / lengths.sum()
+        errors = scale * np.sqrt((residuals**2).sum(axis=1))
+        between = [scale * np.sqrt(((residuals - row) ** 2).sum(axis=1)) for row in residuals]
     freedom = effective_freedom(np.bincount(clusters) ** 2)
-    return DirectedMoments(values, np.where(np.isfinite(values), errors, np.nan), freedom)
+    errors = np.where(np.isfinite(values), errors, np.nan)
+    return DirectedMoments(values, errors, freedom, np.stack(between))
 
 
 def _check(

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from behaviordist.distance.directed.matrix import DirectedMatrix
+from behaviordist.distance.directed.nearest import contenders, gaps
 from behaviordist.record.blocks import Grid, Section, Table
 from behaviordist.record.findings import Findings
 
+NAMED = 3
 VALUES = "divergences"
 """Name of the block of the matrix itself."""
 
@@ -55,30 +57,87 @@ def _tables(matrix: DirectedMatrix) -> list[tuple[str, str, Any]]:
 
 
 def _intervals(matrix: DirectedMatrix, unit: str) -> Section:
-    """Return every cell with its interval and state."""
+    """Return every cell with its interval and state, and how it stands to its column's nearest."""
     low, high = matrix.interval()
+    gap, least, most = gaps(matrix)
     states = matrix.states(matrix.metadata.get("margin"))
     rows = tuple(
-        (a, b, f"{matrix.values[i, j]:.4g}", f"{low[i, j]:.4g} to {high[i, j]:.4g}", states[i, j])
-        for i, a in enumerate(matrix.sources)
+        (
+            a,
+            b,
+            f"{matrix.values[i, j]:.4g}",
+            f"{low[i, j]:.4g} to {high[i, j]:.4g}",
+            states[i, j],
+            _behind(gap[i, j], least[i, j], most[i, j]),
+        )
         for j, b in enumerate(matrix.targets)
+        for i, a in enumerate(matrix.sources)
         if a != b
     )
     table = Table(
         title=f"Every pair, {unit}",
-        header=("source A", "target B", "value", "95 % interval", "state"),
+        header=("source A", "target B", "value", "95 % interval", "state", "behind the nearest"),
         rows=rows,
-        align="llrrl",
-        note="Intervals over probes, all answers to a probe one cluster; pair by pair.",
+        align="llrrlr",
+        note="Intervals over probes, all answers to a probe one cluster; pair by pair. Behind the"
+        " nearest: the difference from the target's nearest source on the same answers; a target's"
+        " intervals hold together.",
     )
     return Section.of("Intervals", table)
 
 
+def _behind(gap: float, low: float, high: float) -> str:
+    if gap == 0 and not low < 0:
+        return "nearest"
+    return f"{gap:.3g}" if np.isinf(gap) else f"{gap:.3g} [{low:.2g}, {high:.2g}]"
+
+
 def _headline(matrix: DirectedMatrix, unit: str) -> str:
-    off = np.where(matrix.diagonal, np.nan, matrix.values)
-    if not np.isfinite(off).any():
+    """Say which source is nearest where that is shown; a tie is called one."""
+    nearest = contenders(matrix)
+    if not any(nearest):
         return "No pair of different behaviors has a finite value."
-    sign = -1 if matrix.geometry == "overlap" else 1
-    i, j = np.unravel_index(int(np.nanargmin(sign * off)), off.shape)
-    said = "has most in common with" if sign < 0 else "is least surprised by"
-    return f"{matrix.sources[i]} {said} {matrix.targets[j]}: {off[i, j]:.3g} ({unit})."
+    if len(matrix.sources) - matrix.diagonal.any(axis=0).astype(int).max() < 2:
+        return _only_pairs(matrix, unit)
+    known = [(b, names) for b, names in zip(matrix.targets, nearest, strict=True) if names]
+    shown = [(b, names[0]) for b, names in known if len(names) == 1]
+    if len(matrix.targets) == 1:
+        return _of_one(matrix, known[0][1], unit)
+    open_ = len(known) - len(shown)
+    some = "; ".join(f"{a} for {b}" for b, a in shown[:NAMED])
+    more = f" and {len(shown) - NAMED} more" if len(shown) > NAMED else ""
+    rest = f"which source is nearest, for {open_} of {len(known)} targets"
+    if not shown:
+        return f"These answers do not decide {rest}."
+    undecided = f"; these answers do not decide {rest}" if open_ else ""
+    return f"Shown to be nearest: {some}{more}{undecided}."
+
+
+def _of_one(matrix: DirectedMatrix, nearest: tuple[str, ...], unit: str) -> str:
+    target, others = matrix.targets[0], len(matrix.sources) - 1
+    values = {a: f"{v:.4g}" for a, v in zip(matrix.sources, matrix.values[:, 0], strict=True)}
+    first = nearest[0]
+    if len(nearest) == 1:
+        return (
+            f"{first} is nearest to {target} ({values[first]} {unit}); each of the other {others}"
+            " is shown to be farther."
+        )
+    names = [f"{name} ({values[name]})" for name in nearest[:NAMED]]
+    more = f" and {len(nearest) - NAMED} more" if len(nearest) > NAMED else ""
+    return (
+        f"These answers do not decide which source is nearest to {target}: {', '.join(names)}{more}"
+        f" are not told apart, in {unit}."
+    )
+
+
+def _only_pairs(matrix: DirectedMatrix, unit: str) -> str:
+    """Say what there is where no target has two sources: values with intervals, no ranking."""
+    low, high = matrix.interval()
+    said = [
+        f"{a} to {b}: {matrix.values[i, j]:.3g} [{low[i, j]:.3g}, {high[i, j]:.3g}]"
+        for i, a in enumerate(matrix.sources)
+        for j, b in enumerate(matrix.targets)
+        if a != b
+    ]
+    more = f", and {len(said) - NAMED} more" if len(said) > NAMED else ""
+    return f"{'; '.join(said[:NAMED])}{more} ({unit})."

@@ -41,7 +41,7 @@ def directed_map(block: Grid, matrix: DirectedMatrix, behaviors: Behaviors, look
         matrix,
         palette=look.palette,
         full_range=look.full_range,
-        groups=next(iter(groups.values()), None),
+        groups=groups,
     )
     caption = block.caption
     if (states == UNDECIDED).any():

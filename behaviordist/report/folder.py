@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from behaviordist.distance.directed.matrix import NPZ as DIRECTED
+from behaviordist.distance.directed.files import NPZ as DIRECTED
 from behaviordist.distance.directed.matrix import DirectedMatrix
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.distance.matrix_files import NPZ

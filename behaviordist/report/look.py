@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from behaviordist.drawing.colours import colour_map
+from behaviordist.drawing.colours import SEQUENTIAL, colour_map
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.record import Behavior
 from behaviordist.store import write_text
@@ -83,7 +83,8 @@ def changed(
     """
     given: dict[str, object] = {}
     if palette is not None:
-        colour_map(palette)
+        if palette not in SEQUENTIAL:
+            raise InputError(f"no palette '{palette}'; {did_you_mean(palette, SEQUENTIAL)}")
         given["palette"] = palette
     if full_range is not None:
         given["full_range"] = full_range

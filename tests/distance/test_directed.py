@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 
 import behaviordist as bd
 from behaviordist.behaviors import ArrayBehavior
 from behaviordist.distance.directed import Answer, AnswerSet, DirectedMatrix, draw_answers
+from behaviordist.distance.directed.nearest import contenders, gap_errors, gaps
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.directed import directed_moments
 from behaviordist.lab import checkpoint, grammar, llama
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.lab.permutation import permute
@@ -229,3 +233,71 @@ def test_bad_input_is_one_line(folder, tmp_path):
         path.write_text(line)
         with pytest.raises(InputError, match=wanted):
             AnswerSet.load(path)
+
+
+def chosen(values: np.ndarray) -> DirectedMatrix:
+    """One target known by its answers to n prompts; values (S, n) are nats."""
+    n = values.shape[1]
+    columns = [directed_moments("cross-entropy", -values, np.arange(n), np.ones(n))]
+    names = tuple(f"s{i}" for i in range(len(values)))
+    matrix = DirectedMatrix(
+        names,
+        ("t",),
+        columns[0].values[:, None],
+        columns[0].standard_errors[:, None],
+        degrees_of_freedom=columns[0].degrees_of_freedom,
+        cross_entropy=("t",),
+    )
+    errors = gap_errors(matrix, [columns[0].difference_errors])
+    return replace(matrix, gap_errors=errors)
+
+
+def test_a_difference_from_the_nearest_is_that_of_a_paired_t_test():
+    rng = np.random.default_rng(3)
+    values = rng.gamma(4.0, 30.0, 40) + rng.normal(0, 3, (3, 40)) + np.array([[0.0], [1.0], [2.0]])
+    matrix = chosen(values)
+    best = int(matrix.values[:, 0].argmin())
+    gap, low, high = gaps(matrix)
+    for i in set(range(3)) - {best}:
+        # Two rivals of the nearest: 2.5 % above either, so 97.5 % between the limits.
+        peer = ttest_rel(values[i], values[best]).confidence_interval(0.975)
+        assert gap[i, 0] == pytest.approx((values[i] - values[best]).mean())
+        assert (low[i, 0], high[i, 0]) == pytest.approx((peer.low, peer.high))
+    assert gap[best, 0] == low[best, 0] == 0
+    # The prompts' own spread is tens of times that of the differences, and cancels.
+    assert matrix.standard_errors.min() > 5 * matrix.gap_errors[matrix.gap_errors > 0].max()
+
+
+def test_the_true_nearest_is_left_out_at_most_as_often_as_said():
+    """Four sources tie and one lies farther: no tie is named alone too often."""
+    rng = np.random.default_rng(0)
+    tries, lost, farther = 600, 0, 0
+    for _ in range(tries):
+        values = rng.normal(0, 1.0, (5, 25)) + np.array([[0.0], [0.0], [0.0], [0.0], [3.0]])
+        kept = contenders(chosen(values))[0]
+        lost += "s0" not in kept
+        farther += "s4" not in kept
+    assert lost / tries <= 0.025 + 3 * np.sqrt(0.025 / tries)
+    assert farther / tries > 0.95
+
+
+def test_what_is_not_known_decides_nothing():
+    tied = chosen(np.array([[1.0, 2.0, 4.0], [2.0, 1.0, 3.9], [np.inf, 1.0, 1.0]]))
+    assert set(contenders(tied)[0]) == {"s0", "s1"}  # an impossible answer shows to be farther
+    without = DirectedMatrix(("a", "b"), ("t",), np.array([[1.0], [9.0]]), np.zeros((2, 1)))
+    assert contenders(without) == [("a", "b")]
+    left_out = tied.select(("s0", "s2"), ("t",))  # s1, the nearest, is gone
+    assert np.isnan(left_out.gap_errors).all()
+    none = DirectedMatrix(("a",), ("t",), np.array([[np.inf]]), np.array([[np.nan]]))
+    assert contenders(none) == [()]
+
+
+def test_a_file_of_before_differences_were_kept_is_read(tmp_path):
+    matrix = chosen(np.array([[1.0, 2.0, 4.0], [2.0, 1.0, 3.9]]))
+    matrix.save(tmp_path / "new.npz")
+    kept = DirectedMatrix.load(tmp_path / "new.npz")
+    assert np.array_equal(kept.gap_errors, matrix.gap_errors)
+    with np.load(tmp_path / "new.npz") as file:
+        old = {name: file[name] for name in file.files if name != "gap_errors"}
+    np.savez(tmp_path / "old.npz", **old)
+    assert contenders(DirectedMatrix.load(tmp_path / "old.npz"))[0] == ("s1", "s0")

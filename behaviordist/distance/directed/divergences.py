@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from behaviordist.distance.directed.answers import AnswerSet
 from behaviordist.distance.directed.arrays import array_moments
 from behaviordist.distance.directed.drawn import draw_answers
 from behaviordist.distance.directed.matrix import GEOMETRIES, DirectedMatrix
+from behaviordist.distance.directed.nearest import gap_errors
 from behaviordist.distance.directed.scoring import answer_nats
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import DirectedMoments, Quantity, directed_moments
@@ -271,6 +273,7 @@ def _matrix(
         alone,
         metadata={"geometry": geometry, "per": per, **said},
     )
+    matrix = replace(matrix, gap_errors=gap_errors(matrix, [c.difference_errors for c in columns]))
     if error is not None:
         _check_error(matrix, columns, error)
     return matrix

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from behaviordist.distance.states import APART
 from behaviordist.drawing.cells import CellMark, Cells
-from behaviordist.drawing.matrix import draw_matrix
+from behaviordist.drawing.matrix import Groupings, draw_matrix
 
 
 class Directed(Protocol):
@@ -52,7 +52,7 @@ def draw_directed(
     title: str = "",
     palette: str = "",
     full_range: bool = False,
-    groups: Mapping[str, str] | None = None,
+    groups: Groupings | None = None,
 ) -> Figure:
     """Draw the values, light = little surprise (KL) or little in common (overlap).
 
@@ -70,7 +70,7 @@ def draw_directed(
     full_range
         Whether colours begin at 0 and, of an overlap, end at 1; default the values' own range.
     groups
-        Name -> its group, drawn along both axes.
+        Grouping -> name -> its group: a band of colours each, along both axes.
     """
     frame = matrix.to_pandas()
     finite = frame.where(np.isfinite(frame))

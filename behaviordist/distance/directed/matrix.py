@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.directed.files import NPZ, not_whole, read_npz, write_npz
 from behaviordist.distance.intervals import SIDE, evidence
 from behaviordist.distance.states import APART, SAME, UNDECIDED
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import surprise
-from behaviordist.store import publish
 from behaviordist.store.shown import html_table
 from behaviordist.store.step_down import holm
 
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Float64Array = NDArray[np.float64]
-CSV, ERRORS, NPZ = "divergences.csv", "divergence_errors.csv", "divergences.npz"
+CSV, ERRORS = "divergences.csv", "divergence_errors.csv"
 GEOMETRIES = ("kl", "overlap")
 SURPRISE = "-log overlap"
 
@@ -54,6 +52,9 @@ class DirectedMatrix:
         larger than KL by the target's own entropy. It ranks sources; it is no distance.
     floor
         Scalar or (S, T): the value that rounding gives a behavior from itself.
+    gap_errors
+        (S, T): standard error of the difference from the column's nearest other source, paired over
+        inputs (`nearest.gaps`); NaN where unknown.
     metadata
         JSON-able: probes, answers, notes.
 
@@ -78,13 +79,14 @@ class DirectedMatrix:
     degrees_of_freedom: Float64Array | float = np.inf
     cross_entropy: tuple[str, ...] = ()
     floor: Float64Array | float = 0.0
+    gap_errors: Float64Array | float = np.nan
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("sources", "targets", "cross_entropy"):
             object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
         shape = (len(self.sources), len(self.targets))
-        for name in ("values", "standard_errors", "degrees_of_freedom", "floor"):
+        for name in _ARRAYS:
             try:
                 value = np.array(np.broadcast_to(getattr(self, name), shape), dtype=np.float64)
             except ValueError:
@@ -156,9 +158,13 @@ class DirectedMatrix:
         if self.geometry != "overlap":
             raise InputError("surprise is -log of an overlap; this matrix holds KL divergences")
         values, errors = surprise(self.values, self.standard_errors)
-        metadata = {**self.metadata, "quantity": SURPRISE}
         return replace(
-            self, values=values, standard_errors=errors, geometry="kl", metadata=metadata
+            self,
+            values=values,
+            standard_errors=errors,
+            geometry="kl",
+            gap_errors=np.nan,
+            metadata={**self.metadata, "quantity": SURPRISE},
         )
 
     @property
@@ -188,12 +194,17 @@ class DirectedMatrix:
         at = np.ix_(
             [self.sources.index(s) for s in sources], [self.targets.index(t) for t in targets]
         )
+        arrays = {name: getattr(self, name)[at] for name in _ARRAYS}
+        # Differences from a nearest source that is left out say nothing of those that stay.
+        left = [i for i, name in enumerate(self.sources) if name not in sources]
+        gone = (self.gap_errors[left] == 0).any(axis=0)[at[1][0]]  # type: ignore[index]
+        arrays["gap_errors"] = np.where(gone, np.nan, arrays["gap_errors"])
         return replace(
             self,
             sources=tuple(sources),
             targets=tuple(targets),
             cross_entropy=tuple(t for t in self.cross_entropy if t in targets),
-            **{name: getattr(self, name)[at] for name in _ARRAYS},
+            **arrays,
         )
 
     def renamed(self, names: Mapping[str, str]) -> DirectedMatrix:
@@ -234,21 +245,11 @@ class DirectedMatrix:
         InputError
             If it is missing, truncated or something else.
         """
-        path = Path(path)
-        path = path / NPZ if path.is_dir() else path
+        said, arrays = read_npz(path, _ARRAYS, optional=("gap_errors",))
         try:
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                said = json.loads(str(file["said"]))
-                arrays = {name: file[name] for name in _ARRAYS}
             return DirectedMatrix(**said, **arrays)
-        except FileNotFoundError:
-            raise InputError(
-                f"{path}: no such file; give a folder or .npz of divergences"
-            ) from None
-        except InputError:
-            raise
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError) as error:
-            raise InputError(f"{path}: not a whole matrix of divergences ({error})") from None
+        except TypeError as error:
+            raise not_whole(path, error) from None
 
     def __repr__(self) -> str:
         shape = f"{len(self.sources)} sources x {len(self.targets)} targets"
@@ -291,9 +292,7 @@ class DirectedMatrix:
     def _save_npz(self, path: Path) -> None:
         names = ("sources", "targets", "geometry", "cross_entropy", "metadata")
         said = {name: getattr(self, name) for name in names}
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        with publish(path, said) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, said=np.array(json.dumps(said, sort_keys=True)), **arrays)
+        write_npz(path, said, {name: getattr(self, name) for name in _ARRAYS})
 
 
-_ARRAYS = ("values", "standard_errors", "degrees_of_freedom", "floor")
+_ARRAYS = ("values", "standard_errors", "degrees_of_freedom", "floor", "gap_errors")

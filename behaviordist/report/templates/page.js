@@ -444,16 +444,22 @@
       context.restore();
     }
 
-    kinds() {
-      const [rows, columns] = [this.data.groups, this.data.columnGroups].map((of) => of[this.grouping] || []);
+    kinds(grouping = this.grouping) {
+      const [rows, columns] = [this.data.groups, this.data.columnGroups].map((of) => of[grouping] || []);
       return [...new Set([...rows, ...columns])];
+    }
+
+    // Colours run on from one grouping to the next, as they do in the picture file.
+    groupColour(k) {
+      const kept = Object.keys(this.data.groups);
+      const before = kept.slice(0, kept.indexOf(this.grouping));
+      const first = before.reduce((sum, name) => sum + this.kinds(name).length, 0);
+      return this.data.groupColours[(first + k) % this.data.groupColours.length];
     }
 
     patch(context, axis, i, start) {
       const of = (!axis && this.data.columnGroups[this.grouping]) || this.data.groups[this.grouping];
-      const kinds = this.kinds();
-      const colours = this.data.groupColours;
-      context.fillStyle = colours[kinds.indexOf(of[i]) % colours.length];
+      context.fillStyle = this.groupColour(this.kinds().indexOf(of[i]));
       const [from, edge] = axis ? [this.top, this.left] : [this.left, this.top];
       const low = Math.max(start, from);
       const high = Math.min(start + this.cell, from + this.size[axis]);
@@ -697,7 +703,7 @@
       this.kinds().slice(0, 12).forEach((name, k) => {
         const item = node("li");
         const dot = node("span");
-        dot.style.background = this.data.groupColours[k % this.data.groupColours.length];
+        dot.style.background = this.groupColour(k);
         item.append(dot, name || "(none)");
         list.append(item);
       });
