@@ -25,7 +25,7 @@ def write_npz(path: Path, said: dict[str, Any], arrays: Mapping[str, NDArray[np.
 
 def read_npz(
     path: str | Path, names: Sequence[str], optional: Sequence[str] = ()
-) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read what the file says and the arrays named; `optional` ones older files do not have.
 
     Raises
