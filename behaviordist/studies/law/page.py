@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -17,17 +18,20 @@ from behaviordist.transfer.runs import Goal
 def headline(conclusion: Conclusion) -> str:
     """Say what was found of the law: rank correlation, verdict, steps a nat."""
     slopes = "; ".join(
-        f"{a.upper()} {law.slope:.2g} steps a nat [{law.low:.2g}, {law.high:.2g}]"
+        f"{a.upper()} {law.slope:.2g} steps a nat {_between(law.low, law.high)}"
         for a, law in conclusion.laws.items()
     )
-    main = conclusion.tests["all targets"]
+    main, verdict = conclusion.tests["all targets"], conclusion.claims[0].verdict
+    said = "Closer is cheaper" if verdict == "supported" else f"Closer is cheaper: {verdict}"
     return (
-        f"What tuning A into B costs follows from the two functions: KL(f_B || f_A) ranks costs"
-        f" inside targets at {main.value:.2f} [{main.ci_low:.2f}, {main.ci_high:.2f}]; {slopes}."
-        if conclusion.claims[0].verdict == "supported"
-        else f"KL(f_B || f_A) ranks costs inside targets at {main.value:.2f} [{main.ci_low:.2f},"
-        f" {main.ci_high:.2f}]: {conclusion.claims[0].verdict}; {slopes}."
+        f"{said}. KL(f_B || f_A) ranks what tuning A into B costs, inside targets, at"
+        f" {main.value:.2f} [{main.ci_low:.2f}, {main.ci_high:.2f}]; {slopes}."
     )
+
+
+def _between(low: float, high: float) -> str:
+    """Return the interval; one target or too few sources give none."""
+    return f"[{low:.2g}, {high:.2g}]" if math.isfinite(low + high) else "(no interval)"
 
 
 def weights_sentence(conclusion: Conclusion, pool: str) -> str:
@@ -137,7 +141,8 @@ def predictor_section(conclusion: Conclusion, swaps: str) -> Section:
     main = tests["all targets"]
     units = (
         f"{main.n_units} units: a permuted copy goes with its original, the targets of one function"
-        f" go together; {swaps}."
+        f" go together; {swaps}. A p-value is how often such swaps reach the value: copies at other"
+        " weights keep their places, so a predictor that they upset can be near 0 and beyond chance."
     )
     return Section.of("Predictors side by side", table, main.sentence(), units)
 
