@@ -141,8 +141,9 @@ def predictor_section(conclusion: Conclusion, swaps: str) -> Section:
     main = tests["all targets"]
     units = (
         f"{main.n_units} units: a permuted copy goes with its original, the targets of one function"
-        f" go together; {swaps}. A p-value is how often such swaps reach the value: copies at other"
-        " weights keep their places, so a predictor that they upset can be near 0 and beyond chance."
+        f" go together; {swaps}. A p-value is how often such swaps reach the value: copies at"
+        " other weights keep their places, so a predictor that they upset can be near 0 and beyond"
+        " chance."
     )
     return Section.of("Predictors side by side", table, main.sentence(), units)
 
