@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "policy": {"evals", "distance", "probes", "store"},
     "transfer": {"engines", "regimes", "lab", "store"},
     "hypothesis": {"store"},
-    "planning": {"hypothesis", "store"},
+    "planning": {"hypothesis", "behaviors", "store"},
     "selftest": {"distance", "innerproduct", "behaviors", "probes", "hypothesis", "store"},
     "record": {"distance", "hypothesis", "store"},
     "report": {"record", "distance", "drawing", "transfer", "hypothesis", "store"},

@@ -59,6 +59,14 @@ def plan(
         list[str] | None,
         typer.Option(help="By the law: START=STEPS of a run already made. Repeatable."),
     ] = None,
+    make: Annotated[
+        bool,
+        typer.Option(
+            "--make",
+            help="By the law: starts made of weights at hand too, the mean of the three nearest and"
+            " a step from the base beyond the nearest.",
+        ),
+    ] = False,
     probes: Annotated[
         str | None, typer.Option(help="Probe set for --like; default the study's.")
     ] = None,
@@ -87,10 +95,12 @@ def plan(
         raise InputError("give one of --target B, --like MODEL, --backtest")
     if study is not None and target is None and has_law(study):
         asked = (study, like, have, base, algorithm, pilot or ())
-        give_json(json_to, by_law(*asked, (probes, device), out, console))
+        give_json(json_to, by_law(*asked, (probes, device), make, out, console))
         return
-    if algorithm is not None or pilot:
-        raise InputError("--algorithm and --pilot need the folder of study transfer (--study)")
+    if algorithm is not None or pilot or make:
+        raise InputError(
+            "--algorithm, --pilot and --make need the folder of study transfer (--study)"
+        )
     if like is not None:
         near, target = _distances_like(like, study, probes, device, out), WANTED
     else:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from behaviordist.behaviors import Behavior
     from behaviordist.planning import LawBacktest, LawPlan
+    from behaviordist.planning.made_starts import MadeStart
 
 NEEDED = ("divergences.csv", "costs.csv", "censored.csv", "sources.csv")
 WEIGHTS = Path("predictors") / "weights.csv"
@@ -76,12 +77,14 @@ def by_law(
     algorithm: str | None,
     pilot: Sequence[str],
     named: tuple[str | None, str | None],
+    make: bool,
     out: Path,
     console: Console,
 ) -> dict[str, Any]:
     """Plan in steps for a behavior, or back-test the plan on the study's own targets.
 
-    `named` are the probes and the device. Returns what is written.
+    `named` are the probes and the device; `make`: starts made out of weights are candidates too.
+    Returns what is written.
     """
     from behaviordist.store import write_json
 
@@ -105,10 +108,12 @@ def by_law(
         say(console, f"written: {out / 'backtest.json'}")
         return record
     chosen = algorithm or past.algorithms[0]
-    plan = _plan(past, like, have, base or past.base, chosen, pilot, named, out)
-    record = plan.to_json()
+    plan, made = _plan(past, like, have, base or past.base, chosen, pilot, named, make, out)
+    record = plan.to_json() | {"made": {one.name: one.how for one in made}}
     write_json(out / "plan.json", record)
     _show(plan, console)
+    for one in made:
+        say(console, f"{one.name}: {one.how}, in {one.folder}")
     say(console, f"written: {out / 'plan.json'}")
     return record
 
@@ -135,8 +140,9 @@ def _plan(
     algorithm: str,
     pilot: Sequence[str],
     named: tuple[str | None, str | None],
+    make: bool,
     out: Path,
-) -> LawPlan:
+) -> tuple[LawPlan, tuple[MadeStart, ...]]:
     from behaviordist.behaviors import load
     from behaviordist.distance.directed import divergences
     from behaviordist.measurements.directed import kept_answers
@@ -149,15 +155,18 @@ def _plan(
     starts = [_start(past, name, device) for name in names]
     answers = kept_answers(like, probes)
     target = load(like, "wanted", device=device) if answers is None else answers
-    matrix = divergences(
-        starts,
-        [target],
-        ProbeSet.load(probes or "lab"),
-        folder=out / "answers",
-    )
-    nats = dict(zip(names, map(float, matrix.values[:, 0]), strict=True))
+    questions = ProbeSet.load(probes or "lab")
+
+    def nats_of(behaviors: Sequence[Behavior]) -> dict[str, float]:
+        matrix = divergences(behaviors, [target], questions, folder=out / "answers")
+        return dict(zip(matrix.sources, map(float, matrix.values[:, 0]), strict=True))
+
+    nats = nats_of(starts)
+    made = _make(past, nats, base, out) if make else ()
+    if made:
+        nats |= nats_of([load(str(one.folder), one.name, device=device) for one in made])
     targets = past.of(algorithm)
-    return plan_by_law(
+    plan = plan_by_law(
         nats,
         past.nats.loc[past.coherent, targets],
         past.costs.loc[past.coherent, targets],
@@ -167,14 +176,34 @@ def _plan(
         units=past.units | {s: s for s in past.coherent},
         pilot=dict(_tried(text) for text in pilot),
     )
+    return plan, made
+
+
+def _make(past: Past, nats: dict[str, float], base: str, out: Path) -> tuple[MadeStart, ...]:
+    """Make starts of the nearest that are folders of weights; servers and .gguf files are not."""
+    from behaviordist.planning.made_starts import make_starts
+
+    places = {name: _place(past, name) for name in sorted(nats, key=lambda x: nats[x])}
+    folders = {name: Path(place) for name, place in places.items() if Path(place).is_dir()}
+    own = (base, folders[base]) if base in folders else None
+    made = make_starts({k: v for k, v in folders.items() if k != base}, own, out / "starts")
+    if not made:
+        raise InputError(
+            "--make needs at least two starts with weights of one shape in folders, beside the base"
+        )
+    return made
 
 
 def _start(past: Past, name: str, device: str | None) -> Behavior:
     """Open a start: a checkpoint of the study by its name, or any model."""
     from behaviordist.behaviors import load
 
+    return load(_place(past, name), name, device=device)
+
+
+def _place(past: Past, name: str) -> str:
     place = past.folder / "checkpoints" / name
-    return load(str(place) if place.is_dir() else name, name, device=device)
+    return str(place) if place.is_dir() else name
 
 
 def _tried(text: str) -> tuple[str, float]:

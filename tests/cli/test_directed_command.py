@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 
 from behaviordist.cli.app import main
 from behaviordist.drawing.colours import colour_map
@@ -173,6 +175,45 @@ def test_a_plan_is_in_steps(run, past, tmp_path):
     again = json.loads((tmp_path / "out_again" / "plan.json").read_text())
     assert again["pilot"] == 1
     assert next(s for s in again["starts"] if s["source"] == "A")["steps"] == pytest.approx(30)
+
+
+def test_starts_are_made_of_weights_at_hand(run, past, tmp_path):
+    """Their weights are the mean and the step beyond, and their nats are those of any model."""
+    row = {"prompt": "? a b c d e =", "answer": " a b"}
+    (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n")
+    checkpoint.save(past / "checkpoints" / "A-m0", llama.init(TINY, 2), TINY, {})
+    wide = replace(TINY, intermediate_size=32)
+    checkpoint.save(past / "checkpoints" / "A-m1", llama.init(wide, 3), wide, {})
+    line = "plan --study past --like said.jsonl --have B,A-m0,A-m1 --make --out out"
+    code, said, error = run(line)
+    assert code == 0, error
+    plan = json.loads((tmp_path / "out" / "plan.json").read_text())
+    nats = {start["source"]: start["nats"] for start in plan["starts"]}
+    first, second = sorted(("B", "A-m0"), key=lambda name: nats[name])
+    own = {n: flat(past / "checkpoints" / n) for n in ("A", "B", "A-m0")}
+    # The wider one has no mean with the others, wherever it lies.
+    mean = flat(tmp_path / "out/starts/made-mean")
+    assert np.allclose(mean, (own["B"] + own["A-m0"]) / 2, atol=1e-6)
+    beyond = flat(tmp_path / "out/starts/made-beyond")
+    assert np.allclose(beyond, own["A"] + 1.5 * (own[first] - own["A"]), atol=1e-6)
+    assert set(plan["made"]) == {"made-mean", "made-beyond"}
+    assert f"the mean of the weights of {first}, {second}" in " ".join(said.split())
+    for name in plan["made"]:
+        line = f"distance out/starts/{name} --targets said.jsonl --geometry kl --out d-{name}"
+        assert run(line)[0] == 0
+        alone = table(tmp_path / f"d-{name}/divergences.csv").iloc[0, 0]
+        assert alone == pytest.approx(nats[name], rel=1e-5)
+
+
+def flat(folder):
+    tensors = load_file(folder / "model.safetensors")
+    return np.concatenate([tensors[name].ravel() for name in sorted(tensors)])
+
+
+def test_starts_are_made_of_two_or_more(run, past, tmp_path):
+    (tmp_path / "said.jsonl").write_text('{"prompt": "? a b c d e =", "answer": " a b"}\n')
+    code, _, error = run("plan --study past --like said.jsonl --have A --make --out out")
+    assert code == 2 and "at least two starts" in error and error.count("\n") == 1
 
 
 def test_the_backtest_holds_out_functions_and_a_base(run, past, tmp_path):
