@@ -80,7 +80,14 @@ def _python() -> str:
         " and may move.",
         "",
     ]
-    for name in sorted(bd.__all__, key=str.lower):
+    names = sorted(bd.__all__, key=str.lower)
+    parts += ["| name | |", "|---|---|"]
+    for name in names:
+        first = (inspect.getdoc(getattr(bd, name)) or "").split("\n\n")[0]
+        words = " ".join(first.split()).replace("|", "\\|").replace("<", "&lt;")
+        parts.append(f"| `bd.{name}` | {words} |")
+    parts.append("")
+    for name in names:
         home = getattr(bd, name)
         parts += [f"::: {home.__module__}.{home.__qualname__}", ""]
     return "\n".join(parts)

@@ -50,9 +50,12 @@ def write_directed(
     if look is not None:
         look.check(list(dict.fromkeys(_name(one) for one in (*sources, *columns))))
 
+    said = [len(one.probes) for one in columns if isinstance(one, AnswerSet)]
+    prompts = max(said) if columns and len(said) == len(columns) else len(chosen)
+
     def tick(label: str, done: int, total: int) -> None:
-        if progress is not None:  # answers are counted, and shown as their share of the probes
-            progress(label, round(done / total * len(chosen)), len(chosen))
+        if progress is not None:  # answers are counted, and shown as their share of the prompts
+            progress(label, round(done / total * prompts), prompts)
 
     for label in dict.fromkeys(
         b.label for b in (*sources, *columns) if not isinstance(b, AnswerSet)

@@ -48,7 +48,8 @@ def check_policy(policy: Policy, known: Known) -> list[str]:
         for k in left:
             check = asked[k].check
             if asked[k].smallest(level) < check.margin:
-                lines[k] = f"{check.name}: {asked[k].can(level)}"
+                after = "" if len(left) == len(asked) else ", once the other checks are shown"
+                lines[k] = f"{check.name}: {asked[k].can(level)}{after}"
             else:
                 lasting.append(k)
         if lasting == left:

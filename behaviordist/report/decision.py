@@ -62,13 +62,20 @@ def markdown(decision: Decision) -> str:
             for name, passed, said in decision.checks
         ),
         "",
-        "| metric | value and limits |",
-        "| --- | --- |",
-        *(f"| {_marked(name)} | {_marked(words)} |" for name, words in decision.metrics),
-        "",
+        *_table(decision),
         "A gate shows closeness, never quality.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _table(decision: Decision) -> list[str]:
+    """Return the metrics that no check has said already, as a table."""
+    said = {sentence for _, _, sentence in decision.checks}
+    rows = [(name, words) for name, words in decision.metrics if words not in said]
+    if not rows:
+        return []
+    cells = [f"| {_marked(name)} | {_marked(words)} |" for name, words in rows]
+    return ["| metric | value and limits |", "| --- | --- |", *cells, ""]
 
 
 def junit(decision: Decision) -> str:

@@ -45,7 +45,9 @@ checkpoint.save(work / "released", init(config, 0), config, {"regime": "random"}
 # ## Choose the margin before you look
 #
 # A margin is a distance that does not matter to you: a part of a distance that you know to be harmless,
-# such as that of two seeds of one run. `--replicate` says what re-running the reference gives.
+# such as that of two seeds of one run. Here nothing was trained twice, so we look at what rounding to
+# int8 does. Where you have a second seed of the reference, `compare --replicate SEED` says beside every
+# distance what re-running alone gives.
 
 # %%
 shell(
