@@ -29,9 +29,10 @@ def headline(conclusion: Conclusion) -> str:
     )
 
 
-def _between(low: float, high: float) -> str:
+def _between(low: float, high: float, decimals: int | None = None) -> str:
     """Return the interval; one target or too few sources give none."""
-    return f"[{low:.2g}, {high:.2g}]" if math.isfinite(low + high) else "(no interval)"
+    form = ".2g" if decimals is None else f".{decimals}f"
+    return f"[{low:{form}}, {high:{form}}]" if math.isfinite(low + high) else "(no interval)"
 
 
 def weights_sentence(conclusion: Conclusion, pool: str) -> str:
@@ -66,7 +67,7 @@ def law_section(tables: Tables, conclusion: Conclusion, aside: str) -> Section:
     rows = tuple(
         (
             algorithm,
-            f"{law.slope:.2f} [{law.low:.2f}, {law.high:.2f}]",
+            f"{law.slope:.2f} {_between(law.low, law.high, 2)}",
             f"{law.explained:.0%}",
             f"{conclusion.by_overlap[algorithm].slope:.2f}"
             f" ({conclusion.by_overlap[algorithm].explained:.0%})",
