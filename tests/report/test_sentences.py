@@ -114,7 +114,6 @@ CONCLUSIONS = {
 # Answers, headlines and captions that conclude something, by how they begin.
 ANSWERS = {
     # headlines
-    "What tuning A into B costs follows from": "the claim 'closer is cheaper' is supported",
     "Closer behaviors were cheaper to reach": "the verdict is 'supported'",
     "This study does not support that": "the verdict is 'not supported'",
     "This study cannot say whether": "the verdict is 'inconclusive'",
@@ -204,12 +203,12 @@ def test_every_other_sentence_that_concludes_is_listed_with_its_condition():
 
 
 @given(st.sampled_from(["supported", "not supported", "inconclusive"]))
-def test_cost_follows_from_the_functions_only_where_the_claim_is_supported(verdict):
+def test_closer_is_cheaper_stands_alone_only_where_the_claim_is_supported(verdict):
     main = SimpleNamespace(value=0.7, ci_low=0.5, ci_high=0.8)
     claims = (SimpleNamespace(verdict=verdict),)
     conclusion = SimpleNamespace(laws={}, tests={"all targets": main}, claims=claims)
     said = headline(conclusion)
-    assert said.startswith("What tuning A into B costs follows") == (verdict == "supported")
+    assert said.startswith("Closer is cheaper. ") == (verdict == "supported")
     assert (verdict in said) == (verdict != "supported")
 
 
