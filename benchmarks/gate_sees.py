@@ -37,7 +37,7 @@ POLICY = Policy(
         Check(metric="bits", margin=1.0, bound=2.0),
     ),
 )
-TUNED = (("tuned", (8,), 2e-5, False), ("lora", (1, 2, 4, 8, 16), 1e-3, True))
+TUNED = (("tuned", (8,), 2e-5, False), ("lora", (1, 2, 4, 8, 16, 32), 1e-3, True))
 """Name, steps, learning rate, whether it is LoRA (r = 8, queries and values)."""
 BATCH = 4
 MARKS = {"within": "+", "open": "?", "beyond": "-"}
