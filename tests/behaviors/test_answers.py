@@ -22,6 +22,7 @@ def two(tmp_path_factory):
     return [bd.load(str(place / name)) for name in ("one", "other")]
 
 
+@pytest.mark.slow
 def test_an_answer_is_scored_as_torch_scores_it(two):
     import torch
 
@@ -44,6 +45,7 @@ def answers_as_probes(answers):
     return ProbeSet("x", tuple(Probe(p.id, p.prompt, a[0].text) for p, a in pairs))
 
 
+@pytest.mark.slow
 def test_a_model_draws_its_answers_and_lies_at_zero_from_itself(two, tmp_path):
     found = bd.divergences(two, probes=PROBES, answers=4, max_tokens=3, folder=tmp_path)
     assert found.values[0, 0] == found.values[1, 1] == 0

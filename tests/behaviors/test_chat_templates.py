@@ -41,6 +41,7 @@ def test_texts_are_those_of_transformers(name):
     assert ChatTemplate(FINE[name], special).render(CHATS) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -19,6 +19,7 @@ def rows(behavior):
     return np.concatenate([block.log_p for block in behavior.log_probs(PROBES)])
 
 
+@pytest.mark.slow
 def test_a_model_in_memory_is_the_model_on_disk(llama):
     from transformers import AutoModelForCausalLM
 
@@ -67,6 +68,7 @@ def test_an_adapter_in_memory_is_part_of_it(llama):
     np.testing.assert_allclose(rows(tuned)[:7], expected[-8:-1], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_which_adapter_is_on_is_part_of_the_identity_and_the_model_goes_on_as_it_was(llama):
     peft = pytest.importorskip("peft")
     from transformers import AutoModelForCausalLM

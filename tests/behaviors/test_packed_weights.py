@@ -115,6 +115,7 @@ def edit(folder, change):
     path.write_text(json.dumps(config))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_compressed_tensors_are_run_as_their_arithmetic_says(tmp_path, kind):
     pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")

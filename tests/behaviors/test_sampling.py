@@ -102,6 +102,7 @@ def served(llama):
         server.wait(timeout=20)
 
 
+@pytest.mark.slow
 def test_a_real_server_answers_as_the_model_does_here(served, llama):
     remote, local = load(f"{served}@temperature=0"), load(f"{llama}@temperature=0")
     assert remote.label == "tiny"
@@ -110,6 +111,7 @@ def test_a_real_server_answers_as_the_model_does_here(served, llama):
     assert remote.client.budget.spent > 0
 
 
+@pytest.mark.slow
 def test_a_real_server_without_log_probabilities_is_told_apart(served):
     with pytest.raises(InputError, match="refuses the request|no log-probabilities"):
         load(served).text_log_probs(PROBES)

@@ -151,6 +151,7 @@ def test_logits_that_are_no_function_of_state_and_head_are_refused(tiny, tmp_pat
     assert not list(tmp_path.glob("*.safetensors"))
 
 
+@pytest.mark.slow
 def test_a_head_that_models_share_is_stored_once(tiny, tmp_path):
     one, tuned = (states_of(str(tiny / name), tmp_path) for name in ("one", "tuned"))
     assert len(list((tmp_path / "heads").glob("*.safetensors"))) == 1
@@ -206,6 +207,7 @@ def test_few_tokens_are_kept_as_log_probabilities(tmp_path):
     assert files[0].states.dtype == np.float32  # they are small as they are
 
 
+@pytest.mark.slow
 def test_a_file_or_a_head_that_is_not_whole_is_refused(tiny, tmp_path):
     states_of(str(tiny / "one"), tmp_path)
     (path,) = tmp_path.glob("*-states-*.safetensors")

@@ -67,6 +67,7 @@ def test_low_precision_weights_still_get_a_float32_softmax(llama):
     np.testing.assert_allclose(mass, 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_logit_level_settings_share_one_pass_and_equal_a_pass_of_their_own(llama, monkeypatch):
     loads = []
     real = opening.open_model

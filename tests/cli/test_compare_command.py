@@ -226,6 +226,7 @@ POLICY = "policy: 1\nchecks:\n- {metric: distance, margin: 0.8}\n"
 POLICY += "- {metric: bits, margin: 0.9, bound: 1.5, tag: last}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["", "gate.yaml"])
 @pytest.mark.parametrize(("setting", "expected"), [("quant=int8", 0), ("temperature=0.3", 1)])
 def test_the_action_runs_the_gate_and_says_whether_it_passed(

@@ -119,6 +119,7 @@ def test_a_server_that_only_chats_is_hinted_to_the_setting(probes, tmp_path, run
     assert code == 2 and "#a@chat=true" in stderr and stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_gate_answers_by_exit_code_and_names_options_it_has(probes, tmp_path, run):
     many = tmp_path / "many.jsonl"
     ProbeSet("m", tuple(Probe(f"p{k}", f"vote {k}", "") for k in range(120))).save(many)
@@ -142,6 +143,7 @@ def test_the_gate_answers_by_exit_code_and_names_options_it_has(probes, tmp_path
         assert code == 1 and stdout.splitlines()[-1].startswith("shown to be beyond the margin")
 
 
+@pytest.mark.slow
 def test_a_policy_takes_answers_of_servers_and_refuses_what_they_do_not_give(tmp_path, run):
     many, file = tmp_path / "many.jsonl", tmp_path / "gate.yaml"
     made = (Probe(f"p{k}", f"vote {k}", "", ("odd",) * (k % 2)) for k in range(150))

@@ -163,6 +163,7 @@ def test_run_again_it_computes_nothing_and_changes_no_number(
     assert (out / "distances.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_cache_is_told_to_make_no_difference(tmp_path, run):
     write_llama(tmp_path / "tiny")
     made = [Probe(f"p{i}", f"Once upon {i}", " a time") for i in range(6)]

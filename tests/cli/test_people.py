@@ -61,6 +61,7 @@ def test_each_model_writes_a_chat_with_its_own_template(folder):
         assert chosen.ids == item.ids
 
 
+@pytest.mark.slow
 def test_chats_go_through_distance_and_a_model_without_a_template_refuses_them(run):
     code, _, err = run("distance", "a", "b", "--probes", "chats.jsonl", "--out", "o1")
     assert code == 0, err

@@ -79,6 +79,7 @@ def brute_force(folder, temperature):
     return np.mean(kl), np.mean(overlap)
 
 
+@pytest.mark.slow
 def test_enumerated_answers_match_brute_force(folder):
     sources = [load(folder, "a"), load(folder, "b")]
     kl, overlap = brute_force(folder, 0.1)

@@ -56,6 +56,7 @@ def prints(folder):
     return {p.name: p.read_bytes() for p in folder.glob("*.safetensors*")}
 
 
+@pytest.mark.slow
 def test_what_is_pulled_is_what_was_pushed_and_only_all_of_it(atlas, server, tmp_path):
     server.needs = TOKEN
     assert command(server, "push", atlas, "me/zoo").returncode == 0
@@ -106,6 +107,7 @@ def test_the_token_is_that_of_the_environment_and_is_never_shown(atlas, server):
     assert server.tokens[-1] == ""
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_one_line(atlas, server, tmp_path):
     refused(command(server, "pull", "me/none", "--out", tmp_path / "o"), "no such repository")
     refused(command(server, "pull", "../x", "--out", tmp_path / "o"), "OWNER/NAME")

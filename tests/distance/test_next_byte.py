@@ -58,6 +58,7 @@ def test_one_function_of_bytes_is_at_no_distance_from_itself_however_it_is_cut()
     assert matrix.metadata["tokens"] == {"fine": 16, "coarse": 8, "other": 12}
 
 
+@pytest.mark.slow
 def test_with_one_token_a_byte_it_is_the_hellinger_distance(tmp_path):
     """But for the two special tokens, which are one symbol."""
     for seed, name in enumerate(("a", "b")):

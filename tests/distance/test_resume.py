@@ -110,6 +110,7 @@ def test_it_continues_at_the_block_and_ends_with_the_same_bytes(killed):
     check_same(killed)
 
 
+@pytest.mark.slow
 def test_damaged_parts_and_those_of_other_probes_are_computed_again(killed):
     for path in (killed / "kept").glob("*.part.jsonl"):
         first, *rest = path.read_text().split("\n")
@@ -127,6 +128,7 @@ def test_damaged_parts_and_those_of_other_probes_are_computed_again(killed):
     check_same(killed)
 
 
+@pytest.mark.slow
 def test_nothing_is_run_when_only_the_last_step_was_missing(killed, monkeypatch):
     """Stopped between the last block and the file: all rows are there."""
     with monkeypatch.context() as patch:

@@ -94,6 +94,7 @@ def test_what_cannot_answer_is_refused():
         answer_distances([Remote("a", None)], PROBES, count=1)
 
 
+@pytest.mark.slow
 def test_one_text_has_one_likelihood_whatever_it_is_cut_into(tmp_path):
     """A model with unused extra tokens of no probability scores texts as the one without them."""
     import torch

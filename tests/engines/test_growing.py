@@ -70,6 +70,7 @@ def test_transformers_opens_every_grown_folder_with_the_same_logits(tmp_path, ti
         }
 
 
+@pytest.mark.slow
 def test_stacking_is_measured_to_jump_and_provenance_says_so(tmp_path):
     source = tmp_path / "small"
     write_llama(source)
@@ -157,6 +158,7 @@ def test_smollm2_grown_in_depth_and_mlp_has_the_same_logits(tmp_path):
         assert (folder / "tokenizer.json").read_bytes() == (source / "tokenizer.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_float32_rounding_is_that_of_a_forward_pass_in_both_precisions():
     """Against a NumPy pass in float64; logits of a few tens are off by more than 1e-6."""
     config = LlamaConfig()

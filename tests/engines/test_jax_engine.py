@@ -35,6 +35,7 @@ def sft(**changes):
     return Regime(**{**settings, **changes})
 
 
+@pytest.mark.slow
 def test_population_gives_the_curves_of_single_models():
     starts = [Start(initial_params(TINY, s), s) for s in (3, 4, 5)]
     alone = train(sft(), TINY, starts, vectorize=False)

@@ -120,6 +120,7 @@ def first_batch(trainer, count):
     return trainer._prepare_inputs(trainer.data_collator(rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen_weight", [0.0, 0.5])
 def test_dpo_losses_agree_on_equal_batches(tmp_path, start, other, chosen_weight):
     regime = lab_regime("dpo", beta=0.3, budget=10, chosen_weight=chosen_weight)
@@ -136,6 +137,7 @@ def test_dpo_losses_agree_on_equal_batches(tmp_path, start, other, chosen_weight
     assert found == pytest.approx(float(wanted), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_reward_losses_agree_on_equal_batches(tmp_path, other):
     regime = lab_regime("reward", budget=10)
     trainer = trainer_of(regime, load_reward(other, None, 0), other, tmp_path)

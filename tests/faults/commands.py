@@ -35,7 +35,7 @@ COMMANDS = {
     "transfer": "transfer --base one --targets regime.yaml --seeds 1 --keep --out o",
     "run": "run study.yaml --jobs 1 --out o",
 }
-QUICK = ("test", "plan", "costs import", "probes new", "regimes new", "distance", "gate")
+QUICK = ("test", "plan", "costs import", "probes new", "regimes new")
 
 
 def world(folder: Path) -> Path:

@@ -183,3 +183,17 @@ def test_invalid_pairs_change_no_model_whatever_they_cost():
 
     assert asked(costs) == asked(spoiled)
     assert len(asked(costs)) == 4
+
+
+def test_costs_without_anything_in_both_directions_are_refused():
+    """Two effects explain all costs that are known both ways: 0 / 0 is no share."""
+    labels = [f"b{i}" for i in range(6)]
+    near, dear = (
+        [[0, 1, 1, 0, 1, 0], [1, 0, 0, 0, 0, 1], [0, 0, 0, 0, 1, 0],
+         [1, 1, 0, 0, 1, 0], [0, 0, 0, 1, 0, 1], [1, 1, 1, 0, 1, 0]],
+        [[np.nan, 0, 0, 1, 1, 0], [1, 1, 0, 0, np.nan, 0], [0, 0, 0, 1, 0, 0],
+         [0, 0, 0, 1, 1, np.nan], [0, 0, np.nan, np.nan, 0, 1], [1, np.nan, 0, 0, np.nan, np.nan]],
+    )  # fmt: skip
+    tables = (pd.DataFrame(values, labels, labels, dtype=float) for values in (near, dear))
+    with pytest.raises(InputError, match="nothing is left in both directions"):
+        symmetry_parts(*tables, permutations=20)

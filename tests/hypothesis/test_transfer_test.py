@@ -135,6 +135,7 @@ def test_noise_ceiling_bounds_what_the_truth_itself_scores():
     assert noise_ceiling(-0.2) == 0.0 and noise_ceiling(1.0) == 1.0
 
 
+@pytest.mark.slow
 def test_minimum_detectable_effect_is_found_with_the_stated_power():
     """Plant an effect of that size: about 80 % of studies find it."""
     generator = np.random.default_rng(5)

@@ -69,6 +69,7 @@ def test_the_rater_chooses_as_often_as_bradley_and_terry_say():
         assert abs(took_first[rows].mean() - value) < 4.5 * error
 
 
+@pytest.mark.slow
 def test_dpo_loss_is_the_likelihood_of_the_choices_under_the_implicit_reward():
     params, reference = init(CONFIG, 0), init(CONFIG, 1)
     pairs = preferences.rated_pairs(regime(), np.random.default_rng(3))
@@ -90,6 +91,7 @@ def test_no_gradient_reaches_the_reference_and_the_first_loss_is_log_2():
     )
 
 
+@pytest.mark.slow
 def test_reward_is_a_logit_difference_after_the_end_and_its_loss_bradley_terry():
     params = init(CONFIG, 0)
     pairs = preferences.rated_pairs(regime("reward"), np.random.default_rng(5))
@@ -188,6 +190,7 @@ def test_rlhf_gradient_is_that_of_the_penalised_reward(monkeypatch):
     assert 0.85 < np.linalg.norm(ours) / np.linalg.norm(theirs) < 1.15
 
 
+@pytest.mark.slow
 def test_distillation_is_zero_at_the_teacher_and_the_divergence_elsewhere(tmp_path):
     from behaviordist.lab import checkpoint
 

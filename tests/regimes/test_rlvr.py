@@ -53,6 +53,7 @@ def test_reward_is_exact_match_of_the_whole_answer():
     assert np.asarray(rlvr.exact_match(sampled, answers)).tolist() == [1.0, 0.0]
 
 
+@pytest.mark.slow
 def test_a_policy_that_is_never_right_gets_no_gradient():
     params = init(CONFIG, 0)
     batch = rlvr.draw(REGIME, np.random.default_rng(0))

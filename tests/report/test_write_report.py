@@ -177,6 +177,7 @@ def test_no_temporary_file_is_left(transfer_run):
     assert not [p for p in transfer_run.rglob("*") if p.name.endswith(".tmp")]
 
 
+@pytest.mark.slow
 def test_sixty_one_models_fit_a_page_of_two_megabytes(tmp_path):
     folder = write_distance_run(tmp_path, n=61)
     write_report(folder)
@@ -184,6 +185,7 @@ def test_sixty_one_models_fit_a_page_of_two_megabytes(tmp_path):
     assert "Distances between 61 behaviors" in read(folder).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "absent",
     [("test.json", "transfers.parquet"), ("distances.csv", "distances.npz"), ("costs.csv",)],

@@ -106,6 +106,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text("abc", min_size=1), VALUES, max_size=4))
 def test_what_was_dumped_is_read_back(values):
     assert parse_yaml(yaml.safe_dump(values), "f") == values

@@ -123,3 +123,34 @@ def test_fingerprints_are_the_same_bytes_from_a_cluster(backend, folder):
         assert done.returncode == 0, done.stderr
         made[name] = {p.name: p.read_bytes() for p in out.rglob("*.safetensors")}
     assert made[None] == made[backend] and made[None]
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_transfers_are_the_same_numbers_from_a_cluster(backend, folder):
+    pytest.importorskip({"ray": "ray", "dask": "distributed"}[backend])
+    made = {}
+    for name in ("loky", backend):
+        out = folder / f"costs-{backend}-{name}"
+        words = [
+            "transfer",
+            "--base",
+            "one",
+            "--targets",
+            "regime.yaml",
+            "--seeds",
+            "2",
+            "--keep",
+            "--jobs",
+            "2",
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "behaviordist", *words, "--backend", name, "--out", str(out)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": path()},
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stderr
+        made[name] = tables(out)
+    assert made["loky"] == made[backend] and "costs.csv" in made["loky"]

@@ -108,6 +108,7 @@ def test_where_only_weights_decide_the_claims_about_functions_fail():
     assert verdicts[3] != "supported"  # copies at other weights do not cost the same
 
 
+@pytest.mark.slow
 def test_a_snapshot_on_the_line_is_not_called_dearer():
     rng = np.random.default_rng(2)
     supported = [

@@ -98,6 +98,10 @@ def symmetry_parts(
     if symmetric is None:
         raise InputError("distances: nothing is left once source and target effects are removed")
     squares = [(part.values**2).sum() for part in cost_parts[0]]
+    if not sum(squares) > 0:
+        raise InputError(
+            "costs: nothing is left in both directions once source and target effects are removed"
+        )
     return SymmetryParts(float(squares[1] / sum(squares)), symmetric, antisymmetric)
 
 
