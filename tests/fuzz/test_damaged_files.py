@@ -1,6 +1,6 @@
 """No input, however damaged, ends in a traceback, two lines, or half-written results.
 
-``BEHAVIORDIST_FUZZ`` is the number of examples of a target of cost 1 (default 8); the large budget
+``BEHAVIORDIST_FUZZ`` is the number of examples of a target of cost 1 (default 6); the large budget
 is `slow`.
 """
 
@@ -19,7 +19,7 @@ from tests.fuzz.command_line import check
 from tests.fuzz.mutations import DAMAGE
 from tests.fuzz.worlds import WORLDS, Target
 
-SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "8"))
+SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "6"))
 LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
 SAME = "BEHAVIORDIST_FUZZ_LARGE" not in os.environ  # CI sees the same inputs every time
 CASES = [(world, target) for world, (_, targets) in WORLDS.items() for target in targets]

@@ -18,7 +18,7 @@ from tests.fuzz.worlds import PROBES
 
 # A damaged answer is drawn in the server's thread, which hypothesis may end in the middle of.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "8"))
+SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "6"))
 LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
 SAME = "BEHAVIORDIST_FUZZ_LARGE" not in os.environ  # CI sees the same inputs every time
 

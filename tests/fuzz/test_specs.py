@@ -14,7 +14,7 @@ from tests.fuzz.command_line import check
 from tests.fuzz.mutations import ODD_TEXTS
 from tests.fuzz.worlds import tables
 
-SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "8"))
+SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "6"))
 LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
 SAME = "BEHAVIORDIST_FUZZ_LARGE" not in os.environ  # CI sees the same inputs every time
 KEYS = ["temperature", "temp", "top_k", "top_p", "min_p", "quant", "cache", "window", "template",

@@ -131,20 +131,18 @@ def test_transfers_are_the_same_numbers_from_a_cluster(backend, folder):
     made = {}
     for name in ("loky", backend):
         out = folder / f"costs-{backend}-{name}"
-        words = [
-            "transfer",
-            "--base",
-            "one",
-            "--targets",
-            "regime.yaml",
-            "--seeds",
-            "2",
-            "--keep",
-            "--jobs",
-            "2",
-        ]
+        line = "transfer --base one --targets regime.yaml --seeds 2 --keep --jobs 2"
         done = subprocess.run(
-            [sys.executable, "-m", "behaviordist", *words, "--backend", name, "--out", str(out)],
+            [
+                sys.executable,
+                "-m",
+                "behaviordist",
+                *line.split(),
+                "--backend",
+                name,
+                "--out",
+                str(out),
+            ],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": path()},
             capture_output=True,
