@@ -1,6 +1,7 @@
 """Many requests at once: how many, in which order, what is kept, and what goes over the wire."""
 
 import asyncio
+import gc
 import gzip
 import sys
 import threading
@@ -10,6 +11,7 @@ import pytest
 
 from behaviordist.behaviors import load
 from behaviordist.behaviors.servers.client import Budget, Client
+from behaviordist.behaviors.servers.flight import each
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
@@ -212,3 +214,31 @@ def test_a_server_that_only_chats_is_hinted_to_the_setting():
     opened, _ = ask(lambda *_: (404, {}, "no such model"))
     with opened as behavior, pytest.raises(InputError, match="no such model"):
         behavior.samples(TWENTY, 1)
+
+
+def test_two_that_fail_at_once_are_one_error_and_no_traceback(caplog):
+    """Asyncio logs, with its traceback, an exception that nobody has read."""
+
+    async def fail(_, item):
+        if item:
+            await asyncio.sleep(0)
+            raise InputError(f"{item} failed")
+        return item
+
+    with pytest.raises(InputError, match="failed"):
+        list(each(Client("http://127.0.0.1:1/v1"), fail, range(9)))
+    gc.collect()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({}, "no type, not JSON"),
+        ({"Content-Type": "text/html"}, "text/html, not JSON"),
+        ({"Content-Type": "application/json"}, "no whole JSON"),
+    ],
+)
+def test_an_answer_that_is_no_json_is_told_by_what_it_is_called(headers, says):
+    with serving(lambda *_: (200, headers, "<p>")) as url, pytest.raises(InputError, match=says):
+        load(f"{url}#m").samples(TWENTY, 1)

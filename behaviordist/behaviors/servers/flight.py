@@ -120,8 +120,9 @@ class _Run:
                 break
             done, left = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             running.intersection_update(left)
-            for task in done:
-                error = error or task.exception()
+            # All are read: asyncio prints the traceback of an exception that nobody has asked for.
+            errors = [task.exception() for task in done]
+            error = error or next((one for one in errors if one is not None), None)
             more = more and error is None
             if room == 1:
                 room = self._room(asyncio.get_running_loop().time() - began)

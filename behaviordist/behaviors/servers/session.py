@@ -216,9 +216,12 @@ def _decode(response: Any, url: str) -> dict[str, Any]:
     except RecursionError:
         raise InputError(f"{url} answers JSON that is nested too deeply") from None
     except ValueError:
+        kind = response.headers["content-type"]  # the client calls it so where there is none
+        if "json" in kind.lower():
+            raise InputError(f"{url} calls its answer {kind}, and it is no whole JSON") from None
         raise InputError(
-            f"{url} answers {response.headers['content-type']}, not JSON; is it the base of an"
-            " OpenAI-compatible server (it often ends in /v1)?"
+            f"{url} answers {kind}, not JSON; is it the base of an OpenAI-compatible server (it"
+            " often ends in /v1)?"
         ) from None
     if not isinstance(answer, dict):
         raise InputError(f"{url} answers JSON that is no object")
