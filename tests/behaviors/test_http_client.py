@@ -11,7 +11,7 @@ import pytest
 
 from behaviordist.behaviors import load
 from behaviordist.behaviors.servers.client import Budget, Client
-from behaviordist.behaviors.servers.flight import each
+from behaviordist.behaviors.servers.flight import _Run, each
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
@@ -66,7 +66,13 @@ def test_a_slow_server_is_not_asked_more_than_it_can_answer_in_time():
     opened, _ = ask(answer, timeout_s=1)
     with opened as behavior:
         behavior.samples(ProbeSet("six", TWENTY.probes[:6]), 1)
-    assert max(most) == 2
+    assert max(most) <= 2  # one, where the machine is so busy that the first took longer
+
+
+@pytest.mark.parametrize(("seconds", "room"), [(0.2, 2), (0.26, 1), (0.01, 16), (3.0, 1)])
+def test_room_is_half_the_patience_over_what_the_first_answer_took(seconds, room):
+    run = _Run(Client("http://127.0.0.1:1/v1", timeout_s=1, in_flight=16), print, (), print)
+    assert run._room(seconds) == room
 
 
 def test_in_flight_is_what_the_environment_says(monkeypatch):
