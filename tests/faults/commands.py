@@ -24,6 +24,7 @@ COMMANDS = {
     "distance": "distance one two --probes p.jsonl --out o",
     "fingerprint": "fingerprint one two --probes p.jsonl --out o",
     "fingerprint --jobs": "fingerprint one two --probes p.jsonl --jobs 2 --out o",
+    "pull": "pull org/atlas --out o/pulled",
     "card": "card atlas x --base y --out o/card.md",
     "compare": "compare one two --probes p.jsonl --out o",
     "evals distance": "evals distance scores.csv --out o",
@@ -35,6 +36,8 @@ COMMANDS = {
     "transfer": "transfer --base one --targets regime.yaml --seeds 1 --keep --out o",
     "run": "run study.yaml --jobs 1 --out o",
 }
+HUB: dict[str, str] = {}
+"""Environment of commands that ask a hub; `good` of test_faults.py serves one with the atlas."""
 QUICK = ("test", "plan", "costs import", "probes new", "regimes new")
 
 
@@ -49,14 +52,16 @@ def world(folder: Path) -> Path:
 
 
 def start(folder: Path, command: str, *, full: bool = False, **streams: Any) -> Popen[str]:
-    """Start a command line in a process group of its own; on a `full` disk no file can grow."""
-    words = [sys.executable, "-m", "behaviordist", *COMMANDS[command].split()]
+    """Start a command, by name or as a line, in a group of its own; on a `full` disk no file grows."""
+    line = COMMANDS.get(command, command)
+    words = [sys.executable, "-m", "behaviordist", *line.split()]
+    asks = HUB if line.startswith(("push", "pull")) else {}
     if full:
         words = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *words]
     return Popen(
         words,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        env={**os.environ, **asks, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         stdout=streams.get("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
         text=True,

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from tests.faults.commands import COMMANDS, QUICK, finish, results, start, world
+from tests.distance.hub_stand_in import hub
+from tests.faults.commands import COMMANDS, HUB, QUICK, finish, results, start, world
 
 EVERY = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in COMMANDS]
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
@@ -18,8 +19,14 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    """A folder with every input."""
-    return world(tmp_path_factory.mktemp("good"))
+    """A folder with every input, and a hub that holds its atlas."""
+    folder = world(tmp_path_factory.mktemp("good"))
+    with hub() as server:
+        known = {"HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
+        HUB.update(known, HF_TOKEN="hf_none")
+        code, errors = finish(start(folder, "push atlas org/atlas"))
+        assert code == 0, errors
+        yield folder
 
 
 @pytest.fixture
