@@ -52,7 +52,7 @@ def world(folder: Path) -> Path:
 
 
 def start(folder: Path, command: str, *, full: bool = False, **streams: Any) -> Popen[str]:
-    """Start a command, by name or as a line, in a group of its own; on a `full` disk no file grows."""
+    """Start a command, by name or as a line, in its own group; on a `full` disk no file grows."""
     line = COMMANDS.get(command, command)
     words = [sys.executable, "-m", "behaviordist", *line.split()]
     asks = HUB if line.startswith(("push", "pull")) else {}
