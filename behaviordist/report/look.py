@@ -171,4 +171,6 @@ def groups_of(
         "task": tuple((row.task or row.role) if row else "" for row in known),
         "model": tuple(label.partition("@")[0] for label in labels),
     }
-    return {k: of for k, of in tables.items() if 1 < len(set(of)) < len(of)}
+    # A column of answers alone has neither: it makes no group of its own.
+    kinds = {k: set(of) - ({""} if None in known else set()) for k, of in tables.items()}
+    return {k: of for k, of in tables.items() if 1 < len(kinds[k]) < len(of)}
