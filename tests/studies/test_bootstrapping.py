@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from scipy.stats import binomtest
 
 from behaviordist.studies.bootstrapping.coherence import coherence_claims, residuals
@@ -17,6 +16,7 @@ from behaviordist.studies.bootstrapping.measure import within_target_links
 from behaviordist.studies.bootstrapping.page import findings, threshold_table
 from behaviordist.studies.bootstrapping.runs import BudgetRuns
 from behaviordist.studies.load import load_study
+from tests.studies.small import small_bootstrapping
 
 from .claims import claim_of, verdict_of
 
@@ -190,21 +190,7 @@ def test_no_interval_is_drawn_below_zero(tmp_path):
 def test_a_small_study_from_nothing_to_its_report(tmp_path):
     from behaviordist.studies.run import run
 
-    study = load_study("bootstrapping")
-    values = yaml.safe_load(yaml.safe_dump(study.resolved()))
-    values["model"] |= {"hidden_size": 32, "layers": 1, "intermediate_size": 64}
-    values |= {"seeds": 2, "budgets": [0, 20, 60], "tau": 0.02, "quick": {}}
-    values["pretrain"] |= {"functions": ["copy", "reverse"], "batch_size": 32}
-    for settings in values["post_training"].values():
-        settings |= {"budget": 20, "batch_size": 32}
-        settings["convergence"] |= {"at_least": 0.05, "strings": 32}
-    values["post_training"]["rlhf"]["reward_model"] |= {"budget": 40}
-    values["coherent"] |= {"shares": [0.2, 0.7]}
-    values["coherent"]["training"] |= {"budget": 20, "batch_size": 32}
-    values["answers"] = {"strings": 8, "draws": 2}
-    values["budget_from_random"] = {"sft": 40}
-    path = tmp_path / "mini.yaml"
-    path.write_text(yaml.safe_dump(values))
+    path = small_bootstrapping(tmp_path / "mini.yaml")
     out = tmp_path / "out"
     record = run(str(path), out, jobs=2)
     table = pd.read_csv(out / "costs_by_budget.csv")

@@ -16,6 +16,7 @@ from behaviordist.studies.growing.page import findings
 from behaviordist.studies.growing.runs import CONTROL, SMALL, GrowthRuns, fresh
 from behaviordist.studies.load import load_study
 from behaviordist.transfer.curves import summarise
+from tests.studies.small import small_growing
 
 from .claims import claim_of
 
@@ -211,14 +212,7 @@ def test_bad_files_are_refused_in_one_line(tmp_path, message):
 def test_a_whole_run_ends_in_findings_and_a_second_one_makes_nothing(tmp_path):
     from behaviordist.studies.run import run
 
-    values = load_study("growing", quick=True).resolved()
-    values["model"] |= {"hidden_size": 16, "heads": 2, "kv_heads": 1, "intermediate_size": 16}
-    values["growths"][1] = {"operator": "stack", "layers": 3}
-    values |= {"small": {"budget": 50, "at_least": 0.9}, "large_steps": 100, "strings": 16}
-    for settings in values["post_training"].values():
-        settings |= {"budget": 4, "batch_size": 16}
-    path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(values))
+    path = small_growing(tmp_path / "tiny.yaml")
     record = run(str(path), tmp_path / "out")
     assert record["kind"] == "findings" and len(record["findings"]["claims"]) == 6
     assert (tmp_path / "out" / "index.html").is_file()

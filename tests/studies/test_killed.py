@@ -12,11 +12,19 @@ from pathlib import Path
 
 import pytest
 
-STUDIES = ("bootstrapping", "growing", "inference", "reciprocity", "sycophancy")
+from tests.studies.small import small_bootstrapping, small_growing, small_sycophancy
+
+SMALL = {
+    "bootstrapping": small_bootstrapping,
+    "growing": small_growing,
+    "sycophancy": small_sycophancy,
+}
+QUICK = ("inference", "reciprocity")
 
 
 def start(name: str, out: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "behaviordist", "run", name, "--quick", "--out", str(out)]
+    study = [name, "--quick"] if name in QUICK else [name]
+    command = [sys.executable, "-m", "behaviordist", "run", *study, "--out", str(out)]
     return subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -36,9 +44,11 @@ def results(out: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [*SMALL, *QUICK])
 def test_killed_at_several_points_it_ends_with_the_same_findings(name, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+    if name in SMALL:
+        name = str(SMALL[name](tmp_path / "study.yaml"))
     assert start(name, whole).wait(timeout=900) == 0
     total = finished(whole)
     for share in (0.2, 0.7):

@@ -16,6 +16,7 @@ from behaviordist.studies.run import run
 from behaviordist.studies.sycophancy.conclude import seed_cosines
 from behaviordist.studies.sycophancy.measure import claim_probes, wrong_claims
 from behaviordist.studies.sycophancy.page import findings
+from tests.studies.small import small_sycophancy
 
 from .claims import claim_of, verdict_of
 
@@ -128,8 +129,7 @@ def test_a_file_without_both_ends_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_a_small_study_runs_whole_and_again_at_once(tmp_path):
-    path = tmp_path / "mini.yaml"
-    path.write_text(MINI)
+    path = small_sycophancy(tmp_path / "mini.yaml")
     record = run(str(path), tmp_path / "run", jobs=1)
     assert len(record["findings"]["claims"]) == 5
     page = (tmp_path / "run" / "index.html").read_text()
@@ -137,27 +137,3 @@ def test_a_small_study_runs_whole_and_again_at_once(tmp_path):
     first = json.loads((tmp_path / "run" / "run.json").read_text())["findings"]
     again = run(str(path), tmp_path / "run", jobs=1)
     assert again["findings"] == first
-
-
-MINI = """
-schema: 1
-kind: sycophancy
-name: mini
-question: Does it run?
-seeds: 2
-task: reverse
-functions: [copy, reverse]
-agreeableness: [0, 1]
-model: {hidden_size: 8, layers: 1, heads: 1, kv_heads: 1, head_dim: 8, intermediate_size: 8}
-pretrain: {budget: 4, batch_size: 8, learning_rate: 0.01, mixture: {plain: 1, claim: 1},
-           convergence: {at_least: 1.0, every: 2, strings: 8}}
-rlhf: {budget: 4, batch_size: 8, group_size: 4, learning_rate: 0.01,
-       reward_model: {budget: 4, batch_size: 8, every: 2},
-       convergence: {at_least: 1.0, every: 2, strings: 8}}
-honest: {budget: 4, batch_size: 8, group_size: 4, learning_rate: 0.01,
-         convergence: {at_least: 1.0, every: 2, strings: 8}}
-tau: 0.8
-margin: 0.05
-strings: 8
-geometry: hellinger
-"""
