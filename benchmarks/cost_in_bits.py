@@ -2,7 +2,10 @@
 
     python benchmarks/cost_in_bits.py --study reports/gallery/transfer
 
-Reads a run of study `transfer`. Soft behaviors are tuned into one another there, with scores that
+    python benchmarks/cost_in_bits.py --study reports/gallery/smollm2-law
+
+Reads a run of study `transfer`, or of a law on a real model, whose SFT curves hold the code length
+of what was trained on. Soft behaviors are tuned into one another there, with scores that
 are exp(-KL) of the target's exact law of answers, so a curve says what each fresh batch cost above
 the target's entropy. Pure SFT targets are scored by expected exact match, whose -log is a lower
 bound of their KL (Jensen): theirs are bounds. Batches are of 64, as in the study's file.
@@ -53,11 +56,46 @@ def show(name, nats, rows, units):
         )
 
 
+def real_model(folder, rows):
+    """Compare steps and bits to tau (or to the budget) of SFT runs, means over seeds; no base."""
+    rows = rows[rows["bits"].notna() & (rows["source_role"] != "base")].sort_values("step")
+    nats = pd.read_csv(folder / "divergences.csv", index_col=0)
+    paid = {}
+    for pair, run in rows.groupby(["source", "target", "seed"], observed=True):
+        there = run["score"].to_numpy() >= run["tau"].iloc[0]
+        at = int(there.argmax()) if there.any() else len(run) - 1
+        last = run.iloc[at]
+        first = run["bits"].iloc[min(1, at)]
+        paid[pair] = {
+            "steps": last["step"],
+            "bits": last["bits"],
+            "bits after the first batch": last["bits"] - first,
+            "late": not there.any(),
+        }
+    table = pd.DataFrame(paid, dtype=float).T.groupby(level=[0, 1]).mean()
+    late = table["late"].unstack()
+    print("| cost | a nat [95 %] | explained | inside targets [95 %] | censored |")
+    print("| --- | --- | --- | --- | --- |")
+    for unit in ("steps", "bits", "bits after the first batch"):
+        cost = table[unit].unstack()
+        near = nats.loc[cost.index, cost.columns]
+        law = fit_law(near, cost, censored=late)
+        test = transfer_test(near, cost, censored=late, permutations=999)
+        print(
+            f"| {unit} | {law.slope:.3g} [{law.low:.3g}, {law.high:.3g}] | {law.explained:.0%} |"
+            f" {test.value:.2f} [{test.ci_low:.2f}, {test.ci_high:.2f}] |"
+            f" {late.mean(axis=None):.0%} |"
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", type=Path, required=True)
     folder = parser.parse_args().study
     rows = pd.read_parquet(folder / "transfers.parquet")
+    if not (folder / "square").is_dir():
+        real_model(folder, rows)
+        return
     rows = rows[rows["seed"] == 0]
     square, nats = (
         pd.read_csv(path / "divergences.csv", index_col=0) for path in (folder / "square", folder)
