@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from behaviordist.__main__ import unraisable
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell put us behind
 sys.unraisablehook = unraisable
 
 class Held:
