@@ -43,49 +43,38 @@ def costs(rows):
     return by_cost, table["censored"].astype(float).unstack()
 
 
-def show(name, nats, rows, units):
-    by_cost, late = costs(rows)
+def show(names, nats, by_cost, late, units):
+    """Print a row a cost; `names` are its first cells."""
     nats = nats.loc[late.index, late.columns]
     for unit, cost in by_cost.items():
         law = fit_law(nats, cost, censored=late, units=units)
         test = transfer_test(nats, cost, censored=late, units=units, permutations=999)
-        print(
-            f"| {name} | {unit} | {law.slope:.3g} [{law.low:.3g}, {law.high:.3g}] |"
-            f" {law.explained:.0%} | {test.value:.2f} [{test.ci_low:.2f}, {test.ci_high:.2f}] |"
-            f" {late.mean(axis=None):.0%} |"
+        cells = (
+            *names,
+            unit,
+            f"{law.slope:.3g} [{law.low:.3g}, {law.high:.3g}]",
+            f"{law.explained:.0%}",
+            f"{test.value:.2f} [{test.ci_low:.2f}, {test.ci_high:.2f}]",
+            f"{late.mean(axis=None):.0%}",
         )
+        print(f"| {' | '.join(cells)} |")
 
 
 def real_model(folder, rows):
-    """Compare steps and bits to tau (or to the budget) of SFT runs, means over seeds; no base."""
-    rows = rows[rows["bits"].notna() & (rows["source_role"] != "base")].sort_values("step")
+    """Compare steps and bits to tau (or to the stop) of SFT runs, means over seeds; no base."""
+    rows = rows[rows["bits"].notna() & (rows["source_role"] != "base")]
+    run = ["source", "target", "seed"]
+    table = summarise(rows).set_index(run)
+    first = rows[rows["step"] == 1].set_index(run)["bits"].reindex(table.index)
+    # A run that was there at step 0 has paid for no batch.
+    table["bits after the first batch"] = table["bits"] - np.minimum(first, table["bits"])
+    table["censored"] = table["censored"].astype(float)
+    mean = table.select_dtypes("number").groupby(level=run[:2]).mean()
+    by_cost = {u: mean[u].unstack() for u in ("steps", "bits", "bits after the first batch")}
     nats = pd.read_csv(folder / "divergences.csv", index_col=0)
-    paid = {}
-    for pair, run in rows.groupby(["source", "target", "seed"], observed=True):
-        there = run["score"].to_numpy() >= run["tau"].iloc[0]
-        at = int(there.argmax()) if there.any() else len(run) - 1
-        last = run.iloc[at]
-        first = run["bits"].iloc[min(1, at)]
-        paid[pair] = {
-            "steps": last["step"],
-            "bits": last["bits"],
-            "bits after the first batch": last["bits"] - first,
-            "late": not there.any(),
-        }
-    table = pd.DataFrame(paid, dtype=float).T.groupby(level=[0, 1]).mean()
-    late = table["late"].unstack()
     print("| cost | a nat [95 %] | explained | inside targets [95 %] | censored |")
     print("| --- | --- | --- | --- | --- |")
-    for unit in ("steps", "bits", "bits after the first batch"):
-        cost = table[unit].unstack()
-        near = nats.loc[cost.index, cost.columns]
-        law = fit_law(near, cost, censored=late)
-        test = transfer_test(near, cost, censored=late, permutations=999)
-        print(
-            f"| {unit} | {law.slope:.3g} [{law.low:.3g}, {law.high:.3g}] | {law.explained:.0%} |"
-            f" {test.value:.2f} [{test.ci_low:.2f}, {test.ci_high:.2f}] |"
-            f" {late.mean(axis=None):.0%} |"
-        )
+    show((), nats, by_cost, mean["censored"].unstack(), None)
 
 
 def main():
@@ -102,13 +91,13 @@ def main():
     )
     print("| runs | cost | a nat [95 %] | explained | inside targets [95 %] | censored |")
     print("| --- | --- | --- | --- | --- | --- |")
-    show("soft into soft", square, rows[rows["source_role"] == "square"], None)
+    show(("soft into soft",), square, *costs(rows[rows["source_role"] == "square"]), None)
     sft = rows["target"].str.startswith("sft-") & (rows["source_role"] != "square")
     fitted = rows["source_role"].str.startswith("mixture") | (rows["source_role"] == "base")
     runs = rows[sft & fitted]
     if runs.empty:
         raise InputError(f"{folder}: no SFT run from a mixture or base")
-    show("soft and bases into pure SFT targets (bounds)", nats, runs, None)
+    show(("soft and bases into pure SFT targets (bounds)",), nats, *costs(runs), None)
 
 
 if __name__ == "__main__":

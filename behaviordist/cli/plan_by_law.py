@@ -93,6 +93,8 @@ def by_law(
         raise InputError(
             f"--algorithm {algorithm}: {study} has none; {did_you_mean(algorithm, past.algorithms)}"
         )
+    if like is None and make:
+        raise InputError("--make makes starts for a behavior: give --like, not --backtest")
     if like is None:
         algorithms = past.algorithms if algorithm is None else [algorithm]
         backtests = [

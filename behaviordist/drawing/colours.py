@@ -43,9 +43,13 @@ def colour_map(name: str = "", *, dark: bool = False) -> Colormap:
             palette: Colormap = sns.color_palette(name, as_cmap=True)
             return palette
         except (ValueError, TypeError):
-            hint = did_you_mean(name, SEQUENTIAL)
-            raise InputError(f"no palette '{name}': {hint}") from None
+            raise unknown_palette(name) from None
     places = linspace(PALEST, STRONGEST, 256)
     if dark:
         places = linspace(0.8, 0.08, 256)
     return ListedColormap(sns.color_palette(known, as_cmap=True)(places))
+
+
+def unknown_palette(name: str) -> InputError:
+    """Return what a palette is refused with that there is not."""
+    return InputError(f"no palette '{name}': {did_you_mean(name, SEQUENTIAL)}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ from behaviordist.behaviors.files.weight_files import WEIGHTS, weight_files
 from behaviordist.errors import InputError
 from behaviordist.store import is_finished, publish
 
-Tensors = dict[str, NDArray[np.generic]]
 NEAREST, BEYOND = 3, 1.5
+FLOATS = ("F64", "F32", "F16", "BF16")
 # Beside weights, what a model's folder needs to be opened; answers and records are its maker's.
 OPENED_WITH = ("config.json", "generation_config.json", "chat_template.jinja")
 
@@ -72,16 +73,16 @@ def make_starts(
     """
     if not nearest:
         return ()
-    mine = _read(next(iter(nearest.values())) if base is None else base[1])
-    alike = {name: where for name, where in nearest.items() if _alike(mine, where)}
-    chosen = list(alike)[:NEAREST]
+    mine = _shapes(next(iter(nearest.values())) if base is None else base[1])
+    alike = (name for name, place in nearest.items() if _shapes(place) == mine)
+    chosen = list(islice(alike, NEAREST))
     if not chosen:
         return ()
-    first, place = chosen[0], alike[chosen[0]]
+    first, place = chosen[0], nearest[chosen[0]]
     made = []
     if len(chosen) > 1:
         how = f"the mean of the weights of {', '.join(chosen)}"
-        parts = [(1 / len(chosen), alike[name]) for name in chosen]
+        parts = [(1 / len(chosen), nearest[name]) for name in chosen]
         made.append(_made("made-mean", parts, place, out, how))
     if base is not None and base[0] != first:
         how = f"{base[0]} + {BEYOND:g} ({first} - {base[0]})"
@@ -119,22 +120,26 @@ def _stamps(place: Path) -> list[tuple[str, int, int]]:
     return [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
 
 
-def _read(place: Path) -> Tensors:
+def _shapes(place: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor, from the headers alone."""
+    from safetensors import safe_open
+
+    shapes = {}
+    for path in weight_files(place):
+        with safe_open(path, framework="numpy") as file:
+            for name in sorted(file.keys()):
+                part = file.get_slice(name)
+                if part.get_dtype() not in FLOATS:
+                    raise InputError(
+                        f"{place}: {name} is packed ({part.get_dtype()}), and packed weights have"
+                        " no mean; convert it first (`behaviordist convert`)"
+                    )
+                shapes[name] = tuple(part.get_shape())
+    return shapes
+
+
+def _read(place: Path) -> dict[str, NDArray[np.generic]]:
     import ml_dtypes  # noqa: F401  numpy knows bfloat16 only with it
     from safetensors.numpy import load_file
 
-    tensors: Tensors = {}
-    for file in weight_files(place):
-        tensors |= load_file(file)
-    odd = next((k for k, v in tensors.items() if v.dtype.kind in "iub"), None)
-    if odd is not None:
-        raise InputError(
-            f"{place}: {odd} is packed ({tensors[odd].dtype}), and packed weights have no mean;"
-            " convert it first (`behaviordist convert`)"
-        )
-    return tensors
-
-
-def _alike(mine: Tensors, place: Path) -> bool:
-    other = _read(place)
-    return mine.keys() == other.keys() and all(v.shape == other[k].shape for k, v in mine.items())
+    return {name: t for path in weight_files(place) for name, t in load_file(path).items()}

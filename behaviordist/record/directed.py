@@ -10,6 +10,7 @@ from behaviordist.distance.directed.matrix import DirectedMatrix
 from behaviordist.distance.directed.nearest import contenders, gaps
 from behaviordist.record.blocks import Grid, Section, Table
 from behaviordist.record.findings import Findings
+from behaviordist.record.formatting import limits
 
 NAMED = 3
 VALUES = "divergences"
@@ -89,7 +90,7 @@ def _intervals(matrix: DirectedMatrix, unit: str) -> Section:
 def _behind(gap: float, low: float, high: float) -> str:
     if gap == 0 and not low < 0:
         return "nearest"
-    return f"{gap:.3g}" if np.isinf(gap) else f"{gap:.3g} [{low:.2g}, {high:.2g}]"
+    return f"{gap:.3g}" if np.isinf(gap) else f"{gap:.3g} {limits(low, high)}"
 
 
 def _headline(matrix: DirectedMatrix, unit: str) -> str:
@@ -134,7 +135,7 @@ def _only_pairs(matrix: DirectedMatrix, unit: str) -> str:
     """Say what there is where no target has two sources: values with intervals, no ranking."""
     low, high = matrix.interval()
     said = [
-        f"{a} to {b}: {matrix.values[i, j]:.3g} [{low[i, j]:.3g}, {high[i, j]:.3g}]"
+        f"{a} to {b}: {matrix.values[i, j]:.3g} {limits(low[i, j], high[i, j], '.3g')}"
         for i, a in enumerate(matrix.sources)
         for j, b in enumerate(matrix.targets)
         if a != b

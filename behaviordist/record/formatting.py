@@ -69,6 +69,12 @@ def interval(estimate: Estimate, digits: int = 2, signed: bool = False) -> str:
     return f"{value} [{low}, {high}]" if estimate.has_interval else value
 
 
+def limits(low: float, high: float, form: str = ".2g") -> str:
+    """Return ``[0.2, 0.48]``, numbers in `form`; words where there is no interval."""
+    known = math.isfinite(low) and math.isfinite(high)
+    return f"[{low:{form}}, {high:{form}}]" if known else "(no interval)"
+
+
 def p_value(value: Any, permutations: Any = None) -> str:
     """Return ``= 0.012`` or ``≤ 0.0001``: a permutation test cannot show less than 1 / (1 + B)."""
     number, draws = as_float(value), as_float(permutations)

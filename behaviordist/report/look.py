@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from behaviordist.drawing.colours import SEQUENTIAL, colour_map
+from behaviordist.drawing.colours import SEQUENTIAL, colour_map, unknown_palette
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.record import Behavior
 from behaviordist.store import write_text
@@ -84,7 +84,7 @@ def changed(
     given: dict[str, object] = {}
     if palette is not None:
         if palette not in SEQUENTIAL:
-            raise InputError(f"no palette '{palette}'; {did_you_mean(palette, SEQUENTIAL)}")
+            raise unknown_palette(palette)
         given["palette"] = palette
     if full_range is not None:
         given["full_range"] = full_range

@@ -233,6 +233,7 @@ def test_the_backtest_holds_out_functions_and_a_base(run, past, tmp_path):
         ("--backtest --algorithm rlvr", "has none; known: sft"),
         ("--like said.jsonl --have A --pilot A", "give START=STEPS"),
         ("--like none.jsonl --have A", "no such file of answers"),
+        ("--backtest --make", "give --like, not --backtest"),
     ],
 )
 def test_a_bad_plan_is_one_line(run, past, tmp_path, line, says):

@@ -102,6 +102,7 @@
       this.at = null;
       this.whole = false;
       this.grouping = Object.keys(data.groups)[0] || "";
+      this.groupColours = this.coloursOf(this.grouping);
       this.live = frame.querySelector(".map-live");
       this.build();
       this.arrange();
@@ -172,6 +173,7 @@
 
     group(name) {
       this.grouping = name;
+      this.groupColours = this.coloursOf(name);
       this.draw();
     }
 
@@ -444,22 +446,23 @@
       context.restore();
     }
 
-    kinds(grouping = this.grouping) {
+    kinds(grouping) {
       const [rows, columns] = [this.data.groups, this.data.columnGroups].map((of) => of[grouping] || []);
       return [...new Set([...rows, ...columns])];
     }
 
-    // Colours run on from one grouping to the next, as they do in the picture file.
-    groupColour(k) {
+    // Group -> colour. Colours run on from one grouping to the next, as they do in the picture file.
+    coloursOf(grouping) {
       const kept = Object.keys(this.data.groups);
-      const before = kept.slice(0, kept.indexOf(this.grouping));
+      const before = kept.slice(0, kept.indexOf(grouping));
       const first = before.reduce((sum, name) => sum + this.kinds(name).length, 0);
-      return this.data.groupColours[(first + k) % this.data.groupColours.length];
+      const colours = this.data.groupColours;
+      return new Map(this.kinds(grouping).map((kind, k) => [kind, colours[(first + k) % colours.length]]));
     }
 
     patch(context, axis, i, start) {
       const of = (!axis && this.data.columnGroups[this.grouping]) || this.data.groups[this.grouping];
-      context.fillStyle = this.groupColour(this.kinds().indexOf(of[i]));
+      context.fillStyle = this.groupColours.get(of[i]);
       const [from, edge] = axis ? [this.top, this.left] : [this.left, this.top];
       const low = Math.max(start, from);
       const high = Math.min(start + this.cell, from + this.size[axis]);
@@ -700,10 +703,10 @@
 
     groupKey() {
       const list = node("ul", "", { class: "map-groups" });
-      this.kinds().slice(0, 12).forEach((name, k) => {
+      [...this.groupColours].slice(0, 12).forEach(([name, colour]) => {
         const item = node("li");
         const dot = node("span");
-        dot.style.background = this.groupColour(k);
+        dot.style.background = colour;
         item.append(dot, name || "(none)");
         list.append(item);
       });

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import pandas as pd
 
 from behaviordist.hypothesis import TransferTest
 from behaviordist.record import Section, Table
+from behaviordist.record.formatting import limits
 from behaviordist.studies.law.conclusion import Conclusion, reliability
 from behaviordist.studies.law.figures import scatter
 from behaviordist.studies.law.tables import KL, WEIGHTS, Tables
@@ -18,7 +18,7 @@ from behaviordist.transfer.runs import Goal
 def headline(conclusion: Conclusion) -> str:
     """Say what was found of the law: rank correlation, verdict, steps a nat."""
     slopes = "; ".join(
-        f"{a.upper()} {law.slope:.2g} steps a nat {_between(law.low, law.high)}"
+        f"{a.upper()} {law.slope:.2g} steps a nat {limits(law.low, law.high)}"
         for a, law in conclusion.laws.items()
     )
     main, verdict = conclusion.tests["all targets"], conclusion.claims[0].verdict
@@ -27,12 +27,6 @@ def headline(conclusion: Conclusion) -> str:
         f"{said}. KL(f_B || f_A) ranks what tuning A into B costs, inside targets, at"
         f" {main.value:.2f} [{main.ci_low:.2f}, {main.ci_high:.2f}]; {slopes}."
     )
-
-
-def _between(low: float, high: float, decimals: int | None = None) -> str:
-    """Return the interval; one target or too few sources give none."""
-    form = ".2g" if decimals is None else f".{decimals}f"
-    return f"[{low:{form}}, {high:{form}}]" if math.isfinite(low + high) else "(no interval)"
 
 
 def weights_sentence(conclusion: Conclusion, pool: str) -> str:
@@ -67,7 +61,7 @@ def law_section(tables: Tables, conclusion: Conclusion, aside: str) -> Section:
     rows = tuple(
         (
             algorithm,
-            f"{law.slope:.2f} {_between(law.low, law.high, 2)}",
+            f"{law.slope:.2f} {limits(law.low, law.high, '.2f')}",
             f"{law.explained:.0%}",
             f"{conclusion.by_overlap[algorithm].slope:.2f}"
             f" ({conclusion.by_overlap[algorithm].explained:.0%})",
