@@ -84,7 +84,7 @@ def few(monkeypatch):
 def test_the_python_of_models_runs(checkpoints, few, capsys):
     names = {}
     exec(python_block(ROOT / "docs" / "models.md"), names)
-    assert len(names["found"].overall) == 4 and names["on_policy"].probes
+    assert "bits" in names["found"].overall and names["on_policy"].probes
     assert "the margin" in capsys.readouterr().out
 
 
