@@ -172,7 +172,14 @@ def _find(model: str, revision: str | None = None) -> Path:
         if path.suffix == ".gguf" or path.suffix in READERS:
             return path
         kinds = ", ".join((".gguf", *READERS))
-        raise InputError(f"{path} is a file of another kind than {kinds}; give a model's folder")
+        more = (
+            "; answers are JSON lines, one object with prompt and answer a line, in a .jsonl file"
+            if path.suffix in (".csv", ".json", ".txt", ".tsv")
+            else ""
+        )
+        raise InputError(
+            f"{path} is a file of another kind than {kinds}; give a model's folder{more}"
+        )
     is_file_name = path.suffix == ".gguf" or path.suffix in READERS
     if not HUB_ID.fullmatch(model) or model.startswith(".") or is_file_name:
         raise InputError(f"no model at {path}; give a checkpoint folder, a .gguf file or a hub id")

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import Device, JsonTo, check_json, give_json
-from behaviordist.cli.plan_by_law import by_law, has_law
+from behaviordist.cli.plan_by_law import by_law, has_law, without_law
 from behaviordist.cli.tables import CostColumn, Invalid, named_paths
 from behaviordist.cli.terminal import cell, say
 from behaviordist.errors import InputError
@@ -32,9 +32,16 @@ def plan(
         str | None, typer.Option(help="The behavior wanted; a column of the distances.")
     ] = None,
     study: Annotated[
-        Path | None, typer.Option(help="Folder of a past run: distances.csv and costs.csv.")
+        Path | None,
+        typer.Option(help="Folder of a past run: `behaviordist transfer`, `behaviordist run`."),
     ] = None,
-    distances: Annotated[Path | None, typer.Option(help="Instead of --study: distances.")] = None,
+    distances: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of --study: distances. Beside --like and the --study of `behaviordist"
+            " transfer`: divergences.csv of its sources and targets."
+        ),
+    ] = None,
     costs: Annotated[Path | None, typer.Option(help="Instead of --study: past costs.")] = None,
     base: Annotated[
         str | None, typer.Option(help="The start that savings are relative to, such as base.")
@@ -53,7 +60,7 @@ def plan(
         ),
     ] = None,
     algorithm: Annotated[
-        str | None, typer.Option(help="By the law of study transfer: how to tune, such as rlvr.")
+        str | None, typer.Option(help="By the law of past transfers: how to tune, such as rlvr.")
     ] = None,
     pilot: Annotated[
         list[str] | None,
@@ -93,14 +100,13 @@ def plan(
     console = Console(stderr=json_to == "-")
     if (target is not None) + (like is not None) + backtest != 1:
         raise InputError("give one of --target B, --like MODEL, --backtest")
-    if study is not None and target is None and has_law(study):
-        asked = (study, like, have, base, algorithm, pilot or ())
+    nats = None if like is None else distances
+    if study is not None and target is None and has_law(study, nats):
+        asked = (study, nats, like, have, base, algorithm, pilot or ())
         give_json(json_to, by_law(*asked, (probes, device), make, out, console))
         return
-    if algorithm is not None or pilot or make:
-        raise InputError(
-            "--algorithm, --pilot and --make need the folder of study transfer (--study)"
-        )
+    if algorithm is not None or pilot or make or (like or "").endswith(".jsonl"):
+        raise without_law(study)
     if like is not None:
         near, target = _distances_like(like, study, probes, device, out), WANTED
     else:

@@ -1,4 +1,8 @@
-"""`behaviordist plan` by the law of a past run of study `transfer`: nats, steps, a back-test."""
+"""`behaviordist plan` by the law of past transfers: nats, steps, a back-test.
+
+A run of a study of the law holds all of it; a run of `behaviordist transfer` holds the costs, and
+`behaviordist distance --geometry kl` measures the nats that belong to them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,9 @@ if TYPE_CHECKING:
     from behaviordist.planning import LawBacktest, LawPlan
     from behaviordist.planning.made_starts import MadeStart
 
-NEEDED = ("divergences.csv", "costs.csv", "censored.csv", "sources.csv")
+NATS = "divergences.csv"
+COSTS = ("costs.csv", "censored.csv")
+SOURCES = "sources.csv"
 WEIGHTS = Path("predictors") / "weights.csv"
 BASE = "A"
 SHOWN = 12
@@ -64,13 +70,37 @@ class Past:
         return next((str(s) for s, k in self.kind.items() if k == "base"), BASE)
 
 
-def has_law(study: Path) -> bool:
-    """Whether a folder holds what the law is fitted on."""
-    return all((study / name).is_file() for name in NEEDED)
+def has_law(study: Path, nats: Path | None = None) -> bool:
+    """Whether a folder, and nats beside it, hold what the law is fitted on."""
+    given = study / SOURCES if nats is None else nats
+    return all(place.is_file() for place in (*_costs(study), nats or study / NATS, given))
+
+
+def without_law(study: Path | None) -> InputError:
+    """Return what to say of a folder that the law cannot be fitted on."""
+    if study is None:
+        return InputError("the law is fitted on past transfers: give their folder (--study)")
+    missing = next((place for place in _costs(study) if not place.is_file()), None)
+    if missing is not None:
+        return InputError(
+            f"{missing}: no such file; the law is fitted on a finished `behaviordist transfer`, or"
+            " on a finished run of study transfer or smollm2"
+        )
+    tuned = study / "behaviors"
+    return InputError(
+        f"{study} has costs and no nats: measure them (`behaviordist distance {tuned}/SOURCE..."
+        f" --targets {tuned}/TARGET --targets ... --geometry kl --out OUT`), then add --distances"
+        f" OUT/{NATS}"
+    )
+
+
+def _costs(study: Path) -> tuple[Path, Path]:
+    return study / COSTS[0], study / COSTS[1]
 
 
 def by_law(
     study: Path,
+    nats: Path | None,
     like: str | None,
     have: str | None,
     base: str | None,
@@ -83,12 +113,13 @@ def by_law(
 ) -> dict[str, Any]:
     """Plan in steps for a behavior, or back-test the plan on the study's own targets.
 
-    `named` are the probes and the device; `make`: starts made out of weights are candidates too.
+    `nats` is the file of what the study's folder does not hold, `named` are the probes and the
+    device; `make`: starts made out of weights are candidates too.
     Returns what is written.
     """
     from behaviordist.store import write_json
 
-    past = _read(study)
+    past = _read(study, nats)
     if algorithm is not None and algorithm not in past.algorithms:
         raise InputError(
             f"--algorithm {algorithm}: {study} has none; {did_you_mean(algorithm, past.algorithms)}"
@@ -120,18 +151,33 @@ def by_law(
     return record
 
 
-def _read(study: Path) -> Past:
+def _read(study: Path, given: Path | None) -> Past:
     import pandas as pd
 
     from behaviordist.store.tables import read_matrix
 
-    nats, costs, late = (read_matrix(study / name) for name in NEEDED[:3])
-    try:
-        sources = pd.read_csv(study / "sources.csv", index_col=0)
-        kind, fitted = sources["kind"], sources.get("fitted")
-    except (OSError, ValueError, KeyError):
-        raise InputError(f"{study / 'sources.csv'}: no column 'kind'; run it again") from None
-    return Past(study, nats.loc[costs.index, costs.columns], costs, late, kind, fitted)
+    place = study / NATS if given is None else given
+    nats, costs, late = (read_matrix(path) for path in (place, *_costs(study)))
+    if given is None:
+        try:
+            sources = pd.read_csv(study / SOURCES, index_col=0)
+            kind, fitted = sources["kind"], sources.get("fitted")
+        except (OSError, ValueError, KeyError):
+            raise InputError(f"{study / SOURCES}: no column 'kind'; run it again") from None
+        return Past(study, nats.loc[costs.index, costs.columns], costs, late, kind, fitted)
+    known = costs.dropna(axis=0, how="all").dropna(axis=1, how="all")
+    rows, columns = (
+        [label for label in its if label in other]
+        for its, other in ((known.index, nats.index), (known.columns, nats.columns))
+    )
+    if not rows or not columns:
+        raise InputError(
+            f"{given}: no source and target of {study / COSTS[0]} in it; costs are of"
+            f" {', '.join(map(str, known.index))} into {', '.join(map(str, known.columns))}"
+        )
+    kind = pd.Series({label: "base" if label == "base" else "source" for label in rows})
+    of = (rows, columns)
+    return Past(study, nats.loc[of], known.loc[of], late.loc[of], kind)
 
 
 def _plan(
@@ -204,8 +250,8 @@ def _start(past: Past, name: str, device: str | None) -> Behavior:
 
 
 def _place(past: Past, name: str) -> str:
-    place = past.folder / "checkpoints" / name
-    return str(place) if place.is_dir() else name
+    places = [past.folder / folder / name for folder in ("checkpoints", "behaviors")]
+    return next((str(place) for place in places if place.is_dir()), name)
 
 
 def _tried(text: str) -> tuple[str, float]:
@@ -250,8 +296,10 @@ def _show(plan: LawPlan, console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "start" else "right")
     for start in plan.starts[:SHOWN]:
         beyond = " (beyond the line)" if start.nats > plan.farthest else ""
-        limits = f"{start.low:.0f} to {start.high:.0f}{beyond}"
-        table.add_row(cell(start.source), f"{start.nats:.2f}", f"{start.steps:.0f}", limits)
+        cells = (f"{start.steps:.0f}", f"{start.low:.0f} to {start.high:.0f}{beyond}")
+        # Where no slope is shown, steps of a line would only look like knowledge.
+        known = cells if plan.slope_low > 0 else ("–", "–")
+        table.add_row(cell(start.source), f"{start.nats:.2f}", *known)
     console.print(table)
     say(console, plan.sentence())
 

@@ -65,10 +65,14 @@ def compare_by_answers(
     """
     check_answers(draws.answers, draws.answer_tokens, draws.kernel)
     behaviors, chosen = open_inputs(
-        models, probes, limit, one_vocabulary=False, answers_only=True, device=device
+        models,
+        probes,
+        limit,
+        one_vocabulary=False,
+        answers_only=True,
+        device=device,
+        before=before,
     )
-    if before is not None:
-        before(chosen)
     kept: dict[str, Any] = {"folder": folder, "progress": progress}
     answers = draw_answers(
         behaviors, chosen, count=draws.answers, max_tokens=draws.answer_tokens, **kept

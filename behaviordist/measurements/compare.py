@@ -136,11 +136,16 @@ def compare_models(
 ) -> tuple[Comparison, CompareRecord]:
     """Compare the first model with the second, and with the third if there is one.
 
-    `before` is called with the probes before any model is run; probes that models write lie in
+    `before` is as in `open_inputs`; probes that models write lie in
     `folder`. The rest is as in `write_comparison`.
     """
     behaviors, chosen = open_inputs(
-        models, probes, limit, answers_only=on_policy is not None, device=device
+        models,
+        probes,
+        limit,
+        answers_only=on_policy is not None,
+        device=device,
+        before=before,
     )
     if len(behaviors) != len(models):
         raise InputError(
@@ -154,8 +159,6 @@ def compare_models(
         kept = folder or Path()
         chosen, note = write_on_policy(behaviors[:2], chosen, on_policy, kept, progress=progress)
         notes.append(note)
-    if before is not None:
-        before(chosen)
     if progress is not None:
         for behavior in behaviors[1:]:
             progress(behavior.label, 0, len(chosen))

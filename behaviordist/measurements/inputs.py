@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from behaviordist.behaviors import (
@@ -30,13 +30,16 @@ def open_inputs(
     one_vocabulary: bool = True,
     answers_only: bool = False,
     device: str | None = None,
+    before: Callable[[ProbeSet], None] | None = None,
 ) -> tuple[list[Behavior], ProbeSet]:
     """Open everything that is named; whatever is wrong with it is said before anything is run.
 
     Without a name, the probe set is the one that a fingerprint among them carries, else `lab` for
     models of the lab and `general` for all others.
     `one_vocabulary` says whether the models must share their tokens, `answers_only` whether the
-    continuations play no part, so that prompts alone will do; `device` is as in `load`.
+    continuations play no part, so that prompts alone will do; `device` is as in `load`. `before`
+    is called once with the probes: before any model is opened where they are named, for what they
+    cannot show is then refused in a second, not after weights were read.
 
     Raises
     ------
@@ -45,6 +48,8 @@ def open_inputs(
     """
     named = ProbeSet.load(probes) if isinstance(probes, str) else probes
     wanted = named if named is None or limit is None else named.subset(limit)
+    if before is not None and wanted is not None:
+        before(wanted.answerable() if answers_only else wanted)
     behaviors = open_behaviors(models, device, wanted)
     if one_vocabulary:
         behaviors = over_common_tokens(behaviors)
@@ -53,6 +58,8 @@ def open_inputs(
     chosen = choose_probes(behaviors[0], named, limit)
     if answers_only:
         chosen = chosen.answerable()
+    if before is not None and wanted is None:
+        before(chosen)
     for behavior in behaviors:
         with stage(f"{behavior.label}: checking the probes"):
             behavior.check(chosen)

@@ -90,13 +90,17 @@ def measure_for(
             " answers alone: keep checks of answers and evals"
         )
     behaviors, chosen = open_inputs(
-        models, probes, limit, one_vocabulary=bool(tokens), answers_only=not tokens, device=device
+        models,
+        probes,
+        limit,
+        one_vocabulary=bool(tokens),
+        answers_only=not tokens,
+        device=device,
+        before=None if before is None else lambda chosen: before(replace(known, probes=chosen)),
     )
     _check_gives(behaviors, tokens, [c for c in of_models if c.metric == "answers"])
     labels = (behaviors[0].label, behaviors[1].label)
     known = replace(known, names=labels, probes=chosen)
-    if before is not None:
-        before(known)
     how: dict[str, Any] = {"device": device, "command": command, "progress": progress}
     if tokens:
         comparison, compared = compare_models(behaviors, chosen, **how)

@@ -95,6 +95,11 @@ def parse_probe(line: str, where: str) -> Probe:
         raise InputError(f"{where}: a probe is a JSON object, not {type(row).__name__}")
     for key in row:
         if key not in KEYS:
+            if key in ("answer", "answers"):
+                raise InputError(
+                    f"{where}: '{key}' makes this a file of answers: name it after --targets, or"
+                    " say 'continuation' for text that models are asked about"
+                )
             raise InputError(f"{where}: unknown key '{key}'; {did_you_mean(key, KEYS)}")
     chat = "messages" in row
     if chat and "prompt" in row:

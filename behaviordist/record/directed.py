@@ -50,6 +50,8 @@ def _per(matrix: DirectedMatrix) -> str:
 
 def _tables(matrix: DirectedMatrix) -> list[tuple[str, str, Any]]:
     name = "KL(f_B || f_A)" if matrix.geometry == "kl" else "overlap <f_A, f_B>"
+    if set(matrix.targets) == set(matrix.cross_entropy):
+        name = "Cross-entropy of B's answers under A"
     tables = [(VALUES, name, matrix.to_pandas())]
     if matrix.geometry == "kl" and len(matrix.labels) > 1:
         parts = (("symmetric", "(there + back) / 2"), ("antisymmetric", "(there − back) / 2"))
@@ -61,14 +63,14 @@ def _intervals(matrix: DirectedMatrix, unit: str) -> Section:
     """Return every cell with its interval and state, and how it stands to its column's nearest."""
     low, high = matrix.interval()
     gap, least, most = gaps(matrix)
-    states = matrix.states(matrix.metadata.get("margin"))
+    states = np.where(matrix.tested[None, :], matrix.states(matrix.metadata.get("margin")), "–")
     rows = tuple(
         (
             a,
             b,
             f"{matrix.values[i, j]:.4g}",
             f"{low[i, j]:.4g} to {high[i, j]:.4g}",
-            states[i, j],
+            str(states[i, j]),
             _behind(gap[i, j], least[i, j], most[i, j]),
         )
         for j, b in enumerate(matrix.targets)

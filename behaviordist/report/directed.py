@@ -20,9 +20,7 @@ def directed_map(block: Grid, matrix: DirectedMatrix, behaviors: Behaviors, look
     """Return the map of the matrix; the block has its words."""
     low, high = matrix.interval()
     states = matrix.states(matrix.metadata.get("margin"))
-    # Neither overlaps nor cross-entropies are tested (`DirectedMatrix.states`): they say no state.
-    by_answers = np.isin(np.array(matrix.targets), matrix.cross_entropy)
-    states = np.where(by_answers[None, :] | (matrix.geometry != "kl"), "", states)
+    states = np.where(matrix.tested[None, :], states, "")
     layer = Layer(
         name=block.title,
         unit=" ".join(block.scale.split()),

@@ -219,7 +219,8 @@ def test_a_stored_fingerprint_is_the_reference_of_a_policy_if_it_is_of_the_same_
         (tokens, (), "different token ids"),
     ):
         code, stdout, stderr = run("gate", reference, near, *common, *options)
-        assert (code, stdout) == (2, "") and says in stderr and stderr.count("\n") == 1, stderr
+        assert code == 2 and says in stderr and stderr.count("\n") == 1, stderr
+        assert stdout == "" or stdout.startswith("distance: 9 independent probes cannot show less")
 
 
 POLICY = "policy: 1\nchecks:\n- {metric: distance, margin: 0.8}\n"
@@ -273,6 +274,14 @@ def test_a_margin_that_the_probes_cannot_show_is_refused_before_a_model_runs(mod
     assert code == 2 and stdout == ""
     assert stderr.count("\n") == 1 and "10 independent probes cannot show less than 0.7" in stderr
     assert "show 0.05" in stderr
+
+
+def test_such_a_margin_opens_no_model_where_probes_are_named(tmp_path, probes, run):
+    nowhere, policy = tmp_path / "nowhere", tmp_path / "gate.yaml"
+    policy.write_text("policy: 1\nchecks: [{metric: distance, margin: 0.05}]\n")
+    for asked in (("--margin", 0.05), ("--policy", policy)):
+        code, _, stderr = run("gate", nowhere, nowhere, *asked, "--probes", probes)
+        assert code == 2 and "10 independent probes cannot show" in stderr
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,45 @@ def test_starts_are_made_of_weights_at_hand(run, past, tmp_path):
         assert alone == pytest.approx(nats[name], rel=1e-5)
 
 
+def test_costs_of_ones_own_transfers_plan_by_nats_measured_beside_them(run, past, tmp_path):
+    """`behaviordist transfer` leaves costs of labels that are targets too, and no nats."""
+    nats = table(past / "divergences.csv").drop(index=["B-m2"])
+    nats.to_csv(tmp_path / "nats.csv")
+    labels = [*table(past / "costs.csv").index, *nats.columns]
+    for name in ("costs.csv", "censored.csv"):
+        table(past / name).reindex(index=labels, columns=labels).to_csv(past / name)
+    for name in ("divergences.csv", "sources.csv"):
+        (past / name).unlink()
+    (past / "checkpoints").rename(past / "behaviors")
+    row = {"prompt": "? a b c d e =", "answer": " a b"}
+    (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n")
+    line = "plan --study past --like said.jsonl --algorithm sft --have A,B --out out"
+    code, _, error = run(line)
+    assert code == 2 and "has costs and no nats" in error and error.count("\n") == 1
+    code, said, error = run(f"{line} --distances nats.csv")
+    assert code == 0, error
+    plan = json.loads((tmp_path / "out" / "plan.json").read_text())
+    assert plan["slope"] == pytest.approx(3, abs=0.1) and "Start from" in said
+    other = nats.rename(columns=lambda name: f"{name}-else")
+    other.to_csv(tmp_path / "other.csv")
+    code, _, error = run(f"{line}_other --distances other.csv")
+    assert code == 2 and "no source and target of past/costs.csv in it" in error
+    (past / "censored.csv").unlink()
+    code, _, error = run(f"{line}_none")
+    assert code == 2 and "censored.csv: no such file" in error
+
+
+def test_a_past_without_a_slope_shows_no_steps(run, past, tmp_path):
+    costs = table(past / "costs.csv")
+    shuffled = np.random.default_rng(1).permutation(costs.to_numpy(), axis=0)
+    pd.DataFrame(shuffled, costs.index, costs.columns).to_csv(past / "costs.csv")
+    row = {"prompt": "? a b c d e =", "answer": " a b"}
+    (tmp_path / "said.jsonl").write_text(json.dumps(row) + "\n")
+    code, said, error = run("plan --study past --like said.jsonl --have B --out out")
+    assert code == 0 and "Not enough evidence" in said, error
+    assert all("–" in line for line in said.splitlines() if line.startswith(("│ A", "│ B")))
+
+
 def flat(folder):
     tensors = load_file(folder / "model.safetensors")
     return np.concatenate([tensors[name].ravel() for name in sorted(tensors)])

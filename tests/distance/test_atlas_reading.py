@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from behaviordist.distance.analysis.ordination import landmark_coordinates, principal_coordinates
-from behaviordist.distance.analysis.tree import join, splits, tree_of
+from behaviordist.distance.analysis.tree import drawn_squares, join, splits, tree_of
 from behaviordist.distance.atlas.drift import drift, series
 from behaviordist.distance.atlas.nearest import nearest
 from behaviordist.distance.matrix import DistanceMatrix
@@ -67,6 +68,17 @@ def test_support_falls_with_noise_and_is_the_share_of_draws():
     assert all(0 <= v <= 1 and round(v * 30, 6) == round(v * 30) for v in noisy.values())
 
 
+def test_draws_of_one_pass_are_passes_with_weights():
+    prints = planted(2, 12, 1.5)[0]
+    prints = [replace(f, group=np.arange(12) // np.array([1] * 6 + [2] * 6)) for f in prints]
+    n = len(np.unique(prints[0].group))
+    draws = np.random.default_rng(0).integers(0, 3, (5, n))
+    member = np.unique(prints[0].group, return_inverse=True)[1]
+    for squared, drawn in zip(drawn_squares(prints, draws), draws, strict=True):
+        wanted = pair_moments(prints, weights=drawn[member].astype(float)).squared
+        np.testing.assert_allclose(squared, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_splits_are_those_of_a_tree_written_by_hand():
     squared = np.array([[0, 2, 4, 4], [2, 0, 4, 4], [4, 4, 0, 2], [4, 4, 2, 0]], float)
     assert set(splits(join(["a", "b", "c", "d"], squared))) == {frozenset("cd")}
@@ -101,6 +113,7 @@ def test_the_nearest_come_first_and_are_called_nearer_only_where_intervals_part(
     found = nearest(matrix, "b0", 3)
     assert [n.label for n in found] == ["b1", "b2", "b3"]
     assert [n.surely for n in found] == [True, True, False]  # b3 and b4 cannot be told apart
+    assert [n.surely for n in nearest(matrix, "b0", 4)] == [True, True, False, False]
     low, high = matrix.interval()
     assert found[0].low == pytest.approx(np.sqrt(low[0, 1]))
     assert found[0].high == pytest.approx(np.sqrt(high[0, 1]))

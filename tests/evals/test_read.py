@@ -4,6 +4,7 @@ import json
 import random
 import sys
 import zipfile
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -125,6 +126,30 @@ def test_names_and_truths_as_tables_write_them(tmp_path):
     (tmp_path / "b.csv").write_text("item,model,score\n1,b,False\n2,b,TRUE\n")
     scores = bd.read_evals([tmp_path / "a.parquet", tmp_path / "b.csv"])
     assert scores.scores.tolist() == [[1, 0], [0, 1]]
+
+
+REAL = Path(__file__).with_name("parity.eval")
+"""Written by inspect_ai 0.3.285: "Which is true?" of 0, 1, 2, 3; one model, three answers right."""
+
+
+def test_a_log_that_inspect_wrote():
+    scores = bd.read_evals([REAL])
+    assert scores.models == ("mockllm/real",)
+    assert len(scores.items) == 4, "one question, told apart by its choices"
+    assert scores.scores.mean() == 0.75
+    included = bd.read_evals([REAL], metric="includes")
+    assert included.scores.mean() == 0.75 and included.notes != scores.notes
+
+
+def test_inspects_reader_and_the_one_here_agree():
+    pytest.importorskip("inspect_ai")
+    (theirs, read), (ours, parsed) = inspect_logs._by_inspect(REAL), inspect_logs._parsed(REAL)
+    keys = ("input", "choices", "target", "epoch", "metadata")
+    for (_, one), (_, other) in zip(read, parsed, strict=True):
+        assert {k: one.get(k) for k in keys} == {k: other.get(k) for k in keys}
+        values = [{k: s["value"] for k, s in x["scores"].items()} for x in (one, other)]
+        assert values[0] == values[1]
+    assert theirs["eval"]["model"] == ours["eval"]["model"]
 
 
 def test_messages_match_whatever_ids_inspect_drew(tmp_path):

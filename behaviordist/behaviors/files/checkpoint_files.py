@@ -199,8 +199,19 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     if not path.is_file():
-        raise InputError(f"{folder} has no config.json; give a Hugging Face checkpoint folder")
+        raise InputError(
+            f"{folder} has no config.json; give a Hugging Face checkpoint folder{_inside(folder)}"
+        )
     return read_json_object(path)
+
+
+def _inside(folder: Path) -> str:
+    """Say which checkpoints lie in a folder that is none."""
+    try:
+        inner = sorted(p.parent.name for p in folder.glob("*/config.json"))
+    except OSError:
+        return ""
+    return f", such as {folder / inner[0]} ({len(inner)} lie in it)" if inner else ""
 
 
 def refuse_remote_code(folder: Path, config: dict[str, Any], known: bool) -> None:

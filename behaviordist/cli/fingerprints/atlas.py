@@ -14,6 +14,8 @@ from behaviordist.errors import InputError
 
 app = typer.Typer(name="atlas", help="What a folder of fingerprints says.", no_args_is_help=True)
 
+POOR = 2 / 3
+PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".html")
 Folder = Annotated[Path, typer.Argument(metavar="ATLAS", help="Of `behaviordist fingerprint`.")]
 Kind = Annotated[
     str | None,
@@ -56,8 +58,11 @@ def nearest(
         (n.label, f"{n.distance:.4f}", f"{n.low:.4f} to {n.high:.4f}", n.state, "yes" * n.surely)
         for n in found
     ]
-    _table(("behavior", "distance", "95% interval", "state", "nearer than the rest"), rows)
-    typer.echo("Intervals are of each pair by itself; that none is shown nearer is no sameness.")
+    _table(("behavior", "distance", "95% interval", "state", "nearer"), rows)
+    typer.echo(
+        "Intervals are of each pair by itself. Nearer: it ends below those of all that lie farther,"
+        " listed or not; a row without a yes may tie with what comes after it."
+    )
 
 
 @app.command("map", cls=Command)
@@ -86,6 +91,8 @@ def map_(
     by = f", by {LANDMARKS} landmarks" if len(matrix) > LANDMARKS else ""
     shown = made.explained.sum()
     typer.echo(f"{len(matrix)} behaviors{by}: two axes show {shown:.0%} of the squared distances.")
+    if shown < POOR:
+        typer.echo("Less than two thirds: places in it mislead; read the distances themselves.")
     typer.echo(visible(f"Map: {out / 'map.png'}"))
 
 
@@ -106,6 +113,8 @@ def tree(
     from behaviordist.store.folders import check_folder
 
     if out is not None:
+        if out.suffix.lower() in PICTURES:
+            raise InputError(f"{out}: a tree is Newick text, no picture; name a .nwk file")
         check_folder(out.parent)
     prints = prints_of(atlas, matrix_in(atlas, kind))
     newick, support = tree_of(prints, replicates=replicates, seed=seed)

@@ -18,8 +18,12 @@ from numpy.typing import NDArray
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import Fingerprint, comparable, pair_moments
+from behaviordist.innerproduct.batches import plan_batches
+from behaviordist.innerproduct.blocks import batch_features
 
 Split = frozenset[str]
+BLOCK = 2**23
+"""Squared distances that wait before they are added up."""
 
 
 def join(labels: Sequence[str], squared: NDArray[np.float64]) -> Any:
@@ -64,6 +68,28 @@ def splits(tree: Any) -> dict[Split, Any]:
     return found
 
 
+def drawn_squares(
+    fingerprints: Sequence[Fingerprint], draws: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
+    """Return squared distances (R, N, N) with the groups of probes drawn R times, in one pass.
+
+    `draws` (R, G) says how often each group was drawn, groups in the order of their first probe. A
+    squared distance is a mean over groups, so a draw is a weighted sum of what one pass computes.
+    """
+    first, n = fingerprints[0], len(fingerprints)
+    batches = plan_batches(first.probe, first.group, max_batches=draws.shape[1])
+    sums = np.zeros((len(draws), n * n))
+    waiting: list[NDArray[np.float32]] = []
+    for batch, values in batch_features(fingerprints, batches, first.features):
+        products = values @ values.T
+        norms = np.diagonal(products)
+        waiting.append((norms[:, None] + norms - 2 * products).ravel())
+        if len(waiting) * n * n > BLOCK or batch + 1 == len(batches):
+            sums += draws[:, batch + 1 - len(waiting) : batch + 1] @ np.stack(waiting, dtype=float)
+            waiting.clear()
+    return (sums / (draws @ batches.weight)[:, None]).reshape(-1, n, n)
+
+
 def tree_of(
     fingerprints: Sequence[Fingerprint], *, replicates: int = 100, seed: int = 0
 ) -> tuple[str, dict[Split, float]]:
@@ -92,14 +118,13 @@ def tree_of(
     prints = comparable(fingerprints)
     labels = [f.label for f in prints]
     tree = join(labels, pair_moments(prints).squared)
-    own, group = splits(tree), prints[0].group
+    own = splits(tree)
     counts = dict.fromkeys(own, 0)
+    n = len(np.unique(prints[0].group))
     rng = np.random.default_rng(seed)
-    n = len(np.unique(group))
-    member = np.unique(group, return_inverse=True)[1]
-    for _ in range(replicates):
-        drawn = np.bincount(rng.integers(0, n, n), minlength=n)[member]
-        again = splits(join(labels, pair_moments(prints, weights=drawn.astype(float)).squared))
+    draws = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(replicates)]
+    for squared in drawn_squares(prints, np.array(draws)) if replicates else ():
+        again = splits(join(labels, squared))
         for side in own.keys() & again.keys():
             counts[side] += 1
     support = {side: count / replicates for side, count in counts.items()} if replicates else {}

@@ -23,8 +23,8 @@ class Near:
     state
         ``apart``, ``undecided`` or ``missing``.
     surely
-        Whether it is shown to be nearer than the first that is not listed: its interval ends below
-        where that one's begins.
+        Whether it is shown to be nearer than each that is farther, listed or not: its interval ends
+        below where theirs begin.
     """
 
     label: str
@@ -61,7 +61,8 @@ def nearest(matrix: DistanceMatrix, label: str, k: int = 10) -> list[Near]:
     low, high = (np.sqrt(np.maximum(end[i], 0)) for end in ends)
     states, row = matrix.states().table[i], matrix.distances[i]
     others = [j for j in np.argsort(row, kind="stable") if j != i and np.isfinite(row[j])]
-    beyond = low[others[k]] if len(others) > k else np.inf
+    # The smallest lower end of all that lie farther; the last has nothing to be nearer than.
+    beyond = [*np.minimum.accumulate(low[others[:0:-1]])[::-1], -np.inf]
     return [
         Near(
             matrix.labels[j],
@@ -69,7 +70,7 @@ def nearest(matrix: DistanceMatrix, label: str, k: int = 10) -> list[Near]:
             float(low[j]),
             float(high[j]),
             str(states[j]),
-            bool(high[j] < beyond),
+            bool(high[j] < beyond[place]),
         )
-        for j in others[:k]
+        for place, j in enumerate(others[:k])
     ]

@@ -120,19 +120,29 @@ class DirectedMatrix:
         half = t.ppf(0.5 + level / 2, df) * self.standard_errors
         return self.values - half, self.values + half
 
+    @property
+    def tested(self) -> NDArray[np.bool_]:
+        """(T,) whether a column's pairs can be apart or the same: those of a KL alone.
+
+        An overlap says how often two behaviors repeat each other, its `surprise` too, and a
+        cross-entropy holds the target's own entropy: neither has a floor to lie above.
+        """
+        if self.geometry != "kl" or self.metadata.get("quantity") == SURPRISE:
+            return np.zeros(len(self.targets), dtype=bool)
+        return np.array([t not in self.cross_entropy for t in self.targets], dtype=bool)
+
     def states(self, margin: float | None = None) -> NDArray[np.str_]:
         """Return (S, T) of ``apart``, ``same``, ``undecided``, that hold together.
 
         A pair of a KL matrix is apart where it lies above the floor by Student's t (an infinite
         divergence does), the same where it lies below `margin` nats; each at 2.5 % in all, by
-        Holm's step-down over the pairs of different behaviors. The others are undecided. An overlap
-        below 1 says how often two behaviors repeat each other, which is no distance: all of its
-        pairs are undecided, its `surprise` too, as are columns of cross-entropies.
+        Holm's step-down over the pairs of different behaviors. The others are undecided, and so is
+        every pair of a column that is not `tested`.
         """
         states = np.full(self.values.shape, UNDECIDED, dtype="<U9")
-        if self.geometry != "kl" or self.metadata.get("quantity") == SURPRISE:
+        known = self.tested
+        if not known.any():
             return states
-        known = np.array([t not in self.cross_entropy for t in self.targets], dtype=bool)
         cells = known[None, :] & ~self.diagonal & ~np.isposinf(self.values)
         states[cells] = np.where(
             self._below(-self.values, -np.asarray(self.floor), cells), APART, UNDECIDED

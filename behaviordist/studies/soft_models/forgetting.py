@@ -63,9 +63,9 @@ def write_losses(
     from behaviordist.distance.comparison import compare
     from behaviordist.distance.directed import divergences
 
-    pair = [load(str(source), label="source"), load(str(new), label="new")]
-    nats = divergences(pair, None, questions, "kl", **drawing).to_pandas()
-    apart = compare(*pair, texts, differences=0).overall["kl_forward"].value
+    old, tuned = load(str(source), label="source"), load(str(new), label="new")
+    nats = divergences([old, tuned], None, questions, "kl", **drawing).to_pandas()
+    apart = compare(old, tuned, texts, differences=0).overall["kl_forward"].value
     lost = {MOVED: nats.loc["source", "new"], OWN: nats.loc["new", "source"], OTHER: apart}
     write_json(path, lost)
 
