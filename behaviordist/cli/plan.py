@@ -12,7 +12,7 @@ from rich.table import Table
 
 from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import Device, JsonTo, check_json, give_json
-from behaviordist.cli.plan_by_law import by_law, has_law, without_law
+from behaviordist.cli.plan_by_law import by_law
 from behaviordist.cli.tables import CostColumn, Invalid, named_paths
 from behaviordist.cli.terminal import cell, say
 from behaviordist.errors import InputError
@@ -94,6 +94,7 @@ def plan(
     from behaviordist.hypothesis.tables.long_tables import read_cost_data, read_predictor
     from behaviordist.planning import backtest as follow
     from behaviordist.planning import plan as rank
+    from behaviordist.planning.past import has_law, without_law
     from behaviordist.store import write_json
 
     check_json(json_to)

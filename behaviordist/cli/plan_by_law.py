@@ -1,13 +1,9 @@
-"""`behaviordist plan` by the law of past transfers: nats, steps, a back-test.
-
-A run of a study of the law holds all of it; a run of `behaviordist transfer` holds the costs, and
-`behaviordist distance --geometry kl` measures the nats that belong to them.
-"""
+"""`behaviordist plan` by the law of past transfers: nats, steps, a back-test."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,84 +14,13 @@ from behaviordist.cli.terminal import cell, say
 from behaviordist.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from behaviordist.behaviors import Behavior
     from behaviordist.planning import LawBacktest, LawPlan
     from behaviordist.planning.made_starts import MadeStart
+    from behaviordist.planning.past import Past
 
-NATS = "divergences.csv"
-COSTS = ("costs.csv", "censored.csv")
-SOURCES = "sources.csv"
 WEIGHTS = Path("predictors") / "weights.csv"
-BASE = "A"
 SHOWN = 12
-
-
-@dataclass(frozen=True)
-class Past:
-    """What a run of study `transfer` left: nats, costs, censoring, kinds of its sources."""
-
-    folder: Path
-    nats: pd.DataFrame
-    costs: pd.DataFrame
-    late: pd.DataFrame
-    kind: pd.Series[str]
-    fitted: pd.Series[bool] | None = None
-
-    @property
-    def algorithms(self) -> list[str]:
-        """How its targets were reached."""
-        return list(dict.fromkeys(str(t).split("-")[0] for t in self.costs))
-
-    def of(self, algorithm: str) -> list[str]:
-        """Return the targets of one algorithm."""
-        return [str(t) for t in self.costs if str(t).split("-")[0] == algorithm]
-
-    @property
-    def units(self) -> dict[str, str]:
-        """Targets of one function are one unit."""
-        return {str(t): str(t).partition("-")[2] for t in self.costs}
-
-    @property
-    def coherent(self) -> list[str]:
-        """Sources that the line is fitted on: those that the run says, else all coherent ones."""
-        if self.fitted is not None:
-            return [str(s) for s, its in self.fitted.items() if its]
-        return [str(s) for s, k in self.kind.items() if k not in ("hard", "snapshot")]
-
-    @property
-    def base(self) -> str:
-        """The first of its bases."""
-        return next((str(s) for s, k in self.kind.items() if k == "base"), BASE)
-
-
-def has_law(study: Path, nats: Path | None = None) -> bool:
-    """Whether a folder, and nats beside it, hold what the law is fitted on."""
-    given = study / SOURCES if nats is None else nats
-    return all(place.is_file() for place in (*_costs(study), nats or study / NATS, given))
-
-
-def without_law(study: Path | None) -> InputError:
-    """Return what to say of a folder that the law cannot be fitted on."""
-    if study is None:
-        return InputError("the law is fitted on past transfers: give their folder (--study)")
-    missing = next((place for place in _costs(study) if not place.is_file()), None)
-    if missing is not None:
-        return InputError(
-            f"{missing}: no such file; the law is fitted on a finished `behaviordist transfer`, or"
-            " on a finished run of study transfer or smollm2"
-        )
-    tuned = study / "behaviors"
-    return InputError(
-        f"{study} has costs and no nats: measure them (`behaviordist distance {tuned}/SOURCE..."
-        f" --targets {tuned}/TARGET --targets ... --geometry kl --out OUT`), then add --distances"
-        f" OUT/{NATS}"
-    )
-
-
-def _costs(study: Path) -> tuple[Path, Path]:
-    return study / COSTS[0], study / COSTS[1]
 
 
 def by_law(
@@ -117,9 +42,10 @@ def by_law(
     device; `make`: starts made out of weights are candidates too.
     Returns what is written.
     """
+    from behaviordist.planning.past import read_past
     from behaviordist.store import write_json
 
-    past = _read(study, nats)
+    past = read_past(study, nats)
     if algorithm is not None and algorithm not in past.algorithms:
         raise InputError(
             f"--algorithm {algorithm}: {study} has none; {did_you_mean(algorithm, past.algorithms)}"
@@ -149,35 +75,6 @@ def by_law(
         say(console, f"{one.name}: {one.how}, in {one.folder}")
     say(console, f"written: {out / 'plan.json'}")
     return record
-
-
-def _read(study: Path, given: Path | None) -> Past:
-    import pandas as pd
-
-    from behaviordist.store.tables import read_matrix
-
-    place = study / NATS if given is None else given
-    nats, costs, late = (read_matrix(path) for path in (place, *_costs(study)))
-    if given is None:
-        try:
-            sources = pd.read_csv(study / SOURCES, index_col=0)
-            kind, fitted = sources["kind"], sources.get("fitted")
-        except (OSError, ValueError, KeyError):
-            raise InputError(f"{study / SOURCES}: no column 'kind'; run it again") from None
-        return Past(study, nats.loc[costs.index, costs.columns], costs, late, kind, fitted)
-    known = costs.dropna(axis=0, how="all").dropna(axis=1, how="all")
-    rows, columns = (
-        [label for label in its if label in other]
-        for its, other in ((known.index, nats.index), (known.columns, nats.columns))
-    )
-    if not rows or not columns:
-        raise InputError(
-            f"{given}: no source and target of {study / COSTS[0]} in it; costs are of"
-            f" {', '.join(map(str, known.index))} into {', '.join(map(str, known.columns))}"
-        )
-    kind = pd.Series({label: "base" if label == "base" else "source" for label in rows})
-    of = (rows, columns)
-    return Past(study, nats.loc[of], known.loc[of], late.loc[of], kind)
 
 
 def _plan(
@@ -231,7 +128,7 @@ def _make(past: Past, nats: dict[str, float], base: str, out: Path) -> tuple[Mad
     """Make starts of the nearest that are folders of weights; servers and .gguf files are not."""
     from behaviordist.planning.made_starts import make_starts
 
-    places = {name: _place(past, name) for name in sorted(nats, key=lambda x: nats[x])}
+    places = {name: past.place(name) for name in sorted(nats, key=lambda x: nats[x])}
     folders = {name: Path(place) for name, place in places.items() if Path(place).is_dir()}
     own = (base, folders[base]) if base in folders else None
     made = make_starts({k: v for k, v in folders.items() if k != base}, own, out / "starts")
@@ -246,12 +143,7 @@ def _start(past: Past, name: str, device: str | None) -> Behavior:
     """Open a start: a checkpoint of the study by its name, or any model."""
     from behaviordist.behaviors import load
 
-    return load(_place(past, name), name, device=device)
-
-
-def _place(past: Past, name: str) -> str:
-    places = [past.folder / folder / name for folder in ("checkpoints", "behaviors")]
-    return next((str(place) for place in places if place.is_dir()), name)
+    return load(past.place(name), name, device=device)
 
 
 def _tried(text: str) -> tuple[str, float]:

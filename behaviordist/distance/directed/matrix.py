@@ -122,14 +122,9 @@ class DirectedMatrix:
 
     @property
     def tested(self) -> NDArray[np.bool_]:
-        """(T,) whether a column's pairs can be apart or the same: those of a KL alone.
-
-        An overlap says how often two behaviors repeat each other, its `surprise` too, and a
-        cross-entropy holds the target's own entropy: neither has a floor to lie above.
-        """
-        if self.geometry != "kl" or self.metadata.get("quantity") == SURPRISE:
-            return np.zeros(len(self.targets), dtype=bool)
-        return np.array([t not in self.cross_entropy for t in self.targets], dtype=bool)
+        """(T,) whether a column's pairs can be apart: those of a KL alone have a floor, 0."""
+        kl = self.geometry == "kl" and self.metadata.get("quantity") != SURPRISE
+        return np.array([kl and t not in self.cross_entropy for t in self.targets], dtype=bool)
 
     def states(self, margin: float | None = None) -> NDArray[np.str_]:
         """Return (S, T) of ``apart``, ``same``, ``undecided``, that hold together.
@@ -140,18 +135,15 @@ class DirectedMatrix:
         every pair of a column that is not `tested`.
         """
         states = np.full(self.values.shape, UNDECIDED, dtype="<U9")
-        known = self.tested
-        if not known.any():
-            return states
-        cells = known[None, :] & ~self.diagonal & ~np.isposinf(self.values)
+        cells = self.tested[None, :] & ~self.diagonal & ~np.isposinf(self.values)
         states[cells] = np.where(
             self._below(-self.values, -np.asarray(self.floor), cells), APART, UNDECIDED
         )
         if margin is not None:
             limit = np.full(self.values.shape, margin)
             states[cells] = np.where(self._below(self.values, limit, cells), SAME, states[cells])
-        states[np.isposinf(self.values) & known[None, :]] = APART
-        states[self.diagonal & (self.values == 0) & known[None, :]] = SAME
+        states[np.isposinf(self.values) & self.tested[None, :]] = APART
+        states[self.diagonal & (self.values == 0) & self.tested[None, :]] = SAME
         return states
 
     def _below(
