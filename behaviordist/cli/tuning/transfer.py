@@ -105,6 +105,8 @@ def transfer(
         typer.echo(visible(f"note: {note}"))
     numbers = matrix.costs.round(1).astype(str)
     shown = numbers.where(matrix.censored.fillna(0) == 0, ">" + numbers)
+    run = matrix.costs.notna()
+    shown = shown.loc[run.any(axis=1), run.any(axis=0)]
     typer.echo("Mean steps until the target's level; rows: source, columns: target")
     typer.echo(visible(shown.replace("nan", "").to_string()))
     typer.echo(f"written: {out / 'costs.csv'}")
