@@ -729,7 +729,10 @@
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140;
   }
 
-  function shorten(context, text, room) {
+  // Folders go first: what tells models apart is mostly the name in them and the setting.
+  function shorten(context, whole, room) {
+    if (context.measureText(whole).width <= room) return whole;
+    const text = whole.slice(whole.split("@", 1)[0].lastIndexOf("/") + 1);
     if (context.measureText(text).width <= room) return text;
     let kept = text.length;
     let cut = text;
