@@ -47,7 +47,11 @@ def plan(
         str | None, typer.Option(help="The start that savings are relative to, such as base.")
     ] = None,
     have: Annotated[
-        str | None, typer.Option(help="Comma-separated labels one may start from; default all.")
+        str | None,
+        typer.Option(
+            help="Comma-separated starts one has: labels of the past, or, in steps by the"
+            " law, any models; default all of the past."
+        ),
     ] = None,
     backtest: Annotated[
         bool, typer.Option("--backtest", help="Plan for every past target as if it were new.")

@@ -87,8 +87,9 @@ class Plan:
         if not self.enough:
             nearest = min(self.starts, key=lambda start: start.distance)
             return (
-                f"Not enough evidence to plan: {self.evidence}. By distance alone,"
-                f" {nearest.source} is the nearest."
+                f"Not enough evidence to plan: {self.evidence}. The smallest distance"
+                f" is {nearest.source}'s; whether it is shown to be smaller, `behaviordist distance"
+                " --targets` says."
             )
         best = self.starts[0]
         if best.saving <= 0:

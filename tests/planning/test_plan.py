@@ -312,7 +312,7 @@ def test_without_past_costs_starts_are_ranked_by_distance_alone(tmp_path, monkey
     nearest = distances["b03"].drop(["b03", "base"]).idxmin()
     assert code == 0 and "ranked by distance alone" in printed.out
     assert record["starts"][0]["source"] == nearest and record["starts"][0]["cost"] is None
-    assert f"{nearest} is the nearest" in record["sentence"] and record["enough"] is False
+    assert f"smallest distance is {nearest}'s" in record["sentence"] and record["enough"] is False
 
 
 @pytest.mark.parametrize("extra", [["--backtest"], ["--target", "b03"]])
