@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +73,9 @@ def test_distributions_are_those_of_the_model(dtype, most, tiny, tmp_path):
     states = states_of(str(tiny / "one"), tmp_path, dtype)
     gaps = divergences(expected, rows(states))
     assert gaps.max() < most
-    assert f"at most {gaps.max():.1e} nats" in states.notes[-1]  # the error that is stated
+    stated = float(re.search(r"at most (\S+) nats", states.notes[-1])[1])
+    # The error that is stated; rounding itself differs from one product to another.
+    assert stated == pytest.approx(gaps.max(), rel=0.05, abs=1e-12)
 
 
 @pytest.mark.parametrize(

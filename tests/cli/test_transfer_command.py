@@ -96,7 +96,7 @@ def test_a_base_alone_is_a_source_and_kept_runs_are_checkpoints(tmp_path, capsys
     for path, score in ((ab, rows["score"].iloc[-1]), (cd, lost["end"])):
         assert scored(path, kept) == pytest.approx(score, rel=1e-4)
     assert scored(cd, base) == pytest.approx(lost["start"], rel=1e-4)
-    assert lost["forgotten"] == lost["start"] - lost["end"]
+    assert lost["forgotten"] == pytest.approx(lost["start"] - lost["end"], rel=1e-9)
     assert (out / "behaviors" / "base").resolve() == base
     assert (out / "behaviors" / "sft-ab" / "model.safetensors").is_file()
     capsys.readouterr()
