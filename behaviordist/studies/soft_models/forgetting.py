@@ -30,6 +30,8 @@ from behaviordist.transfer.runs import Goal, Transfer
 if TYPE_CHECKING:
     from behaviordist.probes import ProbeSet
 
+TEXTS = 8
+"""Of no task, each read by both models of every run: more would take longer than the transfers."""
 MOVED, OWN, OTHER = "moved", "own answers", "other texts"
 """KL(new || source) at the held-out questions, nats an answer; what the source's own answers to
 them became less likely, nats an answer; KL(source || new) on texts of no task, nats a token."""
@@ -42,7 +44,7 @@ def measure_forgetting(
     from behaviordist.probes import ProbeSet
 
     transfers = [t for t in runs.real.transfers() if t.target in goals]
-    texts = ProbeSet.load("general").subset(runs.study.distances.each)
+    texts = ProbeSet.load("general").subset(TEXTS)
     jobs = [_job(runs, transfer, question_set(runs), texts) for transfer in transfers]
     with clock.stage("forgetting", len(jobs), "What tuning took away") as done:
         run_jobs(jobs, processes, done)
