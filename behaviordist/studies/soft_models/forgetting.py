@@ -7,7 +7,7 @@ new one's inputs.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,67 +32,91 @@ if TYPE_CHECKING:
 
 TEXTS = 8
 """Of no task, each read by both models of every run: more would take longer than the transfers."""
+TASK, TEXT = "task", "text"
 MOVED, OWN, OTHER = "moved", "own answers", "other texts"
-"""KL(new || source) at the held-out questions, nats an answer; what the source's own answers to
-them became less likely, nats an answer; KL(source || new) on texts of no task, nats a token."""
+"""KL(new || source) along right answers to the target's held-out questions, nats a token; what the
+source's own answers to them became less likely, nats an answer; KL(source || new) on texts of no
+task, nats a token."""
 
 
 def measure_forgetting(
     runs: Runs, goals: Mapping[str, Goal], processes: int, clock: StageClock
 ) -> pd.DataFrame:
     """Measure every transfer's weights, once it has ended, against its source: one row a run."""
-    from behaviordist.probes import ProbeSet
-
-    transfers = [t for t in runs.real.transfers() if t.target in goals]
-    texts = ProbeSet.load("general").subset(TEXTS)
-    jobs = [_job(runs, transfer, question_set(runs), texts) for transfer in transfers]
-    with clock.stage("forgetting", len(jobs), "What tuning took away") as done:
+    made = [t for t in runs.real.transfers() if t.target in goals]
+    jobs = [
+        _job(runs, source.name, [t for t in made if t.source == source.name])
+        for source in runs.sources
+    ]
+    with clock.stage("forgetting", len(jobs), "What tuning took away, a source at a time") as done:
         run_jobs(jobs, processes, done)
-    lost = [json.loads(job.path.read_text(encoding="utf-8")) for job in jobs]
-    names = [{"source": t.source, "target": t.target, "seed": t.seed} for t in transfers]
-    return pd.DataFrame([{**n, **row} for n, row in zip(names, lost, strict=True)])
+    return pd.DataFrame(row for job in jobs for row in json.loads(job.path.read_text("utf-8")))
 
 
 def write_losses(
     path: Path,
     source: Path,
-    new: Path,
+    tuned: Sequence[tuple[Mapping[str, Any], Path, ProbeSet]],
     questions: ProbeSet,
-    texts: ProbeSet,
     drawing: Mapping[str, Any],
 ) -> None:
-    """Write how far `new` lies from `source`, and what it lost of it."""
+    """Write how far each tuned model lies from its source, and what it lost of it.
+
+    Each comes with what its row starts with, and the probes at which it is compared.
+    """
     from behaviordist.distance.comparison import compare
     from behaviordist.distance.directed import divergences
 
-    old, tuned = load(str(source), label="source"), load(str(new), label="new")
-    nats = divergences([old, tuned], None, questions, "kl", **drawing).to_pandas()
-    apart = compare(old, tuned, texts, differences=0).overall["kl_forward"].value
-    lost = {MOVED: nats.loc["source", "new"], OWN: nats.loc["new", "source"], OTHER: apart}
-    write_json(path, lost)
+    old, rows = load(str(source), label="source"), []
+    for names, place, probes in tuned:
+        new = load(str(place), label="new")
+        own = divergences([new], [old], questions, "kl", **drawing).values[0, 0]
+        apart = compare(old, new, probes, differences=0).by_tag
+        moved, other = apart[TASK]["kl_backward"].value, apart[TEXT]["kl_forward"].value
+        rows.append({**names, MOVED: moved, OWN: float(own), OTHER: other})
+    write_json(path, rows)
 
 
-def _job(runs: Runs, transfer: Transfer, questions: ProbeSet, texts: ProbeSet) -> Job:
-    source, new = runs.checkpoint(transfer.source), transfer.path.parent
+def contexts(runs: Runs, target: str) -> ProbeSet:
+    """Return right answers to a target's held-out questions, and texts of no task, tagged."""
+    from behaviordist.probes import Probe, ProbeSet
+
+    data = runs.folder / "data" / f"{runs.real.targets[target].task}.held-out.jsonl"
+    rows = map(json.loads, data.read_text(encoding="utf-8").splitlines())
+    task = [Probe(f"q{i:02d}", r["prompt"], r["completion"], (TASK,)) for i, r in enumerate(rows)]
+    general = ProbeSet.load("general").subset(TEXTS).probes
+    texts = [Probe(f"t{i:02d}", p.prompt, p.continuation, (TEXT,)) for i, p in enumerate(general)]
+    return ProbeSet(f"answers of {target}", (*task, *texts))
+
+
+def _job(runs: Runs, source: str, transfers: Sequence[Transfer]) -> Job:
+    start, questions = runs.checkpoint(source), question_set(runs)
+    tuned = [
+        (
+            {"source": t.source, "target": t.target, "seed": t.seed},
+            t.path.parent,
+            contexts(runs, t.target),
+        )
+        for t in transfers
+    ]
     drawing = {
         "answers": runs.study.answers.draws,
         "max_tokens": runs.study.regimes()[0].data.max_new_tokens,
         "seed": derived_seed(runs.seed, "answers"),
     }
     inputs = {
-        "weights": [weights_digest(source), weights_digest(new)],
-        "probes": [questions.digest, texts.digest],
+        "source": weights_digest(start),
+        "tuned": [[names, weights_digest(place), probes.digest] for names, place, probes in tuned],
+        "questions": questions.digest,
         **drawing,
     }
     arguments = {
-        "source": source,
-        "new": new,
+        "source": start,
+        "tuned": tuned,
         "questions": questions,
-        "texts": texts,
         "drawing": {**drawing, "folder": runs.folder / "answers"},
     }
-    path = runs.folder / "forgetting" / transfer.target / f"{transfer.source}-s{transfer.seed}.json"
-    return Job(path, inputs, write_losses, arguments)
+    return Job(runs.folder / "forgetting" / f"{source}.json", inputs, write_losses, arguments)
 
 
 def forgetting_section(
@@ -115,7 +139,7 @@ def forgetting_section(
         caption="A transfer a point. Own answers: how much less likely the source's own"
         " answers to the held-out questions became, nats an answer. Other texts: KL(source || new),"
         " nats a token of shipped texts that no run is trained on.",
-        x="KL(new || source) at the questions, nats an answer",
+        x="KL(new || source) along the target's answers, nats a token",
         y="lost, nats",
         panels=tuple(panels),
     )
