@@ -42,8 +42,11 @@ task, nats a token."""
 def measure_forgetting(
     runs: Runs, goals: Mapping[str, Goal], processes: int, clock: StageClock
 ) -> pd.DataFrame:
-    """Measure every transfer's weights, once it has ended, against its source: one row a run."""
-    made = [t for t in runs.real.transfers() if t.target in goals]
+    """Measure the weights that every source was tuned to, into every target, against its own.
+
+    One row a pair, of the first seed: another one's runs differ in the order of their data alone.
+    """
+    made = [t for t in runs.real.transfers() if t.target in goals and t.seed == 0]
     jobs = [
         _job(runs, source.name, [t for t in made if t.source == source.name])
         for source in runs.sources
@@ -148,7 +151,7 @@ def forgetting_section(
 
 
 def _link(table: pd.DataFrame, lost: str, tables: Tables, permutations: int, seed: int) -> str:
-    """Ask it as the law is asked: means over seeds, copies one unit, the base in its place."""
+    """Ask it as the law is asked: copies are one unit, the base keeps its place."""
     moved, gone = (wide(table, column) for column in (MOVED, lost))
     labels = {*moved.index, *moved.columns}
     try:
