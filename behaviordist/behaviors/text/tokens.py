@@ -122,7 +122,7 @@ class Tokens:
         return ChatTemplate(text, tuple(self.tokenizer.special_tokens_map.items()))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)  # a study asks its models in turn, and each takes a second to read
 def tokens_of(files: CheckpointFiles, digest: str) -> Tokens:
     """Return the tokenizer in a checkpoint's files.
 
