@@ -34,12 +34,14 @@ def findings(
     tables: Tables,
     conclusion: Conclusion,
     goals: Mapping[str, Goal],
-    lost: pd.DataFrame,
+    lost: pd.DataFrame | None,
 ) -> Findings:
     """Return the study's claims, figures and tables."""
     main = conclusion.tests["all targets"]
     levels = {label: scores_of_target(runs.real, label)[1] for label in runs.real.targets}
-    permutations = runs.study.claims.permutations
+    forgotten: tuple[Section, ...] = ()
+    if lost is not None:
+        forgotten = (forgetting_section(lost, runs.study.claims.permutations, runs.seed),)
     styles = "pure answer styles, each by its algorithm"
     return Findings(
         headline=headline(conclusion),
@@ -54,7 +56,7 @@ def findings(
         lead=(law_section(tables, conclusion, ASIDE),),
         sections=(
             predictor_section(conclusion, SWAPS),
-            forgetting_section(lost, tables, permutations, runs.seed),
+            *forgotten,
             Section.of("Heatmaps", *maps(tables)),
             targets_section(tables, levels, goals),
         ),
