@@ -6,85 +6,125 @@ new one's inputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from behaviordist.behaviors import load
 from behaviordist.errors import InputError
-from behaviordist.hypothesis import TransferTest, transfer_test
+from behaviordist.hypothesis import transfer_test
 from behaviordist.record import Panel, Points, Scatter, Section
-from behaviordist.store.jobs import run_jobs
+from behaviordist.store import write_json
+from behaviordist.store.jobs import Job, run_jobs
 from behaviordist.store.seeds import derived_seed
-from behaviordist.studies.law.tables import wide
-from behaviordist.studies.real_models.runs import RealRuns
+from behaviordist.studies.law.tables import Tables, wide
+from behaviordist.studies.real_models.runs import weights_digest
 from behaviordist.studies.soft_models.measure import question_set
 from behaviordist.studies.soft_models.runs import Runs
 from behaviordist.studies.stages import StageClock
-from behaviordist.transfer.runs import Goal
+from behaviordist.transfer.runs import Goal, Transfer
 
+if TYPE_CHECKING:
+    from behaviordist.probes import ProbeSet
+
+TEXTS = 8
+"""Of no task, each read by both models of every run: more would take longer than the transfers."""
+TASK, TEXT = "task", "text"
 MOVED, OWN, OTHER = "moved", "own answers", "other texts"
-"""KL(new || source) at the held-out questions, nats an answer; what the source's own answers to
-them became less likely, nats an answer; KL(source || new) on texts of no task, nats a token."""
-
-
-def kept_runs(runs: Runs) -> RealRuns:
-    """Return the transfers of some mixtures into the SFT targets, weights kept, one seed."""
-    mixtures = [s.name for s in runs.sources if s.kind == "mixture"]
-    chosen = {k: r for k, r in runs.real.targets.items() if r.algorithm == "sft"}
-    return replace(
-        runs.real,
-        targets=chosen,
-        sources=tuple(mixtures[: runs.study.forgetting]),
-        seeds=1,
-        keep=True,
-    )
+"""KL(new || source) along right answers to the target's held-out questions, nats a token; what the
+source's own answers to them became less likely, nats an answer; KL(source || new) on texts of no
+task, nats a token."""
 
 
 def measure_forgetting(
     runs: Runs, goals: Mapping[str, Goal], processes: int, clock: StageClock
 ) -> pd.DataFrame:
-    """Tune once more with the weights kept, and measure what they lost; one row a run."""
+    """Measure the weights that every source was tuned to, into every target, against its own.
+
+    One row a pair, of the first seed: another one's runs differ in the order of their data alone.
+    """
+    made = [t for t in runs.real.transfers() if t.target in goals and t.seed == 0]
+    jobs = [
+        _job(runs, source.name, [t for t in made if t.source == source.name])
+        for source in runs.sources
+    ]
+    with clock.stage("forgetting", len(jobs), "What tuning took away, a source at a time") as done:
+        run_jobs(jobs, processes, done)
+    return pd.DataFrame(row for job in jobs for row in json.loads(job.path.read_text("utf-8")))
+
+
+def write_losses(
+    path: Path,
+    source: Path,
+    tuned: Sequence[tuple[Mapping[str, Any], Path, ProbeSet]],
+    questions: ProbeSet,
+    drawing: Mapping[str, Any],
+) -> None:
+    """Write how far each tuned model lies from its source, and what it lost of it.
+
+    Each comes with what its row starts with, and the probes at which it is compared.
+    """
     from behaviordist.distance.comparison import compare
     from behaviordist.distance.directed import divergences
-    from behaviordist.probes import ProbeSet
 
-    real, asked = kept_runs(runs), runs.study.answers
-    transfers = [t for t in real.transfers() if t.target in goals]
-    jobs = [real.transfer_job(t, goals[t.target]) for t in transfers]
-    with clock.stage("kept", len(jobs), "Tuning some once more, weights kept") as done:
-        run_jobs(jobs, processes, done)
-    questions = question_set(runs)
-    texts = ProbeSet.load("general").subset(runs.study.distances.each)
-    drawing: dict[str, Any] = {
-        "answers": asked.draws,
+    old, rows = load(str(source), label="source"), []
+    for names, place, probes in tuned:
+        new = load(str(place), label="new")
+        own = divergences([new], [old], questions, "kl", **drawing).values[0, 0]
+        apart = compare(old, new, probes, differences=0).by_tag
+        moved, other = apart[TASK]["kl_backward"].value, apart[TEXT]["kl_forward"].value
+        rows.append({**names, MOVED: moved, OWN: float(own), OTHER: other})
+    write_json(path, rows)
+
+
+def contexts(runs: Runs, target: str) -> ProbeSet:
+    """Return right answers to a target's held-out questions, and texts of no task, tagged."""
+    from behaviordist.probes import Probe, ProbeSet
+
+    data = runs.folder / "data" / f"{runs.real.targets[target].task}.held-out.jsonl"
+    rows = map(json.loads, data.read_text(encoding="utf-8").splitlines())
+    task = [Probe(f"q{i:02d}", r["prompt"], r["completion"], (TASK,)) for i, r in enumerate(rows)]
+    general = ProbeSet.load("general").subset(TEXTS).probes
+    texts = [Probe(f"t{i:02d}", p.prompt, p.continuation, (TEXT,)) for i, p in enumerate(general)]
+    return ProbeSet(f"answers of {target}", (*task, *texts))
+
+
+def _job(runs: Runs, source: str, transfers: Sequence[Transfer]) -> Job:
+    start, questions = runs.checkpoint(source), question_set(runs)
+    tuned = [
+        (
+            {"source": t.source, "target": t.target, "seed": t.seed},
+            t.path.parent,
+            contexts(runs, t.target),
+        )
+        for t in transfers
+    ]
+    drawing = {
+        "answers": runs.study.answers.draws,
         "max_tokens": runs.study.regimes()[0].data.max_new_tokens,
         "seed": derived_seed(runs.seed, "answers"),
-        "folder": runs.folder / "answers",
     }
-    rows = []
-    with clock.stage("forgetting", len(transfers), "What tuning took away") as done:
-        for transfer in transfers:
-            source = load(str(runs.checkpoint(transfer.source)), label=transfer.source)
-            new = load(str(transfer.path.parent), label=f"{transfer.source} to {transfer.target}")
-            nats = divergences([source, new], None, questions, "kl", **drawing).to_pandas()
-            apart = compare(source, new, texts, differences=0).overall["kl_forward"].value
-            rows.append(
-                {
-                    "source": transfer.source,
-                    "target": transfer.target,
-                    MOVED: nats.loc[source.label, new.label],
-                    OWN: nats.loc[new.label, source.label],
-                    OTHER: apart,
-                }
-            )
-            done(1)
-    return pd.DataFrame(rows)
+    inputs = {
+        "source": weights_digest(start),
+        "tuned": [[names, weights_digest(place), probes.digest] for names, place, probes in tuned],
+        "questions": questions.digest,
+        **drawing,
+    }
+    arguments = {
+        "source": start,
+        "tuned": tuned,
+        "questions": questions,
+        "drawing": {**drawing, "folder": runs.folder / "answers"},
+    }
+    return Job(runs.folder / "forgetting" / f"{source}.json", inputs, write_losses, arguments)
 
 
-def forgetting_section(table: pd.DataFrame, permutations: int, seed: int) -> Section:
+def forgetting_section(
+    table: pd.DataFrame, tables: Tables, permutations: int, seed: int
+) -> Section:
     """Draw what was lost against how far the run moved, and say how the two go together."""
     panels, said = [], []
     for lost in (OWN, OTHER):
@@ -95,14 +135,14 @@ def forgetting_section(table: pd.DataFrame, permutations: int, seed: int) -> Sec
             bound=(False,) * len(table),
         )
         panels.append(Panel(title=lost, points=(points,)))
-        said.append(f"{lost}: {_link(table, lost, permutations, seed)}")
+        said.append(f"{lost}: {_link(table, lost, tables, permutations, seed)}")
     figure = Scatter(
         name="forgetting",
         title="What is forgotten against how far a run moved",
-        caption="A tuned mixture a point. Own answers: how much less likely the source's own"
+        caption="A transfer a point. Own answers: how much less likely the source's own"
         " answers to the held-out questions became, nats an answer. Other texts: KL(source || new),"
         " nats a token of shipped texts that no run is trained on.",
-        x="KL(new || source) at the questions, nats an answer",
+        x="KL(new || source) along the target's answers, nats a token",
         y="lost, nats",
         panels=tuple(panels),
     )
@@ -110,10 +150,19 @@ def forgetting_section(table: pd.DataFrame, permutations: int, seed: int) -> Sec
     return Section.of("Forgetting", figure, sentence + "; ".join(said) + ".")
 
 
-def _link(table: pd.DataFrame, lost: str, permutations: int, seed: int) -> str:
+def _link(table: pd.DataFrame, lost: str, tables: Tables, permutations: int, seed: int) -> str:
+    """Ask it as the law is asked: copies are one unit, the base keeps its place."""
     moved, gone = (wide(table, column) for column in (MOVED, lost))
+    labels = {*moved.index, *moved.columns}
     try:
-        test: TransferTest = transfer_test(moved, gone, permutations=permutations, seed=seed)
+        test = transfer_test(
+            moved,
+            gone,
+            units={label: unit for label, unit in tables.units.items() if label in labels},
+            strata=tables.strata,
+            permutations=permutations,
+            seed=seed,
+        )
     except InputError as error:
         return str(error).split(":")[0]
     p = f"p = {test.p_value:.2g}"

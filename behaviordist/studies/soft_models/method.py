@@ -7,7 +7,7 @@ from an even mixture (the base never earns a reward); their own runs set the lev
 target answers to held-out questions is scored under every source: KL(f_B || f_A), the primary
 predictor, fixed in the study's file. Then every source is tuned into every target until tau, a
 share of the target's own level. Last, the claims are decided together (Holm), beside the fitted
-law: steps per nat. Beside that, what some of the transfers forgot.
+law: steps per nat. Beside that, what every source forgot on its way into every target, one seed.
 """
 
 from __future__ import annotations
@@ -60,10 +60,8 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     with clock.stage("claims", 1, "Deciding the claims, fitting the law") as done:
         conclusion = conclude(study.claims, tables, runs.seed)
         done(1)
-    lost = None
-    if study.forgetting:
-        lost = measure_forgetting(runs, goals, settings.jobs, clock)
-        write_text(runs.folder / "forgetting.csv", lost.to_csv(index=False, lineterminator="\n"))
+    lost = measure_forgetting(runs, goals, settings.jobs, clock)
+    write_text(runs.folder / "forgetting.csv", lost.to_csv(index=False, lineterminator="\n"))
     page = findings(runs, tables, conclusion, goals, lost)
     notes = remarks_on(runs.real, rows)
     return write_findings(study, settings, page, clock, geometry="kl", notes=notes)

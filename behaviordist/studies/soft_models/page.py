@@ -34,14 +34,12 @@ def findings(
     tables: Tables,
     conclusion: Conclusion,
     goals: Mapping[str, Goal],
-    lost: pd.DataFrame | None,
+    lost: pd.DataFrame,
 ) -> Findings:
     """Return the study's claims, figures and tables."""
     main = conclusion.tests["all targets"]
     levels = {label: scores_of_target(runs.real, label)[1] for label in runs.real.targets}
-    forgotten: tuple[Section, ...] = ()
-    if lost is not None:
-        forgotten = (forgetting_section(lost, runs.study.claims.permutations, runs.seed),)
+    permutations = runs.study.claims.permutations
     styles = "pure answer styles, each by its algorithm"
     return Findings(
         headline=headline(conclusion),
@@ -56,7 +54,7 @@ def findings(
         lead=(law_section(tables, conclusion, ASIDE),),
         sections=(
             predictor_section(conclusion, SWAPS),
-            *forgotten,
+            forgetting_section(lost, tables, permutations, runs.seed),
             Section.of("Heatmaps", *maps(tables)),
             targets_section(tables, levels, goals),
         ),

@@ -91,6 +91,7 @@ class Runs:
             {**given, BASE: base},
             self.study.share,
             self.study.budgets,
+            keep=True,  # what a run took away is measured of its weights
             starts={label: EVEN for label, r in targets.items() if r.algorithm == "rlvr"},
         )
 

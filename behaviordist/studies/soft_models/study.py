@@ -63,14 +63,11 @@ class Study(StudyFile):
     answers: AnswerSection
     distances: ProbeSection
     claims: ClaimSection
-    forgetting: int = Field(ge=0, description="mixtures whose losses are measured after tuning")
 
     @model_validator(mode="after")
     def _complete(self) -> Study:
         if self.sources.permuted + self.sources.retuned > self.sources.mixtures:
             raise ValueError("sources: more copies than mixtures")
-        if self.forgetting > self.sources.mixtures:
-            raise ValueError("forgetting: there are fewer mixtures")
         if self.answers.questions >= 3 * EACH:
             raise ValueError(f"answers.questions: there are {3 * EACH} questions in all")
         for algorithm, section in self.targets.items():
