@@ -134,7 +134,7 @@ def test_a_whole_study_on_a_tiny_model(tmp_path):
         np.testing.assert_allclose(nats.loc[copy], nats.loc["m00"], atol=1e-3)
     assert (abs(weights.loc["m00-permuted"] - weights.loc["m00"]) > 0.01).all()
     lost = pd.read_csv(out / "forgetting.csv")
-    assert len(lost) == 9 * 3 and (lost["other texts"] > 0).all()
+    assert len(lost) == 9 * 3 * 2 and (lost["other texts"] > 0).all()
     assert weights.loc["m00-grown"].isna().all()
     curves = pd.read_parquet(out / "transfers.parquet")
     assert len(curves.groupby(["source", "target", "seed"])) == 9 * 3 * 2

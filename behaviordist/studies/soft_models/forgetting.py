@@ -19,10 +19,9 @@ from behaviordist.hypothesis import transfer_test
 from behaviordist.record import Panel, Points, Scatter, Section
 from behaviordist.store import write_json
 from behaviordist.store.jobs import Job, run_jobs
-from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.law.tables import Tables, wide
 from behaviordist.studies.real_models.runs import weights_digest
-from behaviordist.studies.soft_models.measure import question_set
+from behaviordist.studies.soft_models.measure import drawing, question_set
 from behaviordist.studies.soft_models.runs import Runs
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
@@ -42,13 +41,13 @@ task, nats a token."""
 def measure_forgetting(
     runs: Runs, goals: Mapping[str, Goal], processes: int, clock: StageClock
 ) -> pd.DataFrame:
-    """Measure the weights that every source was tuned to, into every target, against its own.
-
-    One row a pair, of the first seed: another one's runs differ in the order of their data alone.
-    """
-    made = [t for t in runs.real.transfers() if t.target in goals and t.seed == 0]
+    """Measure every transfer's weights, once it has ended, against its source: one row a run."""
+    made = [t for t in runs.real.transfers() if t.target in goals]
     jobs = [
-        _job(runs, source.name, [t for t in made if t.source == source.name])
+        _job(
+            runs, source.name, seed, [t for t in made if (t.source, t.seed) == (source.name, seed)]
+        )
+        for seed in range(runs.study.seeds)
         for source in runs.sources
     ]
     with clock.stage("forgetting", len(jobs), "What tuning took away, a source at a time") as done:
@@ -61,7 +60,7 @@ def write_losses(
     source: Path,
     tuned: Sequence[tuple[Mapping[str, Any], Path, ProbeSet]],
     questions: ProbeSet,
-    drawing: Mapping[str, Any],
+    how: Mapping[str, Any],
 ) -> None:
     """Write how far each tuned model lies from its source, and what it lost of it.
 
@@ -73,7 +72,7 @@ def write_losses(
     old, rows = load(str(source), label="source"), []
     for names, place, probes in tuned:
         new = load(str(place), label="new")
-        own = divergences([new], [old], questions, "kl", **drawing).values[0, 0]
+        own = divergences([new], [old], questions, "kl", **how).values[0, 0]
         apart = compare(old, new, probes, differences=0).by_tag
         moved, other = apart[TASK]["kl_backward"].value, apart[TEXT]["kl_forward"].value
         rows.append({**names, MOVED: moved, OWN: float(own), OTHER: other})
@@ -92,7 +91,8 @@ def contexts(runs: Runs, target: str) -> ProbeSet:
     return ProbeSet(f"answers of {target}", (*task, *texts))
 
 
-def _job(runs: Runs, source: str, transfers: Sequence[Transfer]) -> Job:
+def _job(runs: Runs, source: str, seed: int, transfers: Sequence[Transfer]) -> Job:
+    """Make the job of one source's transfers of one seed: the source is opened once."""
     start, questions = runs.checkpoint(source), question_set(runs)
     tuned = [
         (
@@ -102,24 +102,21 @@ def _job(runs: Runs, source: str, transfers: Sequence[Transfer]) -> Job:
         )
         for t in transfers
     ]
-    drawing = {
-        "answers": runs.study.answers.draws,
-        "max_tokens": runs.study.regimes()[0].data.max_new_tokens,
-        "seed": derived_seed(runs.seed, "answers"),
-    }
+    drawn = drawing(runs)
     inputs = {
         "source": weights_digest(start),
         "tuned": [[names, weights_digest(place), probes.digest] for names, place, probes in tuned],
         "questions": questions.digest,
-        **drawing,
+        **drawn,
     }
     arguments = {
         "source": start,
         "tuned": tuned,
         "questions": questions,
-        "drawing": {**drawing, "folder": runs.folder / "answers"},
+        "how": {**drawn, "folder": runs.folder / "answers"},
     }
-    return Job(runs.folder / "forgetting" / f"{source}.json", inputs, write_losses, arguments)
+    path = runs.folder / "forgetting" / f"{source}-s{seed}.json"
+    return Job(path, inputs, write_losses, arguments)
 
 
 def forgetting_section(
@@ -151,7 +148,7 @@ def forgetting_section(
 
 
 def _link(table: pd.DataFrame, lost: str, tables: Tables, permutations: int, seed: int) -> str:
-    """Ask it as the law is asked: copies are one unit, the base keeps its place."""
+    """Ask it as the law is asked: means over seeds, copies one unit, the base in its place."""
     moved, gone = (wide(table, column) for column in (MOVED, lost))
     labels = {*moved.index, *moved.columns}
     try:

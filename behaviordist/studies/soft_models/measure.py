@@ -43,13 +43,22 @@ def question_set(runs: Runs) -> ProbeSet:
     return ProbeSet("held-out questions", probes)
 
 
+def drawing(runs: Runs) -> dict[str, Any]:
+    """Return how answers to the held-out questions are drawn, whoever answers."""
+    return {
+        "answers": runs.study.answers.draws,
+        "max_tokens": runs.study.regimes()[0].data.max_new_tokens,
+        "seed": derived_seed(runs.seed, "answers"),
+    }
+
+
 def measure_divergences(
     runs: Runs, targets: list[str], clock: StageClock
 ) -> dict[str, DirectedMatrix]:
     """Return KL and overlap of sources and targets, and KL the other way."""
     from behaviordist.distance.directed import divergences
 
-    questions, asked = question_set(runs), runs.study.answers
+    questions = question_set(runs)
     sources = _opened(runs, [s.name for s in runs.sources])
     goals = _opened(runs, targets)
     blocks = [
@@ -65,10 +74,8 @@ def measure_divergences(
                 columns,
                 questions,
                 geometry,
-                answers=asked.draws,
-                max_tokens=runs.study.regimes()[0].data.max_new_tokens,
-                seed=derived_seed(runs.seed, "answers"),
                 folder=runs.folder / "answers",
+                **drawing(runs),
             )
             done(1)
     return matrices

@@ -7,7 +7,7 @@ from an even mixture (the base never earns a reward); their own runs set the lev
 target answers to held-out questions is scored under every source: KL(f_B || f_A), the primary
 predictor, fixed in the study's file. Then every source is tuned into every target until tau, a
 share of the target's own level. Last, the claims are decided together (Holm), beside the fitted
-law: steps per nat. Beside that, what every source forgot on its way into every target, one seed.
+law: steps per nat. Beside that, what every transfer forgot.
 """
 
 from __future__ import annotations
