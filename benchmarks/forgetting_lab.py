@@ -24,11 +24,11 @@ from behaviordist.distance.directed import Answer, AnswerSet, divergences
 from behaviordist.lab import grammar
 from behaviordist.probes import Probe
 from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.load import load_study
 from behaviordist.studies.nats import question_set
-from behaviordist.studies.study_file import load_study
 
 BASE = "A"
-DRAWS = 10_000
+DRAWS = 2_000
 
 
 def old_task(functions, seed, strings):
@@ -70,7 +70,7 @@ def correlation(table, rng):
         return stats.spearmanr(part["moved"], part["forgotten"]).statistic
 
     units = [part for _, part in table.groupby("function")]
-    drawn = (rng.integers(0, len(units), len(units)) for _ in range(DRAWS // 5))
+    drawn = (rng.integers(0, len(units), len(units)) for _ in range(DRAWS))
     spread = [of(pd.concat([units[k] for k in several])) for several in drawn]
     low, high = np.nanquantile(spread, (0.025, 0.975))
     return f"{of(table):.2f} [{low:.2f}, {high:.2f}] ({len(table)} models, {len(units)} units)"

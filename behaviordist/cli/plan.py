@@ -111,7 +111,7 @@ def plan(
         give_json(json_to, by_law(*asked, (probes, device), make, out, console))
         return
     if algorithm is not None or pilot or make or (like or "").endswith(".jsonl"):
-        raise without_law(study)
+        raise without_law(study, nats)
     if like is not None:
         near, target = _distances_like(like, study, probes, device, out), WANTED
     else:

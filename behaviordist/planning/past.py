@@ -65,12 +65,12 @@ class Past:
 
 def has_law(study: Path, nats: Path | None = None) -> bool:
     """Whether a folder, and nats beside it, hold what the law is fitted on."""
-    given = study / SOURCES if nats is None else nats
-    return all(place.is_file() for place in (*_costs(study), nats or study / NATS, given))
+    rest = (study / NATS, study / SOURCES) if nats is None else (nats,)
+    return all(place.is_file() for place in (*_costs(study), *rest))
 
 
-def without_law(study: Path | None) -> InputError:
-    """Return what to say of a folder that the law cannot be fitted on."""
+def without_law(study: Path | None, nats: Path | None = None) -> InputError:
+    """Return what to say where `has_law` says no."""
     if study is None:
         return InputError("the law is fitted on past transfers: give their folder (--study)")
     missing = next((place for place in _costs(study) if not place.is_file()), None)
@@ -79,6 +79,8 @@ def without_law(study: Path | None) -> InputError:
             f"{missing}: no such file; the law is fitted on a finished `behaviordist transfer`, or"
             " on a finished run of study transfer or smollm2"
         )
+    if nats is not None:
+        return InputError(f"{nats}: no such file; --distances is a {NATS}")
     tuned = study / "behaviors"
     return InputError(
         f"{study} has costs and no nats: measure them (`behaviordist distance {tuned}/SOURCE..."

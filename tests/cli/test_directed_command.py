@@ -228,6 +228,8 @@ def test_costs_of_ones_own_transfers_plan_by_nats_measured_beside_them(run, past
     other.to_csv(tmp_path / "other.csv")
     code, _, error = run(f"{line}_other --distances other.csv")
     assert code == 2 and "no source and target of past/costs.csv in it" in error
+    code, _, error = run(f"{line}_lost --distances lost.csv")
+    assert code == 2 and "lost.csv: no such file" in error
     (past / "censored.csv").unlink()
     code, _, error = run(f"{line}_none")
     assert code == 2 and "censored.csv: no such file" in error

@@ -92,7 +92,7 @@ def map_(
     shown = made.explained.sum()
     typer.echo(f"{len(matrix)} behaviors{by}: two axes show {shown:.0%} of the squared distances.")
     if shown < POOR:
-        typer.echo("Less than two thirds: places in it mislead; read the distances themselves.")
+        typer.echo("Less than two thirds: places in it may mislead; read the distances themselves.")
     typer.echo(visible(f"Map: {out / 'map.png'}"))
 
 
