@@ -13,8 +13,11 @@ import pytest
 from tests.distance.hub_stand_in import hub
 from tests.faults.commands import COMMANDS, HUB, QUICK, finish, results, start, world
 
-EVERY = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in COMMANDS]
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
+SLOW = [
+    pytest.param(name, marks=(pytest.mark.slow, pytest.mark.xdist_group(f"faults of {name}")))
+    for name in COMMANDS
+]
+EVERY = [pytest.param(p.values[0], marks=() if p.values[0] in QUICK else p.marks) for p in SLOW]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,23 @@ def good(tmp_path_factory):
 def place(good, tmp_path):
     """A copy of it."""
     return shutil.copytree(good, tmp_path / "place")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(good, tmp_path_factory):
+    """Give the folder of a command's whole run, and its seconds; run once for all tests."""
+    done = {}
+
+    def run(command):
+        if command not in done:
+            folder = shutil.copytree(good, tmp_path_factory.mktemp("whole") / "place")
+            began = time.monotonic()
+            code, errors = finish(start(folder, command))
+            assert code in (0, 1), errors
+            done[command] = folder, time.monotonic() - began
+        return done[command]
+
+    return run
 
 
 def one_line(errors):
@@ -58,7 +78,8 @@ def test_a_full_disk_is_one_line(command, place):
 
 
 @pytest.mark.parametrize("command", EVERY)
-def test_a_full_device_behind_stdout_is_one_line(command, place):
+def test_a_full_device_behind_stdout_is_one_line(command, undisturbed, tmp_path):
+    place = shutil.copytree(undisturbed(command)[0], tmp_path / "place")
     with open("/dev/full", "w") as full:
         code, errors = finish(start(place, command, stdout=full))
     assert code == 2, errors
@@ -75,15 +96,21 @@ def test_a_place_where_nothing_can_be_written_is_one_line(command, place):
 
 
 @pytest.mark.parametrize("command", SLOW)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_killed_at_any_time_the_same_command_ends_the_same(command, how, good, tmp_path):
-    whole_run = shutil.copytree(good, tmp_path / "whole")
-    began = time.monotonic()
-    code, errors = finish(start(whole_run, command))
-    assert code in (0, 1), errors
-    took = time.monotonic() - began
+@pytest.mark.parametrize(
+    ("how", "shares"),
+    [
+        (signal.SIGKILL, (0.4, 0.8, 0.95)),
+        (signal.SIGTERM, (0.7,)),
+        (signal.SIGINT, (0.4,)),
+    ],
+)
+def test_killed_at_any_time_the_same_command_ends_the_same(
+    command, how, shares, good, undisturbed, tmp_path
+):
+    folder, took = undisturbed(command)
+    wanted = results(folder)
     stopped = shutil.copytree(good, tmp_path / "stopped")
-    for share in (0.1, 0.5, 0.8, 0.95):
+    for share in shares:
         process = start(stopped, command)
         time.sleep(share * took)
         if how == signal.SIGINT:  # as a terminal does it: its workers hear it too
@@ -93,18 +120,17 @@ def test_killed_at_any_time_the_same_command_ends_the_same(command, how, good, t
         code, errors = finish(process)
         assert "Traceback" not in errors, errors
         whole(stopped)
-        if code in (0, 1) or results(stopped) == results(whole_run):  # killed after its last file
+        if code in (0, 1) or results(stopped) == wanted:  # killed after its last file
             break
-    if results(stopped) != results(whole_run):
+    if results(stopped) != wanted:
         code, errors = finish(start(stopped, command))
         assert code in (0, 1), errors
-    assert results(stopped) == results(whole_run)
+    assert results(stopped) == wanted
 
 
 @pytest.mark.parametrize("command", SLOW)
-def test_two_at_once_leave_one_whole_result(command, good, tmp_path):
-    alone, both = (shutil.copytree(good, tmp_path / name) for name in ("alone", "both"))
-    finish(start(alone, command))
+def test_two_at_once_leave_one_whole_result(command, good, undisturbed, tmp_path):
+    both = shutil.copytree(good, tmp_path / "both")
     ends = [finish(process) for process in [start(both, command), start(both, command)]]
     assert {code for code, _ in ends} <= {0, 1, 2}, ends
     assert min(code for code, _ in ends) < 2, ends
@@ -113,14 +139,13 @@ def test_two_at_once_leave_one_whole_result(command, good, tmp_path):
         if code == 2:
             one_line(errors)
     whole(both)
-    assert results(both) == results(alone)
+    assert results(both) == results(undisturbed(command)[0])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["distance", "run"])
-def test_a_flipped_byte_in_kept_work_is_noticed(command, place):
-    code, errors = finish(start(place, command))
-    assert code == 0, errors
+def test_a_flipped_byte_in_kept_work_is_noticed(command, undisturbed, tmp_path):
+    place = shutil.copytree(undisturbed(command)[0], tmp_path / "place")
     before = results(place)
     kept = [p for p in (place / "o").rglob("*.safetensors") if p.is_file()]
     assert kept

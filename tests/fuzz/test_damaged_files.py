@@ -20,7 +20,7 @@ from tests.fuzz.mutations import DAMAGE
 from tests.fuzz.worlds import WORLDS, Target
 
 SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "6"))
-LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
+LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "100"))
 SAME = "BEHAVIORDIST_FUZZ_LARGE" not in os.environ  # CI sees the same inputs every time
 CASES = [(world, target) for world, (_, targets) in WORLDS.items() for target in targets]
 NAMES = [f"{world}-{t.file}-{t.command.split()[0]}-{i}" for i, (world, t) in enumerate(CASES)]

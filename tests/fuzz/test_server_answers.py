@@ -17,7 +17,7 @@ from tests.fuzz.mutations import damaged_json
 from tests.fuzz.worlds import PROBES
 
 SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "6"))
-LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
+LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "100"))
 SAME = "BEHAVIORDIST_FUZZ_LARGE" not in os.environ  # CI sees the same inputs every time
 
 

@@ -15,7 +15,7 @@ from tests.fuzz.mutations import ODD_TEXTS
 from tests.fuzz.worlds import tables
 
 SMALL = int(os.environ.get("BEHAVIORDIST_FUZZ", "6"))
-LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "150"))
+LARGE = int(os.environ.get("BEHAVIORDIST_FUZZ_LARGE", "100"))
 SAME = "BEHAVIORDIST_FUZZ_LARGE" not in os.environ  # CI sees the same inputs every time
 KEYS = ["temperature", "temp", "top_k", "top_p", "min_p", "quant", "cache", "window", "template",
         "revision", "chat", "seed", "dtype", "", "x"]  # fmt: skip

@@ -40,6 +40,39 @@ def small_growing(path: Path) -> Path:
     return path
 
 
+def small_inference(path: Path) -> Path:
+    """Write two seeds of one task, twenty steps each; return the file."""
+    values = load_study("inference").resolved()
+    values["model"] |= {"hidden_size": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8}
+    values["pretrain"] |= {"budget": 20, "batch_size": 8, "warmup": 0}
+    values["pretrain"]["convergence"] |= {"every": 10, "strings": 24}
+    values["post_training"] |= {"budget": 20, "batch_size": 8}
+    values |= {"seeds": 2, "tasks": ["reverse"]}
+    values["quantisation"]["bits"] = [2, 8]
+    values["settings"]["thoughts"]["scratchpad"] = "thoughts=2,thought_tokens=3"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def small_reciprocity(path: Path) -> Path:
+    """Write three tasks, four soft behaviors and two seeds; return the file."""
+    values = load_study("reciprocity", quick=True).resolved()
+    values["model"] |= {"hidden_size": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8}
+    values["pretrain"] |= {"functions": values["tasks"], "budget": 40, "batch_size": 32}
+    values["pretrain"] |= {"learning_rate": 0.01, "warmup": 0}
+    values["pretrain"]["convergence"] |= {"at_least": 1e-12, "consecutive": 2, "every": 20}
+    for settings, budget in zip(values["post_training"].values(), (40, 8), strict=True):
+        settings |= {"budget": budget, "batch_size": 32, "learning_rate": 0.01}
+        settings["convergence"] |= {"at_least": 1e-9, "consecutive": 2, "strings": 16}
+    values["transfer"]["budget"] = {"sft": 60, "rlvr": 8}
+    values["soft"] |= {"behaviors": 4, "steps": 40, "budget": 24, "share": 0.9}
+    values["soft"]["training"]["learning_rate"] = 0.01
+    values["soft"]["answers"] = {"strings": 12, "draws": 2}
+    values["test"]["permutations"] = 99
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
 def small_sycophancy(path: Path) -> Path:
     """Write two raters and two seeds; return the file."""
     path.write_text(MINI)

@@ -15,7 +15,11 @@ import pytest
 from tests.faults.commands import world
 from tests.studies.test_killed import finished
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [  # on one process of a parallel run: what loky makes is made once
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("cluster"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -113,50 +117,46 @@ def test_dask_with_a_worker_that_is_killed(folder, total, monkeypatch):
     assert tables(folder / "by-dask") == tables(folder / "at-home")
 
 
-@pytest.mark.parametrize("backend", ["ray", "dask"])
-def test_fingerprints_are_the_same_bytes_from_a_cluster(backend, folder):
-    pytest.importorskip({"ray": "ray", "dask": "distributed"}[backend])
-    made = {}
-    for name in (None, backend):
-        out = folder / f"atlas-{name}"
-        words = f"fingerprint one two --probes p.jsonl --states float16 --out {out.name}".split()
-        more = [] if name is None else ["--backend", name, "--jobs", "2"]
-        done = subprocess.run(
-            [sys.executable, "-m", "behaviordist", *words, *more],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": path()},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        made[name] = {p.name: p.read_bytes() for p in out.rglob("*.safetensors")}
-    assert made[None] == made[backend] and made[None]
+PACKAGES = {"ray": "ray", "dask": "distributed"}
 
 
-@pytest.mark.parametrize("backend", ["ray", "dask"])
-def test_transfers_are_the_same_numbers_from_a_cluster(backend, folder):
-    pytest.importorskip({"ray": "ray", "dask": "distributed"}[backend])
-    made = {}
-    for name in ("loky", backend):
-        out = folder / f"costs-{backend}-{name}"
-        line = "transfer --base one --targets regime.yaml --seeds 2 --keep --jobs 2"
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "behaviordist",
-                *line.split(),
-                "--backend",
-                name,
-                "--out",
-                str(out),
-            ],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": path()},
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
-        assert done.returncode == 0, done.stderr
-        made[name] = tables(out)
-    assert made["loky"] == made[backend] and "costs.csv" in made["loky"]
+def ended(folder, line):
+    """Run a command to its end; return the tables of the folder that it names last."""
+    done = subprocess.run(
+        [sys.executable, "-m", "behaviordist", *line.split()],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path()},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    return tables(folder / line.split()[-1])
+
+
+FINGERPRINT = "fingerprint one two --probes p.jsonl --states float16"
+TRANSFER = "transfer --base one --targets regime.yaml --seeds 2 --keep --jobs 2"
+
+
+@pytest.fixture(scope="module")
+def atlas(folder):
+    return ended(folder, f"{FINGERPRINT} --out atlas")
+
+
+@pytest.fixture(scope="module")
+def costs(folder):
+    return ended(folder, f"{TRANSFER} --backend loky --out costs")
+
+
+@pytest.mark.parametrize("backend", PACKAGES)
+def test_fingerprints_are_the_same_bytes_from_a_cluster(backend, folder, atlas):
+    pytest.importorskip(PACKAGES[backend])
+    made = ended(folder, f"{FINGERPRINT} --backend {backend} --jobs 2 --out atlas-{backend}")
+    assert made == atlas and made
+
+
+@pytest.mark.parametrize("backend", PACKAGES)
+def test_transfers_are_the_same_numbers_from_a_cluster(backend, folder, costs):
+    pytest.importorskip(PACKAGES[backend])
+    made = ended(folder, f"{TRANSFER} --backend {backend} --out costs-{backend}")
+    assert made == costs and "costs.csv" in made

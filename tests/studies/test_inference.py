@@ -23,6 +23,7 @@ from behaviordist.studies.inference.study import BASE, PLAIN
 from behaviordist.studies.load import load_study
 
 from .claims import claim_of, verdict_of
+from .small import small_inference
 
 STUDY = load_study("inference")
 PROBES = ProbeSet.load(STUDY.probes)
@@ -180,16 +181,7 @@ def test_bad_files_are_one_line(tmp_path, path, value, words):
 def test_a_tiny_study_runs_and_is_not_done_twice(tmp_path):
     from behaviordist.studies.run import run
 
-    values = STUDY.resolved()
-    values["model"] |= {"hidden_size": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8}
-    values["pretrain"] |= {"budget": 20, "batch_size": 8, "warmup": 0}
-    values["pretrain"]["convergence"] |= {"every": 10, "strings": 24}
-    values["post_training"] |= {"budget": 20, "batch_size": 8}
-    values |= {"seeds": 2, "tasks": ["reverse"]}
-    values["quantisation"]["bits"] = [2, 8]
-    values["settings"]["thoughts"]["scratchpad"] = "thoughts=2,thought_tokens=3"
-    file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump(values))
+    file = small_inference(tmp_path / "mine.yaml")
     first = run(str(file), tmp_path / "out", jobs=2)
     assert first["findings"]["claims"][0]["verdict"] == "supported"
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.npz") if "meas" in str(p)}

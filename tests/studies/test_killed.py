@@ -12,19 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.studies.small import small_bootstrapping, small_growing, small_sycophancy
+from tests.studies.small import (
+    small_bootstrapping,
+    small_growing,
+    small_inference,
+    small_reciprocity,
+    small_sycophancy,
+)
 
 SMALL = {
     "bootstrapping": small_bootstrapping,
     "growing": small_growing,
+    "inference": small_inference,
+    "reciprocity": small_reciprocity,
     "sycophancy": small_sycophancy,
 }
-QUICK = ("inference", "reciprocity")
 
 
-def start(name: str, out: Path) -> subprocess.Popen:
-    study = [name, "--quick"] if name in QUICK else [name]
-    command = [sys.executable, "-m", "behaviordist", "run", *study, "--out", str(out)]
+def start(study: Path, out: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "behaviordist", "run", str(study), "--out", str(out)]
     return subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -44,20 +50,19 @@ def results(out: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*SMALL, *QUICK])
+@pytest.mark.parametrize("name", SMALL)
 def test_killed_at_several_points_it_ends_with_the_same_findings(name, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    if name in SMALL:
-        name = str(SMALL[name](tmp_path / "study.yaml"))
-    assert start(name, whole).wait(timeout=900) == 0
+    study = SMALL[name](tmp_path / "study.yaml")
+    assert start(study, whole).wait(timeout=900) == 0
     total = finished(whole)
     for share in (0.2, 0.7):
-        process = start(name, killed)
+        process = start(study, killed)
         while finished(killed) < share * total and process.poll() is None:
             time.sleep(0.05)
         assert process.poll() is None, f"the run ended before {share:.0%} of its artifacts"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=60)
-    assert start(name, killed).wait(timeout=900) == 0
+    assert start(study, killed).wait(timeout=900) == 0
     assert results(killed) == results(whole)
     assert not list(killed.rglob(".*.tmp")), "what was half-written is cleared"
