@@ -192,3 +192,29 @@ def test_a_probe_longer_than_the_window_is_refused_by_name(llama):
     over = ProbeSet("over", (Probe("edge", "x" * 60, "y" * 5),))
     with pytest.raises(InputError, match="'edge' takes 65 tokens, the context window of 'tiny'"):
         list(load(llama).log_probs(over))
+
+
+def test_first_tokens_are_the_models_own_after_the_prompt(llama):
+    """Whatever the continuation; settings that change what is drawn are refused."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(llama),
+        AutoModelForCausalLM.from_pretrained(llama),
+    )
+    probes = ProbeSet("two", (Probe("a", "one two", " three four"), Probe("b", "six", " x")))
+    found = dict(load(str(llama)).first_tokens_rest(probes))
+    for index, probe in enumerate(probes):
+        ids = tokenizer(probe.prompt, return_tensors="pt").input_ids
+        with torch.no_grad():
+            log_p = model(ids).logits[0, -1].float().log_softmax(-1)
+        texts = {i: tokenizer.decode([i]) for i in log_p.argsort(descending=True)[:20].tolist()}
+        special = tokenizer.all_special_ids
+        own = {text: i for i, text in texts.items() if "\ufffd" not in text and i not in special}
+        assert own and own.keys() == found[index].keys() - {""}
+        for name, i in own.items():
+            assert found[index][name] == pytest.approx(float(log_p[i]), abs=1e-4)
+        assert len(found[index]) <= 20
+        assert sum(np.exp(list(found[index].values()))) < 1 + 1e-6
+    with pytest.raises(InputError, match="as they are"):
+        next(load(f"{llama}@temperature=0.5").first_tokens_rest(probes))

@@ -140,7 +140,7 @@ TRANSFER = "transfer --base one --targets regime.yaml --seeds 2 --keep --jobs 2"
 
 @pytest.fixture(scope="module")
 def atlas(folder):
-    return ended(folder, f"{FINGERPRINT} --out atlas")
+    return ended(folder, f"{FINGERPRINT} --out states-at-home")
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def costs(folder):
 @pytest.mark.parametrize("backend", PACKAGES)
 def test_fingerprints_are_the_same_bytes_from_a_cluster(backend, folder, atlas):
     pytest.importorskip(PACKAGES[backend])
-    made = ended(folder, f"{FINGERPRINT} --backend {backend} --jobs 2 --out atlas-{backend}")
+    made = ended(folder, f"{FINGERPRINT} --backend {backend} --jobs 2 --out states-{backend}")
     assert made == atlas and made
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from behaviordist.behaviors import rounding, sampling, thinking
 from behaviordist.behaviors.behavior import IntArray, LogProbBlock, ShownBehavior, with_settings
 from behaviordist.behaviors.huggingface import opening
+from behaviordist.behaviors.huggingface.first_token import first_tokens
 from behaviordist.behaviors.huggingface.forward_pass import (
     cached_logits,
     failures,
@@ -36,8 +37,7 @@ from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
 MAX_TOKENS = 1024
-# Bytes of float32 log-probabilities in one block.
-BLOCK_BYTES = 128 * 2**20
+BLOCK_BYTES = 128 * 2**20  # of float32 log-probabilities
 
 
 @dataclass(frozen=True, repr=False)
@@ -195,6 +195,13 @@ class TransformersBehavior(ShownBehavior):
                         item.index,
                         generate(model, context, self.settings, count, max_tokens, seed_here),
                     )
+
+    def first_tokens_rest(
+        self, probes: ProbeSet, done: frozenset[int] = frozenset()
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        """Yield (index of a probe, its likeliest first tokens by name), but for `done`."""
+        most = max(1, BLOCK_BYTES // (4 * self.vocabulary_size))
+        return first_tokens(self, self._pieces(), probes, done, (MAX_TOKENS, most))
 
     @property
     def end_text(self) -> str:

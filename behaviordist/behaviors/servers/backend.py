@@ -20,10 +20,11 @@ from behaviordist.behaviors.behavior import LogProbBlock, ShownBehavior
 from behaviordist.behaviors.sampling import seed_of
 from behaviordist.behaviors.servers.asking import Asked, first_choice
 from behaviordist.behaviors.servers.client import Client, require_openai
-from behaviordist.behaviors.servers.echo import HALF, Echo, nats, read_echo
+from behaviordist.behaviors.servers.echo import Echo, nats, read_echo
 from behaviordist.behaviors.servers.first_token import first_tokens
 from behaviordist.behaviors.servers.flight import each, one
 from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.behaviors.text.first_tokens import HALF
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of

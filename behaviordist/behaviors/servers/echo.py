@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from behaviordist.behaviors.text.first_tokens import HALF
 from behaviordist.errors import InputError
 
-HALF = "\ufffd"
 BYTES = re.compile(r"bytes:((?:\\x[0-9a-fA-F]{2})+)")
 # What servers put in the place of -inf (vLLM: -9999) is no measurement.
 LOWEST, HIGHEST = -5000.0, 1e-3

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from behaviordist.behaviors.servers.asking import Asked, first_choice
-from behaviordist.behaviors.servers.echo import HALF, nats
+from behaviordist.behaviors.servers.echo import nats
+from behaviordist.behaviors.text.first_tokens import by_name
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe
 
@@ -22,8 +23,7 @@ ROUNDING = 1e-3
 async def first_tokens(session: Session, asked: Asked, probe: Probe) -> dict[str, float]:
     """Return token -> log-probability of the likeliest first tokens after a probe's prompt.
 
-    A token is named by its text; one whose text is half a character is left out, since several may
-    have that name.
+    Tokens are named as `by_name` does.
 
     Raises
     ------
@@ -38,12 +38,12 @@ async def first_tokens(session: Session, asked: Asked, probe: Probe) -> dict[str
     if not pairs:
         raise InputError(f"'{asked.label}' says no log-probabilities of first tokens")
     # Beyond the likeliest some servers give placeholders (-9999), which bound nothing.
-    top = {token: nats(value) for token, value in pairs if value != -math.inf and value > -1000}
-    if sum(map(math.exp, top.values())) > 1 + ROUNDING or len(top) < 2:
+    top = [(token, nats(value)) for token, value in pairs if value != -math.inf and value > -1000]
+    if sum(math.exp(value) for _, value in top) > 1 + ROUNDING or len(top) < 2:
         raise InputError(
             f"'{asked.label}': its log-probabilities of first tokens are of no distribution"
         )
-    return {token: value for token, value in top.items() if HALF not in token}
+    return by_name(top)
 
 
 def _pairs(logprobs: Any) -> list[tuple[str, Any]]:
