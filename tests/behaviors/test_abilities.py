@@ -13,8 +13,8 @@ from behaviordist.probes import Probe, ProbeSet
 
 HELD = {
     TransformersBehavior: {
-        "ChecksSpelling", "Encodes", "EndsAnswers", "GivesStates", "NamesTokens", "Resumable",
-        "Samples", "SamplesInTurn", "ScoresTokens", "SpellsBytes",
+        "ChecksSpelling", "Encodes", "EndsAnswers", "FirstTokens", "GivesStates", "NamesTokens",
+        "Resumable", "Samples", "SamplesInTurn", "ScoresTokens", "SpellsBytes",
     },
     LabBehavior: {"Encodes", "EndsAnswers", "ListsAnswers", "ScoresTokens"},
     HttpBehavior: {"FirstTokens", "Samples", "SamplesInTurn", "ScoresTexts"},

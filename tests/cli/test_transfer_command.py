@@ -64,6 +64,7 @@ def test_sources_times_targets(tmp_path, capsys):
     assert command("report", out) == 0
 
 
+@pytest.mark.slow
 def test_a_base_alone_is_a_source_and_kept_runs_are_checkpoints(tmp_path, capsys):
     base = tiny_model(tmp_path / "base", seed=2)
     ab, cd = (write_regime(tmp_path, *names) for names in (("ab", "a b"), ("cd", "c d")))

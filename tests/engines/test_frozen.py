@@ -35,8 +35,9 @@ def regime(algorithm, **changes):
     return regime_of(algorithm, settings, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "algorithm", ["dpo", pytest.param("rlhf", marks=pytest.mark.slow)]
+    "algorithm", ["dpo", "rlhf"]
 )  # rlhf: the reward models of a population are trained as one, too
 def test_population_gives_the_runs_of_single_models_each_with_its_own_reference(algorithm):
     starts = [Start(initial_params(TINY, s), s) for s in (3, 4)]
