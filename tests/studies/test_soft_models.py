@@ -113,12 +113,12 @@ def test_a_whole_study_on_a_tiny_model(tmp_path):
     values["defaults"]["adapter"] = {"rank": 8, "alpha": 32, "target_modules": every_matrix}
     values["share"] = 0.98  # random weights learn little in sixteen steps
     values["defaults"] |= {"learning_rate": 0.03, "data": {"max_length": 64, "max_new_tokens": 16}}
-    values["sources"] |= {"mixtures": 3, "grown": {"operator": "depth", "layers": 3}}
+    values["sources"] |= {"mixtures": 4, "grown": {"operator": "depth", "layers": 3}}
     values["sources"]["training"] = {"budget": 8, "batch_size": 8, "convergence": every}
     score = {"evaluation": {"score": "likelihood"}}
     values["targets"] = {
         "sft": {
-            "styles": ["brackets", "pirate"],
+            "styles": ["brackets", "pirate", "shy"],
             "budget": 16,
             "regime": {"budget": 16, "convergence": {**every, "every": 1}, **score},
         }
@@ -134,10 +134,10 @@ def test_a_whole_study_on_a_tiny_model(tmp_path):
         np.testing.assert_allclose(nats.loc[copy], nats.loc["m00"], atol=1e-3)
     assert (abs(weights.loc["m00-permuted"] - weights.loc["m00"]) > 0.01).all()
     lost = pd.read_csv(out / "forgetting.csv")
-    assert len(lost) == 8 * 2 * 2 and (lost["other texts"] > 0).all()
+    assert len(lost) == 9 * 3 * 2 and (lost["other texts"] > 0).all()
     assert weights.loc["m00-grown"].isna().all()
     curves = pd.read_parquet(out / "transfers.parquet")
-    assert len(curves.groupby(["source", "target", "seed"])) == 8 * 2 * 2
+    assert len(curves.groupby(["source", "target", "seed"])) == 9 * 3 * 2
     made = {p: p.stat().st_mtime_ns for p in out.rglob("*.safetensors")}
     run(str(path), out, jobs=1)
     assert {p: p.stat().st_mtime_ns for p in made} == made
