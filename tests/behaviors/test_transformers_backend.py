@@ -7,6 +7,7 @@ import torch
 from behaviordist.behaviors import load, rounding, shared_log_probs
 from behaviordist.behaviors.huggingface import backend as backend
 from behaviordist.behaviors.huggingface import opening
+from behaviordist.behaviors.text.token_names import by_name
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
@@ -218,3 +219,8 @@ def test_first_tokens_are_the_models_own_after_the_prompt(llama):
         assert sum(np.exp(list(found[index].values()))) < 1 + 1e-6
     with pytest.raises(InputError, match="as they are"):
         next(load(f"{llama}@temperature=0.5").first_tokens_rest(probes))
+
+
+def test_tokens_without_a_name_say_nothing():
+    with pytest.raises(InputError, match="none of the likeliest"):
+        by_name([("\ufffd", -0.1), ("a\ufffd", -3.0)])

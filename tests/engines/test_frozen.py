@@ -36,9 +36,7 @@ def regime(algorithm, **changes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "algorithm", ["dpo", "rlhf"]
-)  # rlhf: the reward models of a population are trained as one, too
+@pytest.mark.parametrize("algorithm", ["dpo", "rlhf"])  # a population's reward models are one, too
 def test_population_gives_the_runs_of_single_models_each_with_its_own_reference(algorithm):
     starts = [Start(initial_params(TINY, s), s) for s in (3, 4)]
     alone = train(regime(algorithm), TINY, starts, vectorize=False)

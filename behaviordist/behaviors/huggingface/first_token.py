@@ -10,7 +10,7 @@ import numpy as np
 
 from behaviordist.behaviors.huggingface.forward_pass import failures, scored_logits
 from behaviordist.behaviors.text.encoding import batches
-from behaviordist.behaviors.text.first_tokens import by_name
+from behaviordist.behaviors.text.token_names import by_name
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 

@@ -24,7 +24,7 @@ from behaviordist.behaviors.servers.echo import Echo, nats, read_echo
 from behaviordist.behaviors.servers.first_token import first_tokens
 from behaviordist.behaviors.servers.flight import each, one
 from behaviordist.behaviors.settings import InferenceSettings
-from behaviordist.behaviors.text.first_tokens import HALF
+from behaviordist.behaviors.text.token_names import HALF
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from behaviordist.behaviors.text.first_tokens import HALF
+from behaviordist.behaviors.text.token_names import HALF
 from behaviordist.errors import InputError
 
 BYTES = re.compile(r"bytes:((?:\\x[0-9a-fA-F]{2})+)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from behaviordist.behaviors.servers.asking import Asked, first_choice
 from behaviordist.behaviors.servers.echo import nats
-from behaviordist.behaviors.text.first_tokens import by_name
+from behaviordist.behaviors.text.token_names import by_name
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe
 

@@ -182,7 +182,7 @@ def draw_first_tokens(
     InputError
         If the behavior does not say them.
     """
-    inputs = [behavior.identity, behavior.label, probes.digest, "first tokens"]
+    inputs = [behavior.identity, behavior.label, probes.digest, "first tokens by name"]
     return _kept(behavior, "first_tokens", probes, inputs, folder, None)
 
 

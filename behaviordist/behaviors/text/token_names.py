@@ -11,12 +11,19 @@ import math
 import re
 from collections.abc import Iterable
 
+from behaviordist.errors import InputError
+
 HALF = "\ufffd"
 SPECIAL = re.compile(r"<\|[^|]*\|>|</?s>|<(eos|bos|pad|unk|end_of_turn|start_of_turn)>")
 
 
 def by_name(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
     """Return name -> log-probability, nats, of (text of a token, log-probability).
+
+    Raises
+    ------
+    InputError
+        If none has a name: then nothing is said of any token.
 
     Examples
     --------
@@ -31,6 +38,8 @@ def by_name(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
         name = "" if SPECIAL.fullmatch(text) else text
         before = named.get(name)
         named[name] = value if before is None else _either(before, value)
+    if not named:
+        raise InputError("none of the likeliest first tokens is a text of its own")
     return named
 
 
