@@ -10,6 +10,7 @@ from typing import Any
 from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import FirstTokens, ScoresTexts
 from behaviordist.distance.black_box.comparison import AnswerComparison, compare_answers
+from behaviordist.distance.fingerprints.samples import steady, steady_note
 from behaviordist.distance.fingerprints.texts import check_answers, draw_answers, draw_first_tokens
 from behaviordist.errors import InputError
 from behaviordist.measurements.inputs import notes_of, open_inputs, recorded
@@ -77,7 +78,7 @@ def compare_by_answers(
     answers = draw_answers(
         behaviors, chosen, count=draws.answers, max_tokens=draws.answer_tokens, **kept
     )
-    notes = notes_of(behaviors)
+    notes = notes_of(behaviors) + [steady_note(label) for label in steady(behaviors, answers)]
     tops = _first_tokens(behaviors, chosen, folder) if first_tokens else None
     if first_tokens and tops is None:
         notes.append("first tokens are not compared: not every model says their log-probabilities")

@@ -13,6 +13,7 @@ from behaviordist.distance import DistanceMatrix, distances
 from behaviordist.distance.directed import AnswerSet, DirectedMatrix
 from behaviordist.distance.directed.matrix import GEOMETRIES
 from behaviordist.distance.fingerprints.next_byte import check_bytes
+from behaviordist.distance.fingerprints.samples import steady_note
 from behaviordist.distance.fingerprints.texts import check_answers
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import get_geometry
@@ -227,6 +228,7 @@ def _notes(matrix: DistanceMatrix) -> list[str]:
     if rounding:
         notes.append(f"distances below {rounding:g} count as rounding, not as a difference")
     notes.extend(matrix.cautions())
+    notes.extend(map(steady_note, matrix.metadata.get("steady", ())))
     if str(matrix.metadata.get("sketch", "exact")) != "exact":
         notes.append(
             f"features are kept as {matrix.metadata['sketch']} at every position; the intervals"

@@ -17,7 +17,11 @@ from behaviordist.behaviors import load
 from behaviordist.behaviors.servers.backend import load_http
 from behaviordist.behaviors.servers.client import Budget, Client, is_loopback
 from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.distance.fingerprints.samples import steady_note
+from behaviordist.distance.fingerprints.texts import answer_distances
 from behaviordist.errors import InputError
+from behaviordist.measurements.answers import Draws, compare_by_answers
+from behaviordist.measurements.distance import write_distances
 from behaviordist.probes import Probe, ProbeSet
 
 from .conftest import byte_tokenizer
@@ -212,6 +216,60 @@ def test_answers_are_asked_for_with_the_settings_and_different_seeds():
     assert body["prompt"] == "Be kind\n\nOnce upon"
 
 
+def test_what_a_server_would_cut_off_of_itself_is_said_away():
+    asked = []
+
+    def answer(path, body, headers):
+        asked.append(body)
+        return completion({"text": "a"})
+
+    with serving(answer) as url:
+        load(f"{url}#m").samples(PROBES, 1)
+        load(f"{url}#m@top_k=5,repetition_penalty=1.3").samples(PROBES, 1)
+    own = {"top_k": -1, "top_p": 1.0, "min_p": 0.0}
+    assert asked[0].items() >= {**own, "repetition_penalty": 1.0, "repeat_penalty": 1.0}.items()
+    own["top_k"] = 5  # llama.cpp calls the penalty by the second name, and reads no other
+    assert asked[-1].items() >= {**own, "repetition_penalty": 1.3, "repeat_penalty": 1.3}.items()
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_host_that_refuses_options_of_others_is_asked_without_them(status):
+    asked = []
+
+    def answer(path, body, headers):
+        asked.append(body)
+        if {"min_p", "repeat_penalty"} & set(body):
+            return status, {}, "unrecognized argument: min_p"
+        return completion({"text": "a"})
+
+    with serving(answer) as url:
+        load(f"{url}#m@temperature=0.5").samples(PROBES, 2)
+        assert sum("min_p" in body for body in asked) == 1  # it is told once
+        assert all((body["temperature"], body["top_p"]) == (0.5, 1) for body in asked)
+        # What is asked for by name is never left out.
+        with pytest.raises(InputError, match="min_p"):
+            load(f"{url}#m@min_p=0.1").samples(PROBES, 2)
+
+
+def test_a_server_that_samples_nothing_is_named(tmp_path):
+    def answer(path, body, headers):
+        return completion({"text": "a"})
+
+    other = {"text": "b"}
+
+    def by_seed(path, body, headers):
+        return completion({"text": "a"} if body["seed"] % 2 else other)
+
+    with serving(answer) as cold, serving(by_seed) as warm:
+        specs = [f"{warm}#m", f"{cold}#n"]
+        record = compare_by_answers(specs, PROBES, draws=Draws(12), first_tokens=False)[1]
+        assert [n for n in record.notes if "decode greedily" in n] == [steady_note("n")]
+        write_distances(specs, tmp_path, PROBES, "samples", answers=12)
+        assert "decode greedily" in (tmp_path / "run.json").read_text()
+        greedy = [load(f"{cold}#n@temperature=0"), load(f"{warm}#m")]
+        assert "steady" not in answer_distances(greedy, PROBES, count=12).metadata
+
+
 def test_chats_are_sent_as_messages():
     asked = []
 
@@ -363,7 +421,7 @@ def test_keys_reach_the_server_and_nothing_else(monkeypatch):
         return 400, {}, f"bad request with {headers['Authorization']}"
 
     message = failure(echo)
-    assert seen == [f"Bearer {KEY}"]
+    assert set(seen) == {f"Bearer {KEY}"}
     assert KEY not in message
     assert "[key]" in message
     refused = failure(lambda path, body, headers: (401, {}, headers["Authorization"]))
@@ -387,7 +445,7 @@ def test_blanks_around_a_key_are_cut_off(monkeypatch, end):
     opened, _ = ask(answer)
     with opened as behavior:
         behavior.samples(ProbeSet("p", PROBES.probes[:1]), 1)
-    assert seen == [f"Bearer {KEY}"]
+    assert set(seen) == {f"Bearer {KEY}"}
 
 
 @pytest.mark.parametrize("inner", ["\n", "\r\n", " ", "\t", "é", "\x7f"])

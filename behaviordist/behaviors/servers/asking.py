@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 
 # With these a server says that it has no such address, or no such model there.
 NOT_THERE = (404, 405, 410, 501)
+# With these a host refuses an option that it does not know.
+UNKNOWN = (400, 422)
+# What a server does of itself where a request says nothing (llama.cpp: 40 tokens, none below 5 % of
+# the likeliest; vLLM: what the model's generation_config.json says) is said away: name -> the
+# value that does nothing. llama.cpp calls the penalty otherwise than the others.
+NOTHING = {
+    "top_k": -1,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "repeat_penalty": 1.0,
+}
+EVERYWHERE = ("top_p",)
 
 
 @dataclass(frozen=True)
@@ -28,18 +41,39 @@ class Asked:
 
     async def answer(self, session: Session, probe: Probe, max_tokens: int, seed: int) -> str:
         """Return one sampled answer to a probe's prompt."""
-        body: dict[str, Any] = {"model": self.model, "max_tokens": max_tokens, "seed": seed}
-        for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty"):
-            value = getattr(self.settings, name)
-            if name == "temperature" or value != getattr(InferenceSettings(), name):
-                body[name] = value
-        choice = first_choice(await self.post(session, body, probe), self.label)
+        body = {"model": self.model, "max_tokens": max_tokens, "seed": seed, **self.sampling}
+        choice = first_choice(await self._sampled(session, body, probe), self.label)
         message = choice.get("message")
         text = message.get("content") if isinstance(message, dict) else choice.get("text")
         if not isinstance(text, str):
             raise InputError(f"'{self.label}': the server's answer to '{probe.id}' has no text")
         # Half a surrogate pair is no text, and no file takes it: U+FFFD, as other servers write.
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    @property
+    def sampling(self) -> dict[str, float]:
+        """What a request says of sampling: the settings, and that nothing else is wanted."""
+        own = self.settings
+        said = {n: getattr(own, n) for n in ("top_k", "top_p", "min_p") if getattr(own, n)}
+        if own.repetition_penalty != 1:
+            said |= dict.fromkeys(("repetition_penalty", "repeat_penalty"), own.repetition_penalty)
+        return {"temperature": own.temperature, **NOTHING, **said}
+
+    async def _sampled(
+        self, session: Session, body: dict[str, Any], probe: Probe
+    ) -> dict[str, Any]:
+        """Return an answer; a host that refuses options that do nothing is not told them again."""
+        plain = {k: v for k, v in body.items() if k in EVERYWHERE or v != NOTHING.get(k)}
+        if session.strict:
+            return await self.post(session, plain, probe)
+        try:
+            return await self.post(session, body, probe)
+        except Refused as error:
+            if error.status not in UNKNOWN:
+                raise
+        answer = await self.post(session, plain, probe)
+        session.strict = True
+        return answer
 
     def chats(self, probe: Probe) -> bool:
         """Whether a probe is asked as a chat."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 ALIGNED_NATS = 0.25
 # How many texts are tried until one tells whether log-probabilities belong to their tokens.
 TRIED = 16
+UNSEEN = "behind a server: its weights and how it samples cannot be checked, and may change"
 # What a request can ask for; anything else was decided when the server was started.
 ASKED = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "system", "chat")
 
@@ -50,7 +51,7 @@ class HttpBehavior(ShownBehavior):
     settings: InferenceSettings = InferenceSettings()
     vocabulary: str = "text"
     vocabulary_size: int = 0
-    notes: tuple[str, ...] = ("behind a server: its weights cannot be checked, and may change",)
+    notes: tuple[str, ...] = (UNSEEN,)
     forward_key: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -114,11 +114,15 @@ def _headers(given: Mapping[str, str]) -> dict[str, str]:
 
 
 class Session:
-    """A server while it is asked; `opened` makes it."""
+    """A server while it is asked; `opened` makes it.
+
+    `strict` is set once the server refused options that it does not know.
+    """
 
     def __init__(self, client: Client, package: AsyncOpenAI) -> None:
         self._client = client
         self._package = package
+        self.strict = False
 
     @property
     def url(self) -> str:

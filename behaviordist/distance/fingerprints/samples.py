@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.behaviors import Behavior
+from behaviordist.behaviors.abilities import ScoresTexts
+from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
@@ -81,6 +85,28 @@ def sample_distances(
             "n_groups": len(batches),
             "answers": {label: sum(map(len, c)) for label, c in answers.items()},
         },
+    )
+
+
+def steady(
+    behaviors: Sequence[Behavior], answers: Mapping[str, Sequence[Sequence[str]]]
+) -> list[str]:
+    """Return the labels of servers that were to sample and never gave a prompt a second answer."""
+    servers = [b for b in behaviors if isinstance(b, ScoresTexts) and _samples(b)]
+    return [b.label for b in servers if all(len(set(several)) == 1 for several in answers[b.label])]
+
+
+def _samples(behavior: Any) -> bool:
+    settings = getattr(behavior, "settings", InferenceSettings())
+    return settings.temperature > 0 and settings.top_k != 1
+
+
+def steady_note(label: str) -> str:
+    """Return what to make of a label that `steady` names."""
+    return (
+        f"'{label}' was asked to sample and answered every prompt with the same words each time: it"
+        " may decode greedily whatever is asked (`transformers serve` does unless the model's"
+        " generation_config.json says do_sample); @temperature=0 asks for that"
     )
 
 

@@ -18,7 +18,7 @@ from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 from behaviordist.distance.fingerprints.headers import about, probes_to_bytes
 from behaviordist.distance.fingerprints.loglik import loglik_distances
 from behaviordist.distance.fingerprints.row_log import collect
-from behaviordist.distance.fingerprints.samples import sample_distances
+from behaviordist.distance.fingerprints.samples import sample_distances, steady
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
@@ -148,6 +148,8 @@ def answer_distances(
     )
     matrix = sample_distances(answers, kernel, groups=groups_of(probes).tolist())
     matrix.metadata["probe_digest"] = probes.digest
+    if of_servers := steady(behaviors, answers):
+        matrix.metadata["steady"] = of_servers
     return matrix
 
 
@@ -237,6 +239,8 @@ def _answers(
     # Seeds must differ between behaviors: common random numbers would tie their answers together.
     seed_here = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
     inputs = [behavior.identity, behavior.label, probes.digest, *draws.values(), seed]
+    if isinstance(behavior, ScoresTexts):  # 0.2.0 left what a server cuts off to the server
+        inputs.append("nothing is cut off")
     found = _kept(behavior, "samples", probes, inputs, folder, progress, seed=seed_here, **draws)
     return [tuple(several) for several in found]
 
