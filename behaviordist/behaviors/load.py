@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from behaviordist.behaviors.array_files import READERS, load_arrays
 from behaviordist.behaviors.behavior import Behavior
@@ -150,7 +151,11 @@ def short_labels(specs: Sequence[str]) -> list[str]:
 
 
 def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:
-    parts = [p for p in Path(model.partition("#")[2] or model).parts if p not in ("/", ".", "..")]
+    where = urlsplit(model) if model.startswith(("http://", "https://")) else None
+    path = Path(model if where is None else where.fragment)
+    # One model behind two servers is told apart by them.
+    host = [] if where is None else [where.netloc]
+    parts = host + [p for p in path.parts if p not in ("/", ".", "..")]
     name = "/".join(parts[-depth:]) or Path(model).resolve().name
     for suffix in (".gguf", *READERS):
         name = name.removesuffix(suffix)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from behaviordist.behaviors import load, load_all
+from behaviordist.behaviors.load import short_labels
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
 
@@ -131,3 +132,13 @@ def test_labels_are_short_and_unique(llama, tmp_path):
     with pytest.raises(InputError, match="is named twice"):
         load_all([f"{llama}", f"{llama}@temperature=1.0"])
     assert load(llama, label="mine").label == "mine"
+
+
+def test_one_model_behind_two_servers_has_two_labels(llama):
+    specs = ["http://a:1/v1#m", "http://b:2/v1#m@chat=true", "http://a:2/v1#m"]
+    assert short_labels(specs) == ["a:1/m", "b:2/m@chat=on", "a:2/m"]
+    assert short_labels(["http://a:1/v1#o/m", str(llama)]) == ["m", "tiny"]
+    first, second = short_labels([str(llama), f"http://a:1/v1#{llama}"])
+    assert second == f"a:1/{first}"
+    with pytest.raises(InputError, match="is named twice"):
+        short_labels(["http://a:1/v1#m", "http://a:1/v1#m"])

@@ -1,5 +1,7 @@
 """Sampled answers against the distributions they are drawn from; a real server on loopback."""
 
+import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 from behaviordist.behaviors import load
 from behaviordist.behaviors.sampling import rollout
 from behaviordist.errors import InputError
+from behaviordist.measurements.answers import Draws, compare_by_answers
 from behaviordist.probes import Probe, ProbeSet
 
 from .conftest import byte_tokenizer
@@ -115,3 +118,23 @@ def test_a_real_server_answers_as_the_model_does_here(served, llama):
 def test_a_real_server_without_log_probabilities_is_told_apart(served):
     with pytest.raises(InputError, match="refuses the request|no log-probabilities"):
         load(served).text_log_probs(PROBES)
+
+
+@pytest.mark.slow
+def test_a_real_server_samples_where_the_file_beside_the_weights_says_so(served, llama, tmp_path):
+    address = served.partition("#")[0]
+    told = tmp_path / "told"
+    shutil.copytree(llama, told)
+    (told / "generation_config.json").write_text(json.dumps({"do_sample": True, "top_k": 0}))
+    draws = Draws(8, 6)
+    found, record = compare_by_answers(
+        [str(llama), f"{address}#{told}"], PROBES, draws=draws, first_tokens=False
+    )
+    assert found.p > 0.001
+    assert not any("decode greedily" in note for note in record.notes)
+    greedy, record = compare_by_answers(
+        [str(llama), served], PROBES, draws=draws, first_tokens=False
+    )
+    assert greedy.p < 0.01
+    assert greedy.distance > found.distance
+    assert any("decode greedily" in note for note in record.notes)
