@@ -79,9 +79,12 @@ def compare_by_answers(
         behaviors, chosen, count=draws.answers, max_tokens=draws.answer_tokens, **kept
     )
     notes = notes_of(behaviors) + [steady_note(label) for label in steady(behaviors, answers)]
-    tops = _first_tokens(behaviors, chosen, folder) if first_tokens else None
-    if first_tokens and tops is None:
-        notes.append("first tokens are not compared: not every model says their log-probabilities")
+    tops = None
+    if first_tokens:
+        try:
+            tops = _first_tokens(behaviors, chosen, folder)
+        except InputError as error:  # it answered: it does not offer these
+            notes.append(f"first tokens are not compared: {error}")
     reference = behaviors[0].label
     first, *floor = [
         compare_answers(
@@ -106,11 +109,15 @@ def compare_by_answers(
 
 def _first_tokens(
     behaviors: Sequence[Behavior], probes: ProbeSet, folder: Path | None
-) -> dict[str, list[dict[str, float]]] | None:
-    """Return what every behavior says of first tokens, or None where one does not."""
-    if not all(isinstance(b, FirstTokens) for b in behaviors):
-        return None
-    try:
-        return {b.label: draw_first_tokens(b, probes, folder) for b in behaviors}
-    except InputError:  # it answered: it does not offer these
-        return None
+) -> dict[str, list[dict[str, float]]]:
+    """Return what every behavior says of first tokens.
+
+    Raises
+    ------
+    InputError
+        Where one says nothing of them.
+    """
+    for behavior in behaviors:
+        if not isinstance(behavior, FirstTokens):
+            raise InputError(f"'{behavior.label}' says no log-probabilities of them")
+    return {b.label: draw_first_tokens(b, probes, folder) for b in behaviors}
