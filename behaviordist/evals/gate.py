@@ -12,6 +12,7 @@ at most. A gate shows sameness, never quality: equal scores may come from differ
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -264,9 +265,6 @@ def power(
 def _binomial_power(n: int, margin: float, changed: float, alpha: float) -> float:
     from scipy.stats import binom
 
-    low, high = -1, n
-    while high - low > 1:
-        middle = (low + high) // 2
-        shows = binomial(middle, n, alpha)[1] < margin
-        low, high = (middle, high) if shows else (low, middle)
-    return float(binom.cdf(low, n, changed)) if low >= 0 else 0.0
+    # So many disagreements, from 0, still show the margin.
+    shown = bisect_left(range(n), margin, key=lambda k: binomial(k, n, alpha)[1])
+    return float(binom.cdf(shown - 1, n, changed))

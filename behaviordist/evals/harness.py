@@ -49,8 +49,7 @@ def read_harness(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
         if metric not in row or metric in NOT_METRICS:
             known = did_you_mean(metric, map(str, _metrics(row)))
             raise InputError(f"{where}: no metric '{metric}'; {known}"[:300])
-        doc = row.get("doc")
-        tag, cluster = wanted.labels(doc if isinstance(doc, Mapping) else {}, where)
+        tag, cluster = wanted.labels(row.get("doc"), where)
         yield Row(
             task, _item(row, where), model, score_of(row[metric], where), where, tag, cluster,
             prompt=str(row.get("prompt_hash") or ""), how=f"{metric}, filter {chosen}",

@@ -30,7 +30,7 @@ MOST_BYTES = 2**31
 
 def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
     """Yield the rows of one log; its model is `name`, or what the log says."""
-    log, samples = _by_inspect(path) or _parsed(path)
+    log, samples = _by_inspect(path) or (_zipped if path.suffix == ".eval" else _plain)(path)
     asked = log.get("eval")
     if not isinstance(asked, dict) or "task" not in asked:
         raise InputError(f"{path}: no 'eval' with a task; not a log of Inspect")
@@ -49,16 +49,11 @@ def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
             raise InputError(f"{where}: no scorer '{scorer}'; {did_you_mean(str(scorer), scores)}")
         score = scores.get(scorer) if scores else None
         value = score.get("value") if isinstance(score, dict) else None
-        metadata = sample.get("metadata")
-        tag, cluster = wanted.labels(metadata if isinstance(metadata, Mapping) else {}, where)
+        tag, cluster = wanted.labels(sample.get("metadata"), where)
         yield Row(
             task, _item(sample), model, score_of(_value(value), where), where, tag, cluster,
             how=scorer or "",
         )  # fmt: skip
-
-
-def _parsed(path: Path) -> Parsed:
-    return _zipped(path) if path.suffix == ".eval" else _plain(path)
 
 
 def _by_inspect(path: Path) -> Parsed | None:
@@ -98,10 +93,7 @@ def _said(asked: Any) -> Any:
 
 
 def _plain(path: Path) -> Parsed:
-    try:
-        log = read_json(path.read_bytes(), str(path))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+    log = read_json(path.read_bytes(), str(path))
     if not isinstance(log, dict):
         raise InputError(f"{path}: not a log of Inspect (an object of keys)")
     samples = log.get("samples")
@@ -119,7 +111,7 @@ def _zipped(path: Path) -> Parsed:
     log = read_json(members[header], f"{path}, {header}")
     if not isinstance(log, dict):
         raise InputError(f"{path}, {header}: not an object of keys")
-    names = sorted(n for n in members if n.startswith("samples/") and n.endswith(".json"))
+    names = sorted(filter(_sample, members))
     if not names:
         raise InputError(f"{path}: no samples; a log of Inspect with its samples is needed")
     return log, ((f"{path}, {n}", read_json(members[n], f"{path}, {n}")) for n in names)
@@ -133,8 +125,6 @@ def _members(path: Path) -> dict[str, bytes]:
         with open(path, "rb") as stream, ZipFile(stream) as file:
             wanted = [i for i in file.infolist() if i.filename in HEADERS or _sample(i.filename)]
             return {info.filename: _unpacked(stream, file, info) for info in wanted}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except InputError:
         raise
     except (

@@ -144,6 +144,12 @@ def _files(log: str | Path) -> list[tuple[str | None, Path]]:
 
 
 def _rows(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError:  # what opens it says what is wrong
+        pass
     if path.suffix in (".eval", ".json"):
         return read_inspect(path, name, wanted)
     if path.suffix == ".jsonl":
@@ -169,8 +175,6 @@ def _cells(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if path.suffix == ".parquet":
         try:
             frame = pd.read_parquet(path)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: not a Parquet table ({error})") from None
         first = 1
@@ -201,7 +205,6 @@ def _table(
             raise InputError(f"{where}: no {lacking[0]}")
         task = "" if row.get("task") is None else text_of(row["task"], where, "the task")
         item, model = (text_of(row[c], where, f"the {c}") for c in ("item", "model"))
-        score = _numpy_free(row["score"])
         tag, cluster = wanted.labels(row, where)
         if wanted.tag is None and row.get("tag") is not None:
             tag = text_of(row["tag"], where, "the tag")
@@ -212,8 +215,4 @@ def _table(
                 " column epoch"
             )
         seen.add(key)
-        yield Row(task, item, model, score_of(score, where), where, tag, cluster)
-
-
-def _numpy_free(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+        yield Row(task, item, model, score_of(row["score"], where), where, tag, cluster)

@@ -51,14 +51,17 @@ class Wanted:
     tag: str | None = None
     cluster: str | None = None
 
-    def labels(self, known: Mapping[str, Any], where: str) -> tuple[str, str]:
+    def labels(self, known: Any, where: str) -> tuple[str, str]:
         """Return tag and cluster of an item, empty where none is wanted."""
-        tag = "" if self.tag is None else text_of(_at(known, self.tag, where), where)
-        cluster = "" if self.cluster is None else text_of(_at(known, self.cluster, where), where)
+        tag, cluster = (
+            "" if key is None else text_of(_at(known, key, where), where)
+            for key in (self.tag, self.cluster)
+        )
         return tag, cluster
 
 
-def _at(known: Mapping[str, Any], key: str, where: str) -> Any:
+def _at(known: Any, key: str, where: str) -> Any:
+    known = known if isinstance(known, Mapping) else {}
     if key not in known:
         raise InputError(f"{where}: no '{key}'; {did_you_mean(key, map(str, known))}"[:300])
     return known[key]
@@ -111,18 +114,15 @@ def read_json(text: str | bytes, where: str) -> Any:
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the place and the object of every line that is not empty."""
-    try:
-        with open(path, "rb") as stream:
-            for number, line in enumerate(stream, start=1):
-                where = f"{path}, line {number}"
-                if not line.strip():
-                    continue
-                row = read_json(line, where)
-                if not isinstance(row, dict):
-                    raise InputError(f"{where}: not an object of keys; one a line is expected")
-                yield where, row
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+    with open(path, "rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            where = f"{path}, line {number}"
+            if not line.strip():
+                continue
+            row = read_json(line, where)
+            if not isinstance(row, dict):
+                raise InputError(f"{where}: not an object of keys; one a line is expected")
+            yield where, row
 
 
 def _shown(value: Any) -> str:

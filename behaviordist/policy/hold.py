@@ -41,23 +41,18 @@ def check_policy(policy: Policy, known: Known) -> list[str]:
         For a tag that nothing has, or a margin that so many probes or items cannot show.
     """
     asked = [question(check, known) for check in policy.checks]
-    left, lines = list(range(len(asked))), {}
+    left, lines = list(range(len(asked))), dict[int, str]()
     while left:  # as `hold` steps down for a candidate that differs nowhere
         level = policy.alpha / len(left)
-        lasting = []
-        for k in left:
-            check = asked[k].check
-            if asked[k].smallest(level) < check.margin:
-                after = "" if len(left) == len(asked) else ", once the other checks are shown"
-                lines[k] = f"{check.name}: {asked[k].can(level)}{after}"
-            else:
-                lasting.append(k)
-        if lasting == left:
+        shown = [k for k in left if asked[k].smallest(level) < asked[k].check.margin]
+        if not shown:
             try:
                 asked[left[0]].can(level)
             except InputError as error:
                 raise InputError(f"{asked[left[0]].check.name}, {error}") from None
-        left = lasting
+        after = "" if len(left) == len(asked) else ", once the other checks are shown"
+        lines |= {k: f"{asked[k].check.name}: {asked[k].can(level)}{after}" for k in shown}
+        left = [k for k in left if k not in shown]
     return [lines[k] for k in range(len(asked))]
 
 

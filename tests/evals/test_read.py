@@ -143,7 +143,7 @@ def test_a_log_that_inspect_wrote():
 
 def test_inspects_reader_and_the_one_here_agree():
     pytest.importorskip("inspect_ai")
-    (theirs, read), (ours, parsed) = inspect_logs._by_inspect(REAL), inspect_logs._parsed(REAL)
+    (theirs, read), (ours, parsed) = inspect_logs._by_inspect(REAL), inspect_logs._zipped(REAL)
     keys = ("input", "choices", "target", "epoch", "metadata")
     for (_, one), (_, other) in zip(read, parsed, strict=True):
         assert {k: one.get(k) for k in keys} == {k: other.get(k) for k in keys}
