@@ -67,10 +67,9 @@ class Claim(Part):
         """
         if verdict is not None and rule == RULE:
             raise ValueError("a verdict of another rule needs that rule in words")
-        plain = decide(estimate, threshold, above)
         return cls(
             claim=claim,
-            verdict=verdict or plain,
+            verdict=verdict or decide(estimate, threshold, above),
             answer=answer,
             estimate=estimate,
             unit=unit,

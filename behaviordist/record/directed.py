@@ -41,11 +41,8 @@ def directed_findings(matrix: DirectedMatrix) -> Findings:
 
 def unit_of(matrix: DirectedMatrix) -> str:
     """Return what the numbers are."""
-    return "a probability" if matrix.geometry == "overlap" else f"nats per {_per(matrix)}"
-
-
-def _per(matrix: DirectedMatrix) -> str:
-    return str(matrix.metadata.get("per", "answer"))
+    per = matrix.metadata.get("per", "answer")
+    return "a probability" if matrix.geometry == "overlap" else f"nats per {per}"
 
 
 def _tables(matrix: DirectedMatrix) -> list[tuple[str, str, Any]]:

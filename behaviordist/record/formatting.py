@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from numbers import Real
+from statistics import median
 from typing import Any
 
 from behaviordist.record.estimate import Estimate
@@ -87,9 +88,9 @@ def p_value(value: Any, permutations: Any = None) -> str:
     return f"{sign}{NBSP}{number:.4f}" if number < 1e-3 else f"{sign}{NBSP}{significant(number, 2)}"
 
 
-def p_cell(value: Any) -> str:
+def p_cell(value: Any, permutations: Any = None) -> str:
     """Return a p-value for a table cell."""
-    return p_value(value).removeprefix(f"={NBSP}")
+    return p_value(value, permutations).removeprefix(f"={NBSP}")
 
 
 def share(value: Any) -> str:
@@ -102,14 +103,11 @@ def share(value: Any) -> str:
 
 def spread(values: Iterable[Any], digits: int = 0) -> str:
     """Return ``median (lowest–highest)`` of the finite values, or a dash."""
-    finite = sorted(v for v in map(as_float, values) if math.isfinite(v))
+    finite = [v for v in map(as_float, values) if math.isfinite(v)]
     if not finite:
         return MISSING
-    middle = len(finite) // 2
-    median = finite[middle] if len(finite) % 2 else (finite[middle - 1] + finite[middle]) / 2
-    if finite[0] == finite[-1]:
-        return decimal(median, digits)
-    return f"{decimal(median, digits)} ({decimal(finite[0], digits)}–{decimal(finite[-1], digits)})"
+    middle, low, high = (decimal(of(finite), digits) for of in (median, min, max))
+    return middle if min(finite) == max(finite) else f"{middle} ({low}–{high})"
 
 
 def percent(value: float, low: float = math.nan, high: float = math.nan) -> str:

@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,8 @@ def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
     """Return the versions of Python and of those libraries that are installed."""
     versions = {"python": platform.python_version()}
     for name in names:
-        try:
+        with suppress(PackageNotFoundError):
             versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return versions
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from behaviordist.distance.black_box.comparison import AnswersApart, ComparedAnswers
 from behaviordist.distance.comparison import RARE
-from behaviordist.distance.estimates import ProbeMean
-from behaviordist.record import AnswersRecord, Estimate, Fact, Intervals, Paragraph, Table
+from behaviordist.record import AnswersRecord, Fact, Paragraph, Table
 from behaviordist.record.formatting import plural
-from behaviordist.report.compare_page import MOST_TAGS
-from behaviordist.report.figures.forest import draw_forest
-from behaviordist.report.figures.render import render_figure
+from behaviordist.report.compare_page import MOST_TAGS, estimate_of, tag_chart
+from behaviordist.report.compare_tails import with_error
 from behaviordist.report.page import Block, DrawnSection, Page, RenderedFigure, Summary
 from behaviordist.report.provenance import notes_section, reproduce_section
 
@@ -63,23 +59,18 @@ def _summary(comparison: ComparedAnswers, floor: ComparedAnswers | None) -> Summ
 
 
 def _chart(comparison: ComparedAnswers, floor: ComparedAnswers | None) -> RenderedFigure:
-    every = [_estimate("all probes", comparison.squared)]
+    every = [estimate_of("all probes", comparison.squared)]
     if floor is not None:
-        every.append(_estimate("noise floor", floor.squared))
+        every.append(estimate_of("noise floor", floor.squared))
     known = _tags(comparison)[:MOST_TAGS]
-    data = Intervals(
-        name="by-tag",
-        title="How far their answers lie apart, by tag",
-        caption="Squared distance of answers (unbiased: it may lie below 0) with its 95% interval"
-        " over probes (Student's t).",
-        unit="squared distance",
-        groups=(
-            ("In all", tuple(every)),
-            ("By tag", tuple(_estimate(tag, comparison.by_tag[tag]) for tag in known)),
-        ),
-        main=("all probes",),
+    return tag_chart(
+        "How far their answers lie apart, by tag",
+        "Squared distance of answers (unbiased: it may lie below 0) with its 95% interval over"
+        " probes (Student's t).",
+        "squared distance",
+        every,
+        [estimate_of(tag, comparison.by_tag[tag]) for tag in known],
     )
-    return render_figure(data.name, draw_forest(data), data.title, data.caption)
 
 
 def _tags(comparison: ComparedAnswers) -> list[str]:
@@ -87,18 +78,10 @@ def _tags(comparison: ComparedAnswers) -> list[str]:
     return sorted(known, key=lambda tag: -comparison.by_tag[tag].value)
 
 
-def _estimate(label: str, mean: ProbeMean) -> Estimate:
-    low, high = (
-        end if math.isfinite(end) else math.nan
-        for end in (mean.bound(0.975, -1), mean.bound(0.975, 1))
-    )
-    return Estimate(label=label, value=mean.value, low=low, high=high)
-
-
 def _table(comparison: ComparedAnswers) -> Table:
-    rows = [("all", str(comparison.n_probes), _words(comparison.squared))]
+    rows = [("all", str(comparison.n_probes), with_error(comparison.squared))]
     rows += [
-        (tag, str(comparison.n_by_tag[tag]), _words(comparison.by_tag[tag]))
+        (tag, str(comparison.n_by_tag[tag]), with_error(comparison.by_tag[tag]))
         for tag in _tags(comparison)
     ]
     return Table(
@@ -110,21 +93,16 @@ def _table(comparison: ComparedAnswers) -> Table:
     )
 
 
-def _words(mean: ProbeMean) -> str:
-    error = mean.standard_error
-    return f"{mean.value:.4f}" + (f" ± {error:.4f}" if error > 0 else "")
-
-
 def _first_token(comparison: ComparedAnswers) -> tuple[Block, ...]:
     found = comparison.first_token
     if found is None:
         return ()
     rows = (
-        ("squared Hellinger distance, at least", _words(found.squared_low)),
-        ("squared Hellinger distance, at most", _words(found.squared_high)),
-        ("KL(ref‖cand), nats, at least", _words(found.kl_forward)),
-        ("KL(cand‖ref), nats, at least", _words(found.kl_backward)),
-        ("same likeliest token", _words(found.agreement)),
+        ("squared Hellinger distance, at least", with_error(found.squared_low)),
+        ("squared Hellinger distance, at most", with_error(found.squared_high)),
+        ("KL(ref‖cand), nats, at least", with_error(found.kl_forward)),
+        ("KL(cand‖ref), nats, at least", with_error(found.kl_backward)),
+        ("same likeliest token", with_error(found.agreement)),
     )
     note = (
         "Means over probes ± standard error. Each server names its likeliest tokens alone: what"

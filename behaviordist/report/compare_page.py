@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from behaviordist.distance.comparison import RARE, Compared, Difference
 from behaviordist.distance.estimates import ProbeMean
@@ -80,29 +80,39 @@ def _chart(comparison: Compared, floor: Compared | None) -> RenderedFigure:
     if floor is not None:
         every.append(_distance("noise floor", floor.overall))
     tags, rare = comparison.tags_by_effect()
-    by_tag = tuple(_distance(tag, comparison.by_tag[tag]) for tag in tags[:MOST_TAGS])
+    by_tag = [_distance(tag, comparison.by_tag[tag]) for tag in tags[:MOST_TAGS]]
     caption = "Hellinger distance with its 95% interval over probes (Student's t of its square)."
     if len(tags) > MOST_TAGS or rare:
         caption += f" The {plural(len(by_tag), 'tag')} farthest apart, of several probes."
+    return tag_chart("How far they lie apart, by tag", caption, "distance", every, by_tag)
+
+
+def tag_chart(
+    title: str, caption: str, unit: str, every: Sequence[Estimate], by_tag: Sequence[Estimate]
+) -> RenderedFigure:
+    """Return the forest of what is known of all probes and of each tag."""
     data = Intervals(
         name="by-tag",
-        title="How far they lie apart, by tag",
+        title=title,
         caption=caption,
-        unit="distance",
-        groups=(("In all", tuple(every)), ("By tag", by_tag)),
+        unit=unit,
+        groups=(("In all", tuple(every)), ("By tag", tuple(by_tag))),
         main=("all probes",),
     )
     return render_figure(data.name, draw_forest(data), data.title, data.caption)
 
 
-def _distance(label: str, measures: Mapping[str, ProbeMean]) -> Estimate:
-    squared = measures["squared"]
+def estimate_of(label: str, mean: ProbeMean, scale: Callable[[float], float] = float) -> Estimate:
+    """Return a mean over probes with its 95 % interval, on a scale."""
     low, high = (
-        math.sqrt(max(0.0, end)) if math.isfinite(end) else math.nan
-        for end in (squared.bound(0.975, -1), squared.bound(0.975, 1))
+        scale(end) if math.isfinite(end) else math.nan
+        for end in (mean.bound(0.975, -1), mean.bound(0.975, 1))
     )
-    value = math.sqrt(max(0.0, squared.value))
-    return Estimate(label=label, value=value, low=low, high=high)
+    return Estimate(label=label, value=scale(mean.value), low=low, high=high)
+
+
+def _distance(label: str, measures: Mapping[str, ProbeMean]) -> Estimate:
+    return estimate_of(label, measures["squared"], lambda square: math.sqrt(max(0.0, square)))
 
 
 def _measures(comparison: Compared, floor: Compared | None) -> Table:

@@ -81,6 +81,11 @@ def _number(value: float) -> str:
     return "∞" if value == float("inf") else f"{value:.2g}" if 0 < value < 5e-5 else f"{value:.4f}"
 
 
+def with_error(mean: ProbeMean, sign: str = "") -> str:
+    """Return a mean ± its standard error where there is one; with the sign "+", always signed."""
+    error = mean.standard_error
+    return f"{mean.value:{sign}.4f}" + (f" ± {error:.4f}" if error > 0 else "")
+
+
 def _change(change: ProbeMean) -> str:
-    error = change.standard_error
-    return f"{change.value:+.4f}" + (f" ± {error:.4f}" if error > 0 else "")
+    return with_error(change, "+")

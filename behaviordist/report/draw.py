@@ -53,7 +53,10 @@ def drawn(section: Section, run: RunFolder) -> DrawnSection:
 def _drawn(block: AnyBlock, run: RunFolder) -> tuple[Block, ...]:
     behaviors = {row.label: row for row in run.record.behaviors}
     if isinstance(block, Distances):
-        more = [_layer(name, table) for name, table in run.geometries.items()]
+        more = [
+            Layer(name=name, unit=f"{name} distance", values=table.to_numpy(dtype=float))
+            for name, table in run.geometries.items()
+        ]
         return distance_blocks(run.matrix, behaviors, more, run.look) if run.matrix else ()
     if isinstance(block, CostCurves):
         known = [t for t in block.targets if (run.transfers["target"] == t).any()]
@@ -73,10 +76,6 @@ def _drawn(block: AnyBlock, run: RunFolder) -> tuple[Block, ...]:
     else:
         return (block,)
     return (render_figure(block.name, figure, block.title, block.caption),)
-
-
-def _layer(name: str, table: pd.DataFrame) -> Layer:
-    return Layer(name=name, unit=f"{name} distance", values=table.to_numpy(dtype=float))
 
 
 @figure_style()

@@ -93,14 +93,14 @@ def read_run(folder: Path, look: Look | None = None) -> RunFolder:
     if look.labels and isinstance(record, DistanceRecord) and matrix is not None:
         names = look.shown(matrix.labels)
         record, matrix = _renamed(record, dict(zip(matrix.labels, names, strict=True)), matrix)
-        look = look.model_copy(update={"groups": _regrouped(look)})
+        look = _regrouped(look)
     if directed is not None and isinstance(record, StudyRecord):
         look.check(tuple(dict.fromkeys((*directed.sources, *directed.targets))))
         directed = directed.renamed(look.labels)
         record = _renamed_behaviors(record, look.labels).model_copy(
             update={"findings": directed_findings(directed)}
         )
-        look = look.model_copy(update={"groups": _regrouped(look)})
+        look = _regrouped(look)
     return RunFolder(
         path=folder,
         record=record,
@@ -167,11 +167,12 @@ def _renamed_behaviors(record: Run, names: Mapping[str, str]) -> Run:
     return record.model_copy(update={"behaviors": behaviors})
 
 
-def _regrouped(look: Look) -> dict[str, dict[str, str]]:
-    return {
+def _regrouped(look: Look) -> Look:
+    groups = {
         kind: {look.labels.get(label, label): name for label, name in of.items()}
         for kind, of in look.groups.items()
     }
+    return look.model_copy(update={"groups": groups})
 
 
 def _read_geometries(folder: Path, matrix: DistanceMatrix | None) -> dict[str, pd.DataFrame]:

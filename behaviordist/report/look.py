@@ -76,10 +76,14 @@ def changed(
 ) -> Look:
     """Return a look with what is given (not None) changed; names and groups are files.
 
+    Names are a table ``label,name``; the first column of groups is the label, every other one a
+    grouping, called as its header says (``label,base,training``).
+
     Raises
     ------
     InputError
-        There is no such palette, or a file is not a table of names or of groups.
+        There is no such palette, a file cannot be read (`store.delimited.read_rows`), a row of it
+        has other cells than its header, or a label stands twice.
     """
     given: dict[str, object] = {}
     if palette is not None:
@@ -89,9 +93,9 @@ def changed(
     if full_range is not None:
         given["full_range"] = full_range
     if labels is not None:
-        given["labels"] = read_names(labels)
+        given["labels"] = next(iter(_columns(labels, exactly=True).values()))
     if groups is not None:
-        given["groups"] = read_groups(groups)
+        given["groups"] = _columns(groups)
     return look.model_copy(update=given)
 
 
@@ -115,31 +119,8 @@ def read_look(folder: Path) -> Look:
     return look
 
 
-def read_names(path: Path) -> dict[str, str]:
-    """Return label -> name of a table of two columns with a header (``label,name``).
-
-    Raises
-    ------
-    InputError
-        As `store.delimited.read_rows`; a row has other than two cells, or a label stands twice.
-    """
-    return next(iter(_columns(path, exactly=True).values()))
-
-
-def read_groups(path: Path) -> dict[str, dict[str, str]]:
-    """Return grouping -> label -> group of a table whose first column is the label.
-
-    Every other column is a grouping, called as its header says (``label,base,training``).
-
-    Raises
-    ------
-    InputError
-        As `read_names`.
-    """
-    return _columns(path)
-
-
 def _columns(path: Path, exactly: bool = False) -> dict[str, dict[str, str]]:
+    """Return column -> label -> cell; `exactly`: of one column beside the labels."""
     rows = read_rows(path)
     if len(rows) < 2 or len(rows[0]) < 2 or (exactly and len(rows[0]) != 2):
         shape = "label,name" if exactly else "label,GROUPING,..."

@@ -26,10 +26,11 @@ def reproduce_section(record: RunRecord, files: tuple[str, ...] = ()) -> DrawnSe
         words = "Every number of this page is beside it: " + ", ".join(files) + "."
         blocks.append(Paragraph(text=words))
     blocks.append(Paragraph(text=PER_MACHINE))
-    blocks.append(_table("Made with", ("what", "value"), _facts(record), "ll"))
+    made = Table(title="Made with", header=("what", "value"), rows=_facts(record), align="ll")
+    blocks.append(made)
     times = tuple((name, seconds(value)) for name, value in origin.times_s.items())
     if times:
-        blocks.append(_table("Time", ("stage", "took"), times, "lr"))
+        blocks.append(Table(title="Time", header=("stage", "took"), rows=times, align="lr"))
     return DrawnSection("How to reproduce it", tuple(blocks))
 
 
@@ -51,9 +52,3 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
     rows += [(f"version of {name}", value) for name, value in origin.versions.items()]
     rows += [(f"digest of {name}", value) for name, value in origin.digests.items()]
     return tuple((name, value or MISSING) for name, value in rows)
-
-
-def _table(
-    title: str, header: tuple[str, ...], rows: tuple[tuple[str, ...], ...], align: str
-) -> Table:
-    return Table(title=title, header=header, rows=rows, align=align)

@@ -9,7 +9,7 @@ from behaviordist.record.formatting import MISSING, decimal, interval
 from behaviordist.record.run import StudyRecord, TransferRecord
 from behaviordist.report.draw import drawn
 from behaviordist.report.folder import RunFolder
-from behaviordist.report.page import Block, DrawnSection, Page, Summary
+from behaviordist.report.page import DrawnSection, Page, Summary
 from behaviordist.report.provenance import notes_section, reproduce_section
 
 # A number below this is zero up to rounding.
@@ -60,12 +60,8 @@ def _claims_section(findings: Findings) -> DrawnSection:
         align="llrrll",
     )
     rules = dict.fromkeys(claim.rule for claim in findings.claims if claim.rule)
-    blocks: list[Block] = [table]
-    blocks += [
-        Paragraph(text=f"The rule, fixed before the numbers were seen: {rule.rstrip('.')}.")
-        for rule in rules
-    ]
-    return DrawnSection("Claims and verdicts", tuple(blocks))
+    words = (f"The rule, fixed before the numbers were seen: {rule.rstrip('.')}." for rule in rules)
+    return DrawnSection("Claims and verdicts", (table, *(Paragraph(text=said) for said in words)))
 
 
 def _with_interval(estimate: Estimate) -> str:

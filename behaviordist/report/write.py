@@ -39,8 +39,7 @@ def write_report(folder: Path, look: Look | None = None, *, slide: bool = False)
         is written then.
     """
     run = read_run(folder, look)
-    page = _page(run)
-    page = page.picture_first()
+    page = _page(run).picture_first()
     text = render(page)
     image = _slide(page) if slide else b""
     if look is not None:

@@ -15,6 +15,7 @@ from behaviordist.record.formatting import (
     count,
     decimal,
     interval,
+    p_cell,
     p_value,
     plural,
 )
@@ -252,7 +253,7 @@ def _practical(numbers: TransferNumbers, costs: Costs | None) -> tuple[str, ...]
 
 def _facts(outcome: Outcome) -> tuple[Fact, ...]:
     statistic = outcome.statistic
-    p = p_value(statistic.p_value, outcome.permutations).removeprefix(f"={NBSP}")
+    p = p_cell(statistic.p_value, outcome.permutations)
     pairs = f"{count(outcome.n_pairs)} pairs; {count(outcome.n_missing)} missing"
     draws = f"one-sided; {count(outcome.permutations)} relabellings"
     return (

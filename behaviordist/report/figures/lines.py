@@ -27,9 +27,10 @@ def draw_lines(data: Lines) -> Figure:
     figure = Figure(figsize=(7.4, 3.9), layout="constrained")
     axes = figure.subplots()
     count = len(data.series)
+    drawn = []
     for i, series in enumerate(data.series):
         aside = (i - (count - 1) / 2) * min(0.12, 0.6 / max(1, count)) if data.x_names else 0.0
-        _draw_series(axes, series, i, aside, data.band)
+        drawn.append(_draw_series(axes, series, i, aside, data.band))
     for name, level in data.levels:
         axes.axhline(level, color=SOFT, linewidth=0.9, linestyle=DASHED, zorder=1)
         axes.annotate(
@@ -48,32 +49,26 @@ def draw_lines(data: Lines) -> Figure:
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
     if count > 1:
-        legend_above(figure, [_handle(series.label, i) for i, series in enumerate(data.series)])
+        legend_above(figure, drawn)
     return figure
 
 
-def _draw_series(axes: Axes, series: Series, index: int, aside: float, band: bool) -> None:
+def _draw_series(axes: Axes, series: Series, index: int, aside: float, band: bool) -> Line2D:
     color = PALETTE[index % len(PALETTE)]
     x = np.asarray(series.x, float) + aside
     y = np.asarray(series.y, float)
-    axes.plot(
+    (line,) = axes.plot(
         x, y, linestyle="-", marker=MARKERS[index % len(MARKERS)], color=color, markersize=5,
-        linewidth=1.4, zorder=3,
+        linewidth=1.4, zorder=3, label=abbreviate([series.label], 34)[0],
     )  # fmt: skip
     if series.low and series.high:
         low, high = np.asarray(series.low, float), np.asarray(series.high, float)
         if band:
             axes.fill_between(x, low, high, color=color, alpha=0.14, linewidth=0)
-            return
+            return line
         known = np.isfinite(low) & np.isfinite(high)
         axes.vlines(x[known], low[known], high[known], color=color, linewidth=1.2, zorder=2)
-
-
-def _handle(label: str, index: int) -> Line2D:
-    color = PALETTE[index % len(PALETTE)]
-    marker = MARKERS[index % len(MARKERS)]
-    text = abbreviate([label], 34)[0]
-    return Line2D([], [], color=color, marker=marker, markersize=5, linewidth=1.4, label=text)
+    return line
 
 
 def _scales(axes: Axes, data: Lines) -> None:

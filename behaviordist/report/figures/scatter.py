@@ -28,7 +28,7 @@ def draw_scatter(data: Scatter) -> Figure:
     figure, grid = small_multiples(len(data.panels), size)
     kinds = list(dict.fromkeys(points.label for panel in data.panels for points in panel.points))
     colors = _colors(kinds)
-    tops = [_reach([panel])[1] for panel in data.panels]
+    tops = [_reach(panel)[1] for panel in data.panels]
     for axes, panel, top in zip(grid, data.panels, tops, strict=True):
         _set_axes(axes, panel, max(tops) if data.shared else top)
         for points in panel.points:
@@ -50,13 +50,13 @@ def _colors(kinds: Sequence[str]) -> dict[str, str]:
     return {**ROLE_COLORS, **{k: PALETTE[i % len(PALETTE)] for i, k in enumerate(plain)}}
 
 
-def _reach(panels: Sequence[Panel]) -> tuple[float, float]:
-    """Return the largest finite x and y of some panels, 1 where there is none."""
-    most = []
-    for axis in ("x", "y"):
-        values = [v for panel in panels for p in panel.points for v in getattr(p, axis)]
-        most.append(max((v for v in values if math.isfinite(v)), default=1.0) or 1.0)
-    return most[0], most[1]
+def _reach(panel: Panel) -> tuple[float, float]:
+    """Return the largest finite x and y of a panel, 1 where there is none."""
+    x, y = (
+        max((v for p in panel.points for v in getattr(p, axis) if math.isfinite(v)), default=1.0)
+        for axis in ("x", "y")
+    )
+    return x or 1.0, y or 1.0
 
 
 def _set_axes(axes: Axes, panel: Panel, top: float) -> None:
@@ -66,7 +66,7 @@ def _set_axes(axes: Axes, panel: Panel, top: float) -> None:
     if not values:
         axes.annotate("no source with both", (0.5, 0.5), xycoords="axes fraction", ha="center")
         return
-    reach, _ = _reach([panel])
+    reach, _ = _reach(panel)
     lowest = min(0.0, *(v for p in panel.points for v in p.x if math.isfinite(v)))
     bottom = min(0.0, *(v for p in panel.points for v in p.y if math.isfinite(v)))
     axes.set_xlim(lowest - 0.04 * (reach - lowest), reach + 0.1 * (reach - lowest))
