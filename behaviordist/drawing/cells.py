@@ -22,7 +22,7 @@ from behaviordist.drawing.style import DIAGONAL, INK, MISSING_FILL
 NUMBERS_FIT, SMALLEST_LABEL = 0.34, 0.1
 # Cells beyond which they are drawn as one image: shapes of 1,000 x 1,000 took 23 GB.
 MOST_SHAPES = 150**2
-TINTS = {"ring": "#d08a2e", "dot": "#3f9b58", "hatch": "#9aa0a8"}
+TINTS = {"ring": "#d08a2e", "dot": "#3f9b58", "hatch": "#9aa0a8", "same": DIAGONAL}
 
 Handle = Line2D | Patch
 
@@ -110,7 +110,9 @@ def draw_cells(
         _write(axes, cells, shown, colours)
     _blank(axes, same, image)
     marks = [mark for mark in cells.marks if mark.mask.any()]
-    handles = [(_tint if image else _draw_mark)(axes, mark, cell, numbered) for mark in marks]
+    handles = [
+        _tint(axes, mark) if image else _draw_mark(axes, mark, cell, numbered) for mark in marks
+    ]
     if (~np.isfinite(values) & ~same).any():
         handles.append(Patch(facecolor=MISSING_FILL, label="missing"))
     return handles
@@ -128,9 +130,7 @@ def _colour(axes: Axes, cells: Cells, shown: Any, image: bool, cell: float) -> A
     most = max(largest, cells.most or 0.0) or 1.0
     look: dict[str, Any] = {"cmap": colour_map(cells.palette), "vmin": low, "vmax": most}
     if image:
-        rows, columns = shown.shape
-        place = (0.0, float(columns), float(rows), 0.0)
-        return axes.imshow(shown, extent=place, interpolation="none", aspect="auto", **look)
+        return _image(axes, shown, **look)
     line = 0.5 if cell > 0.15 else 0.0
     return axes.pcolormesh(shown, edgecolors="white" if line else "none", linewidth=line, **look)
 
@@ -163,49 +163,39 @@ def _write(axes: Axes, cells: Cells, shown: Any, colours: Any) -> None:
 
 def _blank(axes: Axes, same: npt.NDArray[np.bool_], image: bool) -> None:
     if image:
-        _tint(axes, CellMark(same, "tint", ""), 0.0, False, DIAGONAL)
+        _tint(axes, CellMark(same, "same", ""))
         return
     for row, column in np.argwhere(same):
         axes.add_patch(Rectangle((column, row), 1, 1, facecolor=DIAGONAL, edgecolor="white"))
 
 
-def _tint(
-    axes: Axes, mark: CellMark, cell: float, numbered: bool, colour: str | None = None
-) -> Handle:
+def _tint(axes: Axes, mark: CellMark) -> Handle:
     """Fill the cells of a mark with its own colour: signs have no room in an image."""
-    del cell, numbered
-    colour = colour or TINTS.get(mark.style, "#d08a2e")
     layer = np.zeros((*mark.mask.shape, 4), dtype=np.float32)
-    layer[mark.mask] = to_rgba(colour)
-    rows, columns = mark.mask.shape
+    layer[mark.mask] = to_rgba(TINTS[mark.style])
+    _image(axes, layer)
+    return Patch(facecolor=TINTS[mark.style], label=mark.label)
+
+
+def _image(axes: Axes, values: Any, **look: Any) -> Any:
+    rows, columns = values.shape[:2]
     place = (0.0, float(columns), float(rows), 0.0)
-    axes.imshow(layer, extent=place, interpolation="none", aspect="auto")
-    return Patch(facecolor=colour, label=mark.label)
+    return axes.imshow(values, extent=place, interpolation="none", aspect="auto", **look)
 
 
 def _draw_mark(axes: Axes, mark: CellMark, cell: float, numbered: bool) -> Handle:
     rows, columns = np.nonzero(mark.mask)
     if mark.style == "hatch":
-        lines: dict[str, Any] = {
-            "hatch": "////",
-            "edgecolor": "#ffffff",
-            "linewidth": 0,
-            "alpha": 0.6,
-        }
+        lines: dict[str, Any] = {"edgecolor": "#ffffff", "linewidth": 0, "alpha": 0.6}
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            axes.add_patch(Rectangle((column, row), 1, 1, fill=False, **lines))
+            axes.add_patch(Rectangle((column, row), 1, 1, fill=False, hatch="////", **lines))
         return Patch(facecolor=INK, edgecolor="white", hatch="////", label=mark.label)
     # Beside a number the ring moves into the cell's corner.
     across, down = (0.82, 0.19) if numbered else (0.5, 0.5)
     size = (cell * 72 * (0.16 if numbered else 0.5)) ** 2
-    look: dict[str, Any] = {
-        "facecolors": INK if mark.style == "dot" else "white",
-        "edgecolors": INK,
-        "linewidths": 0.8,
-        "zorder": 3,
-    }
-    axes.scatter(columns + across, rows + down, s=size, **look)
-    fill = look["facecolors"]
+    fill = INK if mark.style == "dot" else "white"
+    look: dict[str, Any] = {"edgecolors": INK, "linewidths": 0.8, "zorder": 3}
+    axes.scatter(columns + across, rows + down, s=size, facecolors=fill, **look)
     return Line2D(
         [], [], linestyle="none", marker="o", color=INK, markerfacecolor=fill, label=mark.label
     )

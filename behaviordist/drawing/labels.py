@@ -41,8 +41,7 @@ def place_labels(
     -------
     Names for which there was no room; they are not written.
     """
-    low = np.array([axes.get_xlim()[0], axes.get_ylim()[0]])
-    high = np.array([axes.get_xlim()[1], axes.get_ylim()[1]])
+    low, high = np.transpose([axes.get_xlim(), axes.get_ylim()])
     inches = (points - low) / (high - low) * np.array(size)
     taken = [(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in inches]
     crowded = []

@@ -18,6 +18,7 @@ from behaviordist.behaviors.text.encoding import Batch, batches
 from behaviordist.distance.directed import AnswerSet
 from behaviordist.distance.directed.scoring import answer_texts
 from behaviordist.distance.estimates import estimate
+from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 
@@ -47,9 +48,7 @@ class Asked:
         behavior.check(probes)
         most = max(1, BLOCK_BYTES // (4 * behavior.vocabulary_size))
         made = tuple(batches(behavior.encoder()(probes), MAX_TOKENS, most))
-        numbers: dict[Any, int] = {}
-        keys = [("alone", i) if p.group is None else p.group for i, p in enumerate(probes)]
-        return cls(made, np.array([numbers.setdefault(key, len(numbers)) for key in keys]))
+        return cls(made, groups_of(probes))
 
     def passes(self, model: Any) -> Iterator[tuple[Batch, Any]]:
         """Yield every batch with the model's log-probabilities (m, V) there, a float32 tensor."""

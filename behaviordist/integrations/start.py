@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,6 @@ class Start:
 
     def save(self, path: Path, of: str) -> None:
         """Write the file; `of` is the digest of what was asked."""
-        import json
-
         from safetensors.torch import save_file
 
         tensors = {f"rows-{i:05d}": rows.contiguous() for i, rows in enumerate(self.rows)}
@@ -46,8 +45,6 @@ class Start:
         InputError
             There is none, it cannot be read, or other things were asked then.
         """
-        import json
-
         from safetensors import SafetensorError, safe_open
 
         try:
