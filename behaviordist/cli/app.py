@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,8 +56,9 @@ from behaviordist.store.folders import answering, check_folder, exclusive
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What a system says that cannot take what is written."""
 
-HOW = frozenset({"out", "jobs", "seeds", "device", "keep", "json_to", "backend"}) | {
-    "palette", "full_range", "labels", "groups", "form",
+HOW = {
+    "out", "jobs", "seeds", "device", "keep", "json_to", "backend", "palette", "full_range",
+    "labels", "groups", "form",
 }  # fmt: skip
 """Options that say how, where, how often or in which colours, not what is asked."""
 
@@ -87,16 +89,12 @@ def alone(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def redrawing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command write alone into the folder that it is given as its first argument."""
+    """Let a command write alone into the folder that it is given."""
 
     @functools.wraps(command)
-    def held(*args: Any, **options: Any) -> Any:
-        given = inspect.signature(command).bind(*args, **options)
-        folder = Path(next(iter(given.arguments.values())))
-        if not folder.is_dir():
-            return command(*args, **options)
-        with exclusive(folder):
-            return command(*args, **options)
+    def held(folder: Path, **options: Any) -> Any:
+        with exclusive(folder) if folder.is_dir() else nullcontext():
+            return command(folder, **options)
 
     return held
 

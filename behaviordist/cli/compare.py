@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Device, Outputs, command_line, give_decision, watching
-from behaviordist.cli.terminal import cell, say, visible
+from behaviordist.cli.inputs import (
+    Device,
+    Limit,
+    OnPolicy,
+    Outputs,
+    Probes,
+    command_line,
+    give_decision,
+    watching,
+)
+from behaviordist.cli.terminal import cell, of_two, say, visible
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,9 +33,6 @@ Reference = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="As for `distance`.", show_default=False)
 ]
 Candidate = Annotated[str, typer.Argument(metavar="CANDIDATE", show_default=False)]
-Probes = Annotated[
-    str | None, typer.Option(help="A shipped set's name or a .jsonl file.", show_default="general")
-]
 MarkdownTo = Annotated[
     str | None,
     typer.Option(
@@ -40,7 +46,6 @@ JUnitTo = Annotated[
     str | None,
     typer.Option("--junit", metavar="FILE", help="Decision as JUnit XML.", show_default=False),
 ]
-Limit = Annotated[int | None, typer.Option(help="Draw so many of the probes.", show_default="all")]
 Answers = Annotated[int, typer.Option(help="Models behind servers: answers a prompt.")]
 AnswerTokens = Annotated[int, typer.Option(help="The same: longest answer.")]
 StringKernel = Annotated[str, typer.Option(help="The same: character-ngrams or exact-match.")]
@@ -55,10 +60,7 @@ def compare(
         str | None,
         typer.Option(help="The reference, made again (another seed): its distance is the floor."),
     ] = None,
-    on_policy: Annotated[
-        int | None,
-        typer.Option(help="Let the models continue the probes themselves, by so many tokens."),
-    ] = None,
+    on_policy: OnPolicy = None,
     answers: Answers = 8,
     answer_tokens: AnswerTokens = 32,
     kernel: StringKernel = "character-ngrams",
@@ -253,9 +255,7 @@ def _show_answers(comparison: ComparedAnswers, floor: ComparedAnswers | None) ->
 
 
 def _show(comparison: Compared, floor: Compared | None) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     from behaviordist.report.compare_page import exact_words
     from behaviordist.report.compare_tails import tail_lines
@@ -263,13 +263,8 @@ def _show(comparison: Compared, floor: Compared | None) -> None:
     console = Console()
     pair = f"{comparison.candidate} against {comparison.reference}"
     title = f"{pair}: {comparison.probes}, {comparison.n_probes} probes"
-    table = Table(
-        title=cell(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    table.add_column("", overflow="fold", min_width=len("noise floor"))
-    for heading in ("n", "distance", "KL\nref‖cand", "KL\ncand‖ref", "same\nfirst token"):
-        # Numbers stay whole in a narrow terminal; a long tag goes on in the next line.
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = ("n", "distance", "KL\nref‖cand", "KL\ncand‖ref", "same\nfirst token")
+    table = of_two(title, len("noise floor"), headings)
     rows = [("all", comparison.n_probes, comparison.cells(comparison.overall))]
     if floor is not None:
         rows.append(("noise floor", floor.n_probes, floor.cells(floor.overall)))

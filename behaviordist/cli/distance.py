@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Device, command_line, watching
+from behaviordist.cli.inputs import Device, Limit, OnPolicy, Probes, Sketch, command_line, watching
 from behaviordist.cli.report import Format, FullRange, Groups, Labels, Palette, check_format
-from behaviordist.cli.terminal import cell, visible
+from behaviordist.cli.terminal import cell, table, visible
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MOST_SHOWN, EXTREMES = 10, 3
 
 SIGNS = "(? undecided, = the same, else apart)"
+MARKS = {"undecided": "? ", "same": "= "}
 
 
 def distance(
@@ -33,10 +34,7 @@ def distance(
             show_default=False,
         ),
     ],
-    probes: Annotated[
-        str | None,
-        typer.Option(help="A shipped set's name or a .jsonl file.", show_default="general"),
-    ] = None,
+    probes: Probes = None,
     geometry: Annotated[
         str,
         typer.Option(
@@ -47,21 +45,14 @@ def distance(
     ] = "hellinger",
     out: Annotated[Path, out_to("Folder of the results.")] = Path("reports/distance"),
     device: Device = None,
-    probes_limit: Annotated[
-        int | None, typer.Option(help="Draw so many of the probes.", show_default="all")
-    ] = None,
-    sketch: Annotated[
-        str, typer.Option(help="auto, exact, or numbers kept a position (64, 256, ...).")
-    ] = "auto",
+    probes_limit: Limit = None,
+    sketch: Sketch = "auto",
     answers: Annotated[int, typer.Option(help="samples, kl, overlap: answers a prompt.")] = 8,
     answer_tokens: Annotated[int, typer.Option(help="The same: longest answer.")] = 32,
     kernel: Annotated[
         str, typer.Option(help="samples: character-ngrams, exact-match or module:function.")
     ] = "character-ngrams",
-    on_policy: Annotated[
-        int | None,
-        typer.Option(help="Let the models continue the probes themselves, by so many tokens."),
-    ] = None,
+    on_policy: OnPolicy = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -170,14 +161,12 @@ def _extremes(matrix: DistanceMatrix) -> Iterator[str]:
 def _cell(matrix: DistanceMatrix, state: str, i: int, j: int) -> str:
     if i == j:
         return ""
-    mark = {"undecided": "? ", "same": "= "}.get(state, "")
-    return f"{mark}{matrix.distances[i, j]:.3f} ±{matrix.standard_errors[i, j]:.3f}"
+    return f"{MARKS.get(state, '')}{matrix.distances[i, j]:.3f} ±{matrix.standard_errors[i, j]:.3f}"
 
 
 def _show_directed(matrix: DirectedMatrix, margin: float | None) -> None:
     """Print the matrix, rows = source; past ten behaviors the page and the files serve better."""
     from rich.console import Console
-    from rich.table import Table
 
     from behaviordist.record.directed import directed_findings
 
@@ -189,18 +178,15 @@ def _show_directed(matrix: DirectedMatrix, margin: float | None) -> None:
     kind = "overlap" if matrix.geometry == "overlap" else f"nats per {matrix.metadata['per']}"
     signs = f" {SIGNS}" if matrix.geometry == "kl" else ""
     typer.echo(f"{kind} ± standard error{signs}; rows: source A, columns: target B")
-    table = Table()
-    table.add_column("")
-    for label in matrix.targets:
-        table.add_column(cell(label), justify="right")
+    shown = table(None, ("", *map(cell, matrix.targets)))
     for i, label in enumerate(matrix.sources):
         cells = [
             f"{_mark(matrix, str(states[i, j]), j)}"
             f"{matrix.values[i, j]:.3g} ±{matrix.standard_errors[i, j]:.2g}"
             for j in range(len(matrix.targets))
         ]
-        table.add_row(cell(label), *cells)
-    Console().print(table)
+        shown.add_row(cell(label), *cells)
+    Console().print(shown)
     typer.echo(headline)
 
 
@@ -208,4 +194,4 @@ def _mark(matrix: DirectedMatrix, state: str, column: int) -> str:
     """Return the sign of a state; an overlap has none, nor has a target known by answers alone."""
     if matrix.geometry != "kl" or matrix.targets[column] in matrix.cross_entropy:
         return ""
-    return {"undecided": "? ", "same": "= "}.get(state, "")
+    return MARKS.get(state, "")

@@ -10,7 +10,7 @@ import typer
 from behaviordist.cli.help import Command, out_to
 from behaviordist.cli.inputs import check_json, command_line, give_json
 from behaviordist.cli.report import Format, FullRange, Groups, Labels, Palette, check_format
-from behaviordist.cli.terminal import cell, say, visible
+from behaviordist.cli.terminal import cell, of_two, say, visible
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,14 +62,12 @@ Test = Annotated[
         help="non-inferiority (no drop), equivalence (no change) or disagreement (of items)."
     ),
 ]
+JsonTo = Annotated[
+    str | None, typer.Option("--json", help="File for the JSON; - for stdout.", metavar="FILE")
+]
 Alpha = Annotated[float, typer.Option(help="Risk of passing a model at the margin.")]
 CHANGED = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 MOST_TAGS = 20
-
-
-@app.callback()
-def _commands() -> None:
-    """Logs of evaluations (lm-evaluation-harness, Inspect, tables) as behaviors."""
 
 
 def eval_distance(
@@ -127,9 +125,7 @@ def compare(
     tag: Tag = None,
     cluster: Cluster = None,
     score_range: Range = "0,1",
-    json_to: Annotated[
-        str | None, typer.Option("--json", help="File for the JSON; - for stdout.", metavar="FILE")
-    ] = None,
+    json_to: JsonTo = None,
 ) -> None:
     """Say what a candidate gains and loses against a reference, by task and tag."""
     from behaviordist.evals import compare_evals
@@ -156,9 +152,7 @@ def gate(
     answer_filter: Filter = None,
     cluster: Cluster = None,
     score_range: Range = "0,1",
-    json_to: Annotated[
-        str | None, typer.Option("--json", help="File for the JSON; - for stdout.", metavar="FILE")
-    ] = None,
+    json_to: JsonTo = None,
 ) -> None:
     """Pass the candidate (exit 0) only if it is shown to be within the margin; else exit 1."""
     from behaviordist.evals import compare_evals, gate_evals
@@ -239,18 +233,11 @@ def _read(
 
 
 def _show(result: EvalComparison) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
-    table = Table(
-        title=cell(f"{result.candidate} against {result.reference}"),
-        title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
-    )  # fmt: skip
-    table.add_column("", overflow="fold", min_width=6)
-    for heading in ("n", "scores", "change [95 %, two-sided]", "gains", "losses", "differ"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = ("n", "scores", "change [95 %, two-sided]", "gains", "losses", "differ")
+    table = of_two(f"{result.candidate} against {result.reference}", 6, headings)
     rows = (result.overall, *result.tasks, *result.tags)
     for row in rows[:MOST_TAGS]:
         table.add_row(cell(row.name), *_cells(row))

@@ -53,49 +53,37 @@ def grow(
         "head_dim": head_dim,
     }
     if operator == PERMUTE:
-        _permute(source, sizes, out, seed)
-        return
-    growth = held(Growth, {"operator": operator, **sizes}, "grow")
+        growth = None
+        given = next((name for name, size in sizes.items() if size is not None), None)
+        if given is not None:
+            raise InputError(f"operator '{PERMUTE}' does not change '{given}'")
+    else:
+        growth = held(Growth, {"operator": operator, **sizes}, "grow")
     check_folder(out)
     if out.exists():
         raise InputError(f"--out {out} is there already: give a folder that is not")
     _write(source, growth, out, seed)
 
 
-def _permute(source: Path, sizes: dict[str, int | None], out: Path, seed: int) -> None:
-    from behaviordist.engines.growing import permute_checkpoint
+def _write(source: Path, growth: Growth | None, out: Path, seed: int) -> None:
+    """Write the larger model, or without a growth the permuted one, and say what became of it."""
+    from behaviordist.engines.growing import grow_checkpoint, permute_checkpoint
     from behaviordist.store import publish
 
-    given = next((name for name, size in sizes.items() if size is not None), None)
-    if given is not None:
-        raise InputError(f"operator '{PERMUTE}' does not change '{given}'")
-    check_folder(out)
-    if out.exists():
-        raise InputError(f"--out {out} is there already: give a folder that is not")
-    with publish(out, {"source": source.name, "growth": PERMUTE, "seed": seed}) as temporary:
-        record = permute_checkpoint(temporary, source, seed)
+    declared = PERMUTE if growth is None else growth.model_dump()
+    with publish(out, {"source": source.name, "growth": declared, "seed": seed}) as temporary:
+        if growth is None:
+            record = permute_checkpoint(temporary, source, seed)
+            said = f"{PERMUTE}: "
+        else:
+            record = grow_checkpoint(temporary, source, growth, seed)
+            before, after = record["growth"]["before"], record["growth"]["after"]
+            changes = [f"{name} {before[name]} -> {after[name]}" for name in after]
+            said = f"{growth.operator}: {', '.join(changes)}\n"
     jump = record["jump"]
     typer.echo(
-        f"{PERMUTE}: function moved by {jump['hellinger']:.2g} (hellinger), logits by at most"
+        f"{said}function moved by {jump['hellinger']:.2g} (hellinger), logits by at most"
         f" {jump['max_logit_difference']:.2g}, over {jump['positions']} positions"
-    )
-    typer.echo(f"Checkpoint: {out}")
-
-
-def _write(source: Path, growth: Growth, out: Path, seed: int) -> None:
-    from behaviordist.engines.growing import grow_checkpoint
-    from behaviordist.store import publish
-
-    inputs = {"source": source.name, "growth": growth.model_dump(), "seed": seed}
-    with publish(out, inputs) as temporary:
-        record = grow_checkpoint(temporary, source, growth, seed)
-    before, after = record["growth"]["before"], record["growth"]["after"]
-    changes = [f"{name} {before[name]} -> {after[name]}" for name in after]
-    jump = record["jump"]
-    typer.echo(f"{growth.operator}: " + ", ".join(changes))
-    typer.echo(
-        f"function moved by {jump['hellinger']:.2g} (hellinger), logits by at most "
-        f"{jump['max_logit_difference']:.2g}, over {jump['positions']} positions"
     )
     typer.echo(f"Checkpoint: {out}")
 
@@ -109,7 +97,6 @@ def convert(
 
     from behaviordist.cli.inputs import heartbeat
     from behaviordist.store import file_digest, is_finished, publish
-    from behaviordist.store.folders import check_folder
     from behaviordist.store.stages import stage
     from behaviordist.studies.real_models.base import convert_gguf
 

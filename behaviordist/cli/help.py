@@ -99,28 +99,24 @@ def examples(command: str) -> str:
     return "\n\n".join(("Examples:", *EXAMPLES[command]))
 
 
-def _untyped(params: list[Any]) -> list[Any]:
-    """Return the parameters; a flag shows no type, as it takes no value."""
-    for param in params:
-        if getattr(param, "is_flag", False):
-            param.display_type_rich = lambda ctx: None  # noqa: ARG005
-    return params
+class _Untyped:
+    """A flag shows no type, as it takes no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return what it takes."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.display_type_rich = lambda ctx: None  # noqa: ARG005
+        return params
 
 
-class Command(TyperCommand):
+class Command(_Untyped, TyperCommand):
     """A command whose flags show no type."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return what it takes."""
-        return _untyped(super().get_params(ctx))
 
-
-class Group(TyperGroup):
+class Group(_Untyped, TyperGroup):
     """Commands; flags show no type."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return what it takes."""
-        return _untyped(super().get_params(ctx))
 
 
 def register(app: typer.Typer, panel: str, **commands: Any) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,8 +31,17 @@ Device = Annotated[
         show_default="the first GPU, else cpu",
     ),
 ]
-
-
+Probes = Annotated[
+    str | None, typer.Option(help="A shipped set's name or a .jsonl file.", show_default="general")
+]
+Limit = Annotated[int | None, typer.Option(help="Draw so many of the probes.", show_default="all")]
+OnPolicy = Annotated[
+    int | None,
+    typer.Option(help="Let the models continue the probes themselves, by so many tokens."),
+]
+Sketch = Annotated[
+    str, typer.Option(help="auto, exact, or numbers kept a position (64, 256, ...).")
+]
 Backend = Annotated[
     str | None,
     typer.Option(
@@ -40,8 +50,6 @@ Backend = Annotated[
         show_default=False,
     ),
 ]
-
-
 JsonTo = Annotated[
     str | None,
     typer.Option(
@@ -51,6 +59,7 @@ JsonTo = Annotated[
         show_default=False,
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print them as JSON.")]
 
 
 def check_json(json_to: str | None, flag: str = "--json") -> None:
@@ -105,13 +114,7 @@ def give_decision(
     from behaviordist.report.decision import Decision, publish_decision
 
     give_json(outputs.json_to, record)
-    decision = Decision(
-        *names,
-        of,
-        tuple(metrics),
-        tuple(checks),
-        command_line(),
-    )
+    decision = Decision(*names, of, tuple(metrics), tuple(checks), command_line())
     text = publish_decision(decision, outputs.markdown_to, outputs.junit_to)
     if text is not None:
         typer.echo(text, nl=False)
@@ -133,10 +136,7 @@ def heartbeat(console: Console) -> Iterator[Heartbeat]:
     """Let the stages of the library be heard on a console while they last."""
     from behaviordist.store.stages import Heartbeat, listening
 
-    def write(line: str) -> None:
-        say(console, line)
-
-    heart = Heartbeat(write)
+    heart = Heartbeat(partial(say, console))
     with listening(heart.tell), heart.beating():
         yield heart
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from behaviordist.cli.help import out_to
 from behaviordist.cli.tables import (
@@ -28,7 +27,7 @@ from behaviordist.cli.tables import (
     read_tables,
     span,
 )
-from behaviordist.cli.terminal import cell, say, visible
+from behaviordist.cli.terminal import cell, say, table, visible
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,15 +114,14 @@ def _seconds(text: Path) -> float:
 
 
 def _show(result: Leaderboard, console: Console) -> None:
-    table = Table(title=f"{result.statistic}; positive: closer is cheaper")
-    for heading in ("predictor", "value", "95 % interval", "p", "p adj.", "vs best baseline",
-                    "regret@1", "seconds"):  # fmt: skip
-        table.add_column(heading, justify="left" if heading == "predictor" else "right")
+    headings = ("predictor", "value", "95 % interval", "p", "p adj.", "vs best baseline",
+                "regret@1", "seconds")  # fmt: skip
+    shown = table(f"{result.statistic}; positive: closer is cheaper", headings)
     for row in result.rows:
         versus = "" if row.baseline else (
             f"{row.difference:+.2f} ({span(row.difference_low, row.difference_high)})"
         )  # fmt: skip
-        table.add_row(
+        shown.add_row(
             cell(f"{row.name} (baseline)" if row.baseline else row.name),
             f"{row.value:+.3f}",
             span(row.ci_low, row.ci_high),
@@ -133,7 +131,7 @@ def _show(result: Leaderboard, console: Console) -> None:
             f"{row.regret:.2f}",
             "" if math.isnan(row.seconds) else f"{row.seconds:.3g}",
         )
-    console.print(table)
+    console.print(shown)
     ceiling = "" if result.noise_ceiling is None else f"; noise ceiling {result.noise_ceiling:.2f}"
     say(
         console,

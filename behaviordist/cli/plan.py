@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import Device, JsonTo, check_json, give_json
-from behaviordist.cli.plan_by_law import by_law
+from behaviordist.cli.plan_by_law import SHOWN, by_law
 from behaviordist.cli.tables import CostColumn, Invalid, named_paths
-from behaviordist.cli.terminal import cell, say
+from behaviordist.cli.terminal import cell, say, table
 from behaviordist.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from behaviordist.planning import Backtest, Plan
     from behaviordist.record import TransferRecord
 
-SHOWN = 12
 WANTED = "wanted"
 
 
@@ -116,7 +114,7 @@ def plan(
         near, target = _distances_like(like, study, probes, device, out), WANTED
     else:
         near = read_predictor(_file(study, distances, "distances"))
-    barred = _barred(invalid, study if unrelated else None, unrelated)
+    barred = _barred(invalid, study, unrelated)
     owned = None if have is None else [label.strip() for label in have.split(",")]
     if target is None:
         past = read_cost_data(_file(study, costs, "costs"), cost_column).costs
@@ -202,12 +200,11 @@ def _file(study: Path | None, given: Path | None, name: str) -> Path:
 
 def _show(advice: Plan, console: Console) -> None:
     title = f"starts for {advice.target}; savings against {advice.reference}"
-    table = Table(title=cell(title))
-    for heading in ("start", "distance", advice.unit, "90 % limits", "measured", "saving"):
-        table.add_column(cell(heading), justify="left" if heading == "start" else "right")
+    headings = ("start", "distance", cell(advice.unit), "90 % limits", "measured", "saving")
+    shown = table(cell(title), headings)
     for start in advice.starts[:SHOWN]:
         cells = _cost_cells(start.cost, start.cost_low, start.cost_high, start.measured)
-        table.add_row(
+        shown.add_row(
             cell(start.source),
             f"{start.distance:.3g}",
             *cells,
@@ -215,8 +212,8 @@ def _show(advice: Plan, console: Console) -> None:
         )
     known = advice.reference_measured
     cells = _cost_cells(advice.reference_cost, advice.reference_low, advice.reference_high, known)
-    table.add_row(cell(advice.reference), "", *cells, "")
-    console.print(table)
+    shown.add_row(cell(advice.reference), "", *cells, "")
+    console.print(shown)
     if len(advice.starts) > SHOWN:
         console.print(f"{len(advice.starts) - SHOWN} more starts are in plan.json", markup=False)
     for chain in advice.chains[:3]:
@@ -241,18 +238,17 @@ def _cost_cells(
 
 
 def _show_backtest(result: Backtest, reference: str, console: Console) -> None:
-    table = Table(title=f"mean cost over {result.n_targets} held-out targets")
-    for heading in ("strategy", "cost", "95 % interval", f"against {reference}", "95 % interval"):
-        table.add_column(heading, justify="left" if heading == "strategy" else "right")
+    headings = ("strategy", "cost", "95 % interval", f"against {reference}", "95 % interval")
+    shown = table(f"mean cost over {result.n_targets} held-out targets", headings)
     for row in result.rows:
-        table.add_row(
+        shown.add_row(
             cell(row.strategy),
             f"{row.cost:.3g}",
             f"{row.cost_low:.3g} to {row.cost_high:.3g}",
             f"{row.versus_base:+.3g}",
             f"{row.versus_base_low:+.3g} to {row.versus_base_high:+.3g}",
         )
-    console.print(table)
+    console.print(shown)
     console.print(
         f"evidence for a plan: {result.n_planned} of {result.n_targets} targets", markup=False
     )

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
-from behaviordist.cli.terminal import cell, say
+from behaviordist.cli.terminal import cell, say, table
 from behaviordist.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -97,7 +96,8 @@ def _plan(
     chosen = list(past.costs.index) if have is None else [x.strip() for x in have.split(",")]
     names = [*chosen, *([base] if base not in chosen else [])]
     probes, device = named
-    starts = [_start(past, name, device) for name in names]
+    # A checkpoint of the study by its name, or any model.
+    starts = [load(past.place(name), name, device=device) for name in names]
     answers = kept_answers(like, probes)
     target = load(like, "wanted", device=device) if answers is None else answers
     questions = ProbeSet.load(probes or "lab")
@@ -139,13 +139,6 @@ def _make(past: Past, nats: dict[str, float], base: str, out: Path) -> tuple[Mad
     return made
 
 
-def _start(past: Past, name: str, device: str | None) -> Behavior:
-    """Open a start: a checkpoint of the study by its name, or any model."""
-    from behaviordist.behaviors import load
-
-    return load(past.place(name), name, device=device)
-
-
 def _tried(text: str) -> tuple[str, float]:
     start, _, steps = text.rpartition("=")
     try:
@@ -183,25 +176,23 @@ def _backtests(past: Past, algorithm: str, base: str) -> list[tuple[str, str, La
 
 
 def _show(plan: LawPlan, console: Console) -> None:
-    table = Table(title=cell(f"starts for {plan.target}, by {plan.algorithm}"))
-    for heading in ("start", "nats", "steps", "90 % limits"):
-        table.add_column(heading, justify="left" if heading == "start" else "right")
+    title = cell(f"starts for {plan.target}, by {plan.algorithm}")
+    shown = table(title, ("start", "nats", "steps", "90 % limits"))
     for start in plan.starts[:SHOWN]:
         beyond = " (beyond the line)" if start.nats > plan.farthest else ""
         cells = (f"{start.steps:.0f}", f"{start.low:.0f} to {start.high:.0f}{beyond}")
         # Where no slope is shown, steps of a line would only look like knowledge.
         known = cells if plan.slope_low > 0 else ("–", "–")
-        table.add_row(cell(start.source), f"{start.nats:.2f}", *known)
-    console.print(table)
+        shown.add_row(cell(start.source), f"{start.nats:.2f}", *known)
+    console.print(shown)
     say(console, plan.sentence())
 
 
 def _show_backtest(name: str, held: str, result: LawBacktest, console: Console) -> None:
-    table = Table(title=f"{name}: mean steps, {held} held out ({result.n_units} functions)")
-    for heading in ("strategy", "steps", "95 % interval"):
-        table.add_column(heading, justify="left" if heading == "strategy" else "right")
+    title = f"{name}: mean steps, {held} held out ({result.n_units} functions)"
+    shown = table(title, ("strategy", "steps", "95 % interval"))
     for strategy, (mean, low, high) in result.strategies.items():
-        table.add_row(cell(strategy), f"{mean:.1f}", f"{low:.1f} to {high:.1f}")
-    console.print(table)
+        shown.add_row(cell(strategy), f"{mean:.1f}", f"{low:.1f} to {high:.1f}")
+    console.print(shown)
     said = f"90 % intervals held {result.coverage:.0%} of {result.n_cells} costs"
     console.print(said, highlight=False, markup=False)

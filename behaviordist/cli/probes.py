@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from behaviordist.cli.help import Command, out_to
+from behaviordist.cli.inputs import AsJson
 from behaviordist.cli.terminal import visible
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ Named = Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)]
 
 
 @app.command("list", cls=Command)
-def list_sets(
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
-) -> None:
+def list_sets(as_json: AsJson = False) -> None:
     """List the shipped probe sets with their size and purpose."""
     from behaviordist.probes import ProbeSet, shipped_sets
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Backend
+from behaviordist.cli.inputs import AsJson, Backend
 from behaviordist.cli.terminal import visible
 
 
@@ -44,9 +44,7 @@ def _sentence(record: dict[str, Any], folder: Path) -> str:
     return str(test["sentence"])
 
 
-def studies(
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
-) -> None:
+def studies(as_json: AsJson = False) -> None:
     """List the studies that `run` can run."""
     from behaviordist.studies.catalogue import STUDIES
 
@@ -65,10 +63,8 @@ def selftest() -> None:
     from behaviordist.selftest import run_selftest
 
     console = Console()
-    checks = []
     with console.status("Running planted truths ..."):
-        for check in run_selftest():
-            checks.append(check)
+        checks = list(run_selftest())
     table = Table("planted truth", "expected", "found", "")
     for check in checks:
         table.add_row(check.name, check.expected, check.found, "ok" if check.passed else "FAILED")

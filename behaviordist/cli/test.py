@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from behaviordist.cli.help import out_to
 from behaviordist.cli.inputs import JsonTo, check_json, give_json
@@ -29,7 +28,7 @@ from behaviordist.cli.tables import (
     read_tables,
     span,
 )
-from behaviordist.cli.terminal import cell, say, visible
+from behaviordist.cli.terminal import cell, say, table, visible
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import PredictorTest, TransferTest
@@ -125,15 +124,14 @@ def test(
 
 def show(result: TransferTest, console: Console, checks: Sequence[PredictorTest] = ()) -> None:
     """Print the result as a table, its notes, the rule, and the verdict in one sentence."""
-    table = Table(title=f"{result.statistic}; positive: closer is cheaper")
-    for heading in ("predictor", "value", "95 % interval", "p"):
-        table.add_column(heading, justify="left" if heading == "predictor" else "right")
-    table.add_row("distance", *_cells(result.value, result.ci_low, result.ci_high, result.p_value))
+    title = f"{result.statistic}; positive: closer is cheaper"
+    shown = table(title, ("predictor", "value", "95 % interval", "p"))
+    shown.add_row("distance", *_cells(result.value, result.ci_low, result.ci_high, result.p_value))
     beyond = [result.beyond_sources] if result.beyond_sources else []
     for e in (*beyond, *result.predictors, *result.baselines, *checks):
         name = f"distance, {e.name}" if e is result.beyond_sources else e.name
-        table.add_row(cell(name), *_cells(e.value, e.ci_low, e.ci_high, e.p_value))
-    console.print(table)
+        shown.add_row(cell(name), *_cells(e.value, e.ci_low, e.ci_high, e.p_value))
+    console.print(shown)
     console.print(_counts(result), soft_wrap=True)
     for line in (*(f"note: {note}" for note in result.notes), f"rule: {result.rule.text()}"):
         say(console, line)

@@ -9,7 +9,7 @@ import typer
 
 from behaviordist.cli.distance import sketch_size
 from behaviordist.cli.help import out_to
-from behaviordist.cli.inputs import Backend, Device, watching
+from behaviordist.cli.inputs import Backend, Device, Limit, Sketch, watching
 from behaviordist.cli.terminal import visible
 
 
@@ -27,12 +27,8 @@ def fingerprint(
     geometry: Annotated[
         str, typer.Option(help="As for `distance`, but for samples, kl and overlap.")
     ] = "hellinger",
-    probes_limit: Annotated[
-        int | None, typer.Option(help="Draw so many of the probes.", show_default="all")
-    ] = None,
-    sketch: Annotated[
-        str, typer.Option(help="auto, exact, or numbers kept a position (64, 256, ...).")
-    ] = "auto",
+    probes_limit: Limit = None,
+    sketch: Sketch = "auto",
     dtype: Annotated[
         str, typer.Option(help="float32 or float16: how features are kept.")
     ] = "float32",

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from behaviordist.cli.help import Command, out_to
+from behaviordist.cli.inputs import AsJson
 
 app = typer.Typer(
     name="regimes", help="List algorithms, begin a regime file, print its schema.",
@@ -17,9 +18,7 @@ app = typer.Typer(
 
 
 @app.command("list", cls=Command)
-def list_algorithms(
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
-) -> None:
+def list_algorithms(as_json: AsJson = False) -> None:
     """List the algorithms that a regime can name."""
     from behaviordist.regimes.base import ALGORITHMS
     from behaviordist.regimes.template import summary
@@ -50,7 +49,6 @@ def new(
         return
     if out.exists():
         raise InputError(f"--out {out} is there already: give a file that is not")
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_text(out, text)
     typer.echo(f"written: {out}")
 
