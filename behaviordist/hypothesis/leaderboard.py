@@ -245,8 +245,7 @@ def _rows(
 
 def _regret(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
     """Return regret@1 (K,) and the half width of its interval."""
-    rows, columns = pairs.cost.shape
-    identity = Relabelling(np.arange(rows)[None], np.arange(columns)[None])
+    identity = Relabelling.identity(pairs.cost.shape)
     saving = REGRET.permuted(pairs.predictors, pairs.cost, identity)[:, 0]
     noise = pair_noise_of(pairs, REGRET.pair_effects(pairs.predictors, pairs.cost))
     without, jackknife = left_out_values(REGRET, pairs)

@@ -195,8 +195,7 @@ def _slope_for(rho: float, share: float, rng: np.random.Generator, design: Desig
     """Bisect for the slope at which large studies have the wanted statistic on average."""
     seeds = rng.integers(0, 2**32, size=CALIBRATION)
     large = design.tiled(LARGE) if design.shared else Design.single(LARGE)
-    everyone = np.arange(len(large.unit))[None]
-    identity = Relabelling(everyone, everyone)
+    identity = Relabelling.identity((len(large.unit),) * 2)
 
     def reached(slope: float) -> float:
         studies = (study(large, slope, share, np.random.default_rng(s)) for s in seeds)
@@ -234,8 +233,7 @@ def _finds(
         return False, False
     pairs = Pairs(labels, labels, cost, ("distance",), distance[None], (), (), 0, 0, design.units)
     statistic = WithinTargetSpearman()
-    identity = Relabelling(drawn.rows[:1], drawn.columns[:1])
-    value = statistic.permuted(pairs.predictors, cost, identity)[:, 0]
+    value = statistic.permuted(pairs.predictors, cost, Relabelling.identity(cost.shape))[:, 0]
     low, high = intervals(statistic, pairs, value)[0]
     beyond = _p(TwoWay().permuted(pairs.predictors, cost, drawn)[0])
     return True, rule.decide(low, high, p, beyond) == "supported"

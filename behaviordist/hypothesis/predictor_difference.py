@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -69,21 +69,15 @@ def predictor_difference(
     tested = permuted(
         {"first": first, "second": second},
         costs,
-        predictors=None,
-        baselines=None,
-        gains=False,
         statistic=statistic,
         permutations=1,
-        seed=0,
         censored=censored,
-        invalid=None,
-        strata=None,
         units=units,
     )
     method, pairs = tested.method, tested.pairs
     known = np.isfinite(pairs.predictors[:2]).all(axis=0)
     both = np.where(known, pairs.predictors[:2], np.nan)
-    pairs = type(pairs)(**{**vars(pairs), "predictors": both, "names": ("first", "second")})
+    pairs = replace(pairs, predictors=both, names=("first", "second"))
     without, jackknife = left_out_values(method, pairs)
     effects = method.pair_effects(both, pairs.cost)
     noise = pair_noise_of(pairs, (effects[0] - effects[1])[None])

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.intervals import correlation_limits
+from behaviordist.hypothesis.permutation.ranks import FloatArray, IntArray
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of
 
-FloatArray = NDArray[np.float64]
 FEWEST = 6
 """Pairs; four behaviors have as many."""
 
@@ -98,7 +97,7 @@ def antisymmetric_link(
     return AntisymmetricLink(value, low, high, float(p), share, n, int(known.sum()))
 
 
-def _spearman(x: FloatArray, y: FloatArray, order: NDArray[np.int64]) -> float:
+def _spearman(x: FloatArray, y: FloatArray, order: IntArray) -> float:
     """Spearman over unordered pairs, the first table's behaviors in another order.
 
     A pair has no first and second behavior: both signs of it are taken, which makes the value

@@ -17,13 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.jackknife import jackknife_of
+from behaviordist.hypothesis.permutation.ranks import FloatArray, IntArray
 from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class _Sizes:
         return self.potential / self.antisymmetric if self.antisymmetric > 0 else float("nan")
 
 
-def _sizes(table: FloatArray, keep: NDArray[np.int64]) -> _Sizes:
+def _sizes(table: FloatArray, keep: IntArray) -> _Sizes:
     part = table[:, keep[:, None], keep[None, :]]
     n = len(keep)
     off = ~np.eye(n, dtype=bool)

@@ -12,14 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.inference.intervals import correlation_limits
+from behaviordist.hypothesis.inference.intervals import correlation_test
 from behaviordist.hypothesis.inference.jackknife import jackknife_of
 from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, whole_midranks
 from behaviordist.hypothesis.permutation.relabelling import relabellings
 from behaviordist.hypothesis.statistics.additive import Subsets
-from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, make_pairs
 
 
@@ -74,7 +73,7 @@ def symmetry_parts(
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
     n = len(pairs.sources)
     jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
-    every = [np.ones((n, n), bool), *((r > 0)[:, None] & (r > 0)[None, :] for r in jackknife.rows)]
+    every = [np.ones((n, n), bool), *jackknife.cells()]
     near_parts, cost_parts = (
         [_parts(table, _both_ways(table) & keep) for keep in every]
         for table in (pairs.predictors[0], pairs.cost)
@@ -91,9 +90,7 @@ def symmetry_parts(
         without = np.array(
             [_correlation(a[i], b[i]) for a, b in zip(near_parts[1:], cost_parts[1:], strict=True)]
         )
-        noise = float(r.var() * (1 - r[0] ** 2) ** 2)
-        half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
-        tests.append(PredictorTest.from_null(name, r[0], correlation_limits(float(r[0]), half), r))
+        tests.append(correlation_test(name, r, without, jackknife))
     symmetric, antisymmetric = tests
     if symmetric is None:
         raise InputError("distances: nothing is left once source and target effects are removed")

@@ -42,8 +42,6 @@ def random_distances(
 ) -> FloatArray:
     """Symmetric uniform numbers (S, T): what a distance that knows nothing scores."""
     union = list(dict.fromkeys([*sources, *targets]))
-    position = {label: i for i, label in enumerate(union)}
     draws = rng.uniform(size=(len(union), len(union)))
-    symmetric = (draws + draws.T) / 2
-    rows, columns = [position[s] for s in sources], [position[t] for t in targets]
-    return np.asarray(symmetric[np.ix_(rows, columns)])
+    rows, columns = ([union.index(label) for label in side] for side in (sources, targets))
+    return np.asarray(((draws + draws.T) / 2)[np.ix_(rows, columns)])

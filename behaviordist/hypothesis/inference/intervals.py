@@ -8,9 +8,10 @@ import numpy as np
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.jackknife import Jackknife, jackknife_of
+from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.hypothesis.permutation.relabelling import multiplicities
-from behaviordist.hypothesis.statistics.pair_noise import pair_variance
+from behaviordist.hypothesis.statistics.pair_noise import RELABELLED, pair_variance
 from behaviordist.hypothesis.statistics.statistic import Resampled, Statistic
 from behaviordist.hypothesis.tables.pairs import Pairs
 
@@ -73,6 +74,19 @@ def intervals(
     sample = statistic.resampled(pairs.predictors, pairs.cost, rows, columns)
     tail = (1 - level) / 2
     return np.array([_quantiles(row, (tail, 1 - tail)) for row in sample])
+
+
+def correlation_test(
+    name: str, null: FloatArray, without: FloatArray, jackknife: Jackknife
+) -> PredictorTest:
+    """Return the test of a correlation from values (B,) and those without each unit in turn.
+
+    `null` has the observed value first; its variance is the noise of single pairs.
+    """
+    noise = float(null.var() * (1 - null[0] ** 2) ** 2)
+    half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])
+    limits = correlation_limits(float(null[0]), half)
+    return PredictorTest.from_null(name, null[0], limits, null)
 
 
 def left_out_values(statistic: Statistic, pairs: Pairs) -> tuple[FloatArray, Jackknife]:

@@ -8,13 +8,14 @@ freedom of Satterthwaite (1946). A unit on both sides of such a table brings the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, IntArray
+from behaviordist.hypothesis.permutation.relabelling import units_of
 from behaviordist.hypothesis.statistics.pair_noise import PairNoise
 
 AS_IT_IS = PairNoise(excess=0.0, floor=1.0)
@@ -93,6 +94,11 @@ class Jackknife:
         variance, freedom = self.variance(without, noise, counted)
         return np.asarray(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
 
+    def cells(self) -> Iterator[BoolArray]:
+        """Yield (S, T), for each unit that is left out, which pairs stay."""
+        for rows, columns in zip(self.rows > 0, self.columns > 0, strict=True):
+            yield rows[:, None] & columns[None, :]
+
     def _influence(self, without: FloatArray, left: BoolArray) -> FloatArray:
         """(K, U) Deviations whose squares sum to the jackknife's variance over one sample."""
         influence = np.zeros((len(without), int(self.unit.max()) + 1))
@@ -115,8 +121,7 @@ def jackknife_of(
     units
         Unit of each label; default: each label is one.
     """
-    unit = dict(units or {})
-    rows, columns = (np.array([unit.get(x, x) for x in side]) for side in (sources, targets))
+    rows, columns = map(np.array, units_of(sources, targets, units))
     names = list(dict.fromkeys([*rows, *columns]))
     number = {name: i for i, name in enumerate(names)}
     if set(rows) == set(columns):

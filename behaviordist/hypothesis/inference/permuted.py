@@ -78,15 +78,15 @@ def permuted(
     costs: Matrix,
     *,
     predictors: Mapping[str, Matrix] | None = None,
-    baselines: Mapping[str, Matrix] | None,
-    gains: bool,
+    baselines: Mapping[str, Matrix] | None = None,
+    gains: bool = False,
     statistic: str,
     permutations: int,
-    seed: int,
-    censored: Matrix | None,
-    invalid: Mapping[str, Sequence[str]] | None,
-    strata: Mapping[str, str] | None,
-    units: Mapping[str, str] | None,
+    seed: int = 0,
+    censored: Matrix | None = None,
+    invalid: Mapping[str, Sequence[str]] | None = None,
+    strata: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Permuted:
     """Align tables, add the baselines and relabel; arguments as in `transfer_test`.
 

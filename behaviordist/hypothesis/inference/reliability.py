@@ -20,7 +20,7 @@ def split_half(statistic: Statistic, halves: Sequence[Half]) -> float:
     for first, second in halves:
         both = np.isfinite(first) & np.isfinite(second)
         x, y = np.where(both, first, np.nan), np.where(both, second, np.nan)
-        values.append(statistic.permuted(x[None], y, _identity(x))[0, 0])
+        values.append(statistic.permuted(x[None], y, Relabelling.identity(x.shape))[0, 0])
     return float(np.mean(values))
 
 
@@ -57,9 +57,4 @@ def tie_ceiling(statistic: Statistic, cost: FloatArray) -> float:
     if statistic.removes_source_effects:
         order = np.argsort(np.argsort(cost, axis=None, kind="stable"), kind="stable")
         ideal = np.where(np.isfinite(cost), order.reshape(cost.shape).astype(np.float64), np.nan)
-    return float(statistic.permuted(ideal[None], cost, _identity(cost))[0, 0])
-
-
-def _identity(matrix: FloatArray) -> Relabelling:
-    rows, columns = matrix.shape
-    return Relabelling(np.arange(rows)[None], np.arange(columns)[None])
+    return float(statistic.permuted(ideal[None], cost, Relabelling.identity(cost.shape))[0, 0])

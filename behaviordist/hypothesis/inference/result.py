@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from behaviordist.hypothesis.inference.verdict import Verdict, VerdictRule
 from behaviordist.hypothesis.permutation.ranks import FloatArray
 from behaviordist.store import write_json
+from behaviordist.store.numbers import with_nulls
 
 SCHEMA = 1
 ROUNDING = 1e-12
@@ -45,13 +46,7 @@ class PredictorTest:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able record; NaN becomes null."""
-        return {
-            "name": self.name,
-            "value": _number(self.value),
-            "ci_low": _number(self.ci_low),
-            "ci_high": _number(self.ci_high),
-            "p_value": _number(self.p_value),
-        }
+        return dict(with_nulls(asdict(self)))
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class TargetResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able record; NaN becomes null."""
-        return {"target": self.target, "rho": _number(self.rho), "n_sources": self.n_sources}
+        return dict(with_nulls(asdict(self)))
 
 
 @dataclass(frozen=True)
@@ -219,11 +214,11 @@ class TransferTest:
             "baselines": [baseline.to_json() for baseline in self.baselines],
             "predictors": [predictor.to_json() for predictor in self.predictors],
             "beyond_sources": self.beyond_sources.to_json() if self.beyond_sources else None,
-            "tie_ceiling": _number(self.tie_ceiling),
+            "tie_ceiling": with_nulls(self.tie_ceiling),
             "noise_ceiling": self.noise_ceiling,
             "split_half": self.split_half,
-            "minimum_detectable": _number(self.minimum_detectable),
-            "minimum_supported": _number(self.minimum_supported),
+            "minimum_detectable": with_nulls(self.minimum_detectable),
+            "minimum_supported": with_nulls(self.minimum_supported),
             "verdict": self.verdict,
             "sentence": self.sentence(),
             "rule": self.rule.to_json(),
@@ -235,7 +230,3 @@ class TransferTest:
     def save(self, path: str | Path) -> None:
         """Write `to_json` to `path`, atomically."""
         write_json(Path(path), self.to_json())
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

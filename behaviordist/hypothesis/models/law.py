@@ -18,15 +18,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.inference.jackknife import Jackknife, jackknife_of
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, IntArray
 from behaviordist.hypothesis.statistics.pair_noise import pair_variance
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of
 
-FloatArray = NDArray[np.float64]
 SMALLEST = 1e-9
 ITERATIONS = 200
 
@@ -153,8 +152,8 @@ class _Line:
 def _fit(
     x: FloatArray,
     y: FloatArray,
-    kind: NDArray[np.int64],
-    usable: NDArray[np.bool_],
+    kind: IntArray,
+    usable: BoolArray,
     start: _Line | None = None,
 ) -> _Line:
     """Fit by expectation and maximisation; one round where nothing is censored."""
@@ -186,7 +185,7 @@ def _fit(
 
 
 def _expected(
-    y: FloatArray, kind: NDArray[np.int64], line: FloatArray, spread: float
+    y: FloatArray, kind: IntArray, line: FloatArray, spread: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return mean and variance of the costs behind censored ones, given the line."""
     side = np.where(kind == 0, 1, kind)
@@ -201,8 +200,8 @@ def _expected(
 def _error(
     x: FloatArray,
     y: FloatArray,
-    kind: NDArray[np.int64],
-    usable: NDArray[np.bool_],
+    kind: IntArray,
+    usable: BoolArray,
     whole: _Line,
     out: Jackknife,
     labels: tuple[list[str], list[str], Mapping[str, str] | None],
@@ -213,8 +212,8 @@ def _error(
     off, down to the larger of the two parts.
     """
     without = np.full((1, len(out.rows)), np.nan)
-    for b, (rows, columns) in enumerate(zip(out.rows, out.columns, strict=True)):
-        keep = usable & (rows > 0)[:, None] & (columns > 0)[None, :]
+    for b, cells in enumerate(out.cells()):
+        keep = usable & cells
         keep &= keep.sum(axis=0) > 2
         if keep.any():
             without[0, b] = _fit(x, y, kind, keep, whole).slope

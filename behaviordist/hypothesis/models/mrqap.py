@@ -15,7 +15,7 @@ import numpy as np
 from scipy import linalg
 
 from behaviordist.errors import InputError
-from behaviordist.hypothesis.inference.intervals import correlation_limits
+from behaviordist.hypothesis.inference.intervals import correlation_test
 from behaviordist.hypothesis.inference.jackknife import Jackknife, jackknife_of
 from behaviordist.hypothesis.inference.permuted import RANDOM, with_own_baselines
 from behaviordist.hypothesis.inference.result import PredictorTest
@@ -27,9 +27,8 @@ from behaviordist.hypothesis.permutation.ranks import (
     standardised_columns,
 )
 from behaviordist.hypothesis.permutation.relabelling import Relabelling, relabellings
-from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 from behaviordist.hypothesis.statistics.statistic import statistic_named
-from behaviordist.hypothesis.tables.pairs import Matrix, Pairs, frame_of, make_pairs
+from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, make_pairs
 
 
 def partial_test(
@@ -78,8 +77,10 @@ def partial_test(
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
     x, y = standardised(pairs.predictors, pairs.cost, ranks)
     jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
-    left = zip(jackknife.rows, jackknife.columns, strict=True)
-    without = np.array([_partials(*_kept(pairs, r, c, ranks)) for r, c in left])
+    costs_left = (np.where(cells, pairs.cost, np.nan) for cells in jackknife.cells())
+    without = np.array(
+        [_partials(*standardised(pairs.predictors, cost, ranks)) for cost in costs_left]
+    )
     return tuple(
         _estimate(name, k, x, y, drawn, without[:, k], jackknife)
         for k, name in enumerate(pairs.names)
@@ -94,13 +95,6 @@ def standardised(
     kept = [np.where(both, matrix, np.nan) for matrix in (*predictors, cost)]
     scaled = [standardised_columns(column_midranks(m) if ranks else m) for m in kept]
     return np.stack(scaled[:-1]), scaled[-1]
-
-
-def _kept(
-    pairs: Pairs, rows: FloatArray, columns: FloatArray, ranks: bool
-) -> tuple[FloatArray, FloatArray]:
-    keep = (rows > 0)[:, None] & (columns > 0)[None, :]
-    return standardised(pairs.predictors, np.where(keep, pairs.cost, np.nan), ranks)
 
 
 def _partials(x: FloatArray, y: FloatArray) -> FloatArray:
@@ -143,5 +137,4 @@ def _estimate(
     square = (rest @ rest) - (moved[1:] ** 2).sum(axis=0)
     r = ratio(moved[0], np.sqrt(np.maximum(square, 0.0) * (cost @ cost)))
     # t grows with r at fixed degrees of freedom, so their orders, and p, are the same.
-    half = jackknife.half_width(without[None], r.var() * (1 - r[0] ** 2) ** 2, RELABELLED)[0]
-    return PredictorTest.from_null(name, r[0], correlation_limits(float(r[0]), float(half)), r)
+    return correlation_test(name, r, without, jackknife)

@@ -20,12 +20,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from behaviordist.errors import InputError
-
-IntArray = npt.NDArray[np.intp]
-FloatArray = npt.NDArray[np.float64]
+from behaviordist.hypothesis.permutation.ranks import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,12 @@ class Relabelling:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @staticmethod
+    def identity(shape: tuple[int, ...]) -> Relabelling:
+        """Return the one relabelling of an (S, T) matrix that leaves it as it is."""
+        rows, columns = (np.arange(n)[None] for n in shape)
+        return Relabelling(rows, columns)
 
 
 def relabellings(
@@ -144,6 +147,15 @@ def _select(
     return selected
 
 
+def units_of(
+    sources: Sequence[str], targets: Sequence[str], units: Mapping[str, str] | None
+) -> tuple[list[str], list[str]]:
+    """Return the unit of each source and of each target; a label without one is its own."""
+    known = units or {}
+    rows, columns = ([known.get(label, label) for label in side] for side in (sources, targets))
+    return rows, columns
+
+
 def multiplicities(
     sources: Sequence[str],
     targets: Sequence[str],
@@ -160,8 +172,7 @@ def multiplicities(
     -------
     (B, S) and (B, T) float64 counts.
     """
-    unit = dict(units or {})
-    rows, columns = ([unit.get(label, label) for label in side] for side in (sources, targets))
+    rows, columns = units_of(sources, targets, units)
     sides: dict[tuple[bool, bool], list[str]] = {}
     for name in dict.fromkeys([*rows, *columns]):
         sides.setdefault((name in set(rows), name in set(columns)), []).append(name)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from behaviordist.hypothesis.permutation.ranks import FloatArray
+from behaviordist.hypothesis.permutation.relabelling import units_of
 
 
 class PairNoise(NamedTuple):
@@ -66,8 +67,7 @@ def pair_variance(
     Samii & Assenova (2015): sum over pairs of ``(effect_ij + effect_ji)^2``. The jackknife over
     behaviors holds these terms once for each end of a pair.
     """
-    unit = dict(units or {})
-    rows, columns = ([unit.get(label, label) for label in side] for side in (sources, targets))
+    rows, columns = units_of(sources, targets, units)
     names = np.array(list(dict.fromkeys([*rows, *columns])))
     source, target = (np.array(side)[:, None] == names for side in (rows, columns))
     whole = source.T.astype(np.float64) @ effects @ target.astype(np.float64)

@@ -24,7 +24,6 @@ from behaviordist.hypothesis.permutation.ranks import (
 from behaviordist.hypothesis.permutation.relabelling import Relabelling
 from behaviordist.hypothesis.statistics import measures
 from behaviordist.hypothesis.statistics.nearest_first import (
-    CostTable,
     NearestFirst,
     Sample,
     cost_table,
@@ -84,29 +83,22 @@ class WithinTarget:
 
     def pair_effects(self, predictors: FloatArray, cost: FloatArray) -> FloatArray:
         """Return (K, S, T) deviations of a target's measure without each of its sources."""
-        table, targets = cost_table(cost), np.ones((cost.shape[0], cost.shape[1]), dtype=bool)
-        keep = ~np.eye(cost.shape[0], dtype=bool)
         return np.stack(
             [
-                self._effects(
-                    nearest_first(p), table, keep, targets, np.isfinite(p) & np.isfinite(cost)
-                )
+                _effects(self._without(p, cost), np.isfinite(p) & np.isfinite(cost))
                 for p in predictors
             ]
         )
 
-    def _effects(
-        self,
-        order: NearestFirst,
-        table: CostTable,
-        keep: BoolArray,
-        targets: BoolArray,
-        pair: BoolArray,
-    ) -> FloatArray:
+    def _without(self, predictor: FloatArray, cost: FloatArray) -> FloatArray:
+        """(S, T) The measure of every column without source s."""
+        table, order = cost_table(cost), nearest_first(predictor)
+        keep, targets = ~np.eye(len(cost), dtype=bool), np.ones(cost.shape, dtype=bool)
+
         def compute(part: slice) -> FloatArray:
             return self.measure(order, table.without(order, keep[part], targets[part])).T
 
-        return _effects(batched(len(keep), pair.size, compute).T, pair)
+        return batched(len(keep), cost.size, compute).T
 
     def _mean(self, order: NearestFirst, sample: Sample) -> FloatArray:
         counts = sample.valid.sum(axis=-1) >= MIN_SOURCES
@@ -116,17 +108,11 @@ class WithinTarget:
 
 
 @dataclass(frozen=True)
-class WithinTargetSpearman:
+class WithinTargetSpearman(WithinTarget):
     """Mean over targets of Spearman(predictor, cost) over the target's sources."""
 
     name: str = "within-target spearman"
-    correlation: bool = True
-    removes_source_effects: bool = False
-    pair_noise: PairNoise = SMOOTH
-
-    def per_target(self, predictor: FloatArray, cost: FloatArray) -> tuple[FloatArray, IntArray]:
-        """Return rho (T,) of each target (NaN where it does not count) and its sources (T,)."""
-        return self._columns().per_target(predictor, cost)
+    measure: measures.Measure = measures.spearman
 
     def permuted(
         self, predictors: FloatArray, cost: FloatArray, relabelling: Relabelling
@@ -138,7 +124,7 @@ class WithinTargetSpearman:
         """
         if _complete(predictors, cost):
             return _permuted_complete(predictors, cost, relabelling)
-        return self._columns().permuted(predictors, cost, relabelling)
+        return super().permuted(predictors, cost, relabelling)
 
     def kept(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
@@ -148,19 +134,12 @@ class WithinTargetSpearman:
         Samples that lack one source at most need no ranking of their own.
         """
         if ((rows == 0).sum(axis=1) > 1).any():
-            return self._columns().kept(predictors, cost, rows, columns)
+            return super().kept(predictors, cost, rows, columns)
         lacking = np.where((rows == 0).any(axis=1), rows.argmin(axis=1), -1)
         return np.stack([_kept_but_one(p, cost, lacking, columns > 0) for p in predictors])
 
-    def pair_effects(self, predictors: FloatArray, cost: FloatArray) -> FloatArray:
-        """Return (K, S, T) deviations of a target's rho without each of its sources."""
-        pairs = [np.isfinite(p) & np.isfinite(cost) for p in predictors]
-        return np.stack(
-            [
-                _effects(spearman_without(p, cost), pair)
-                for p, pair in zip(predictors, pairs, strict=True)
-            ]
-        )
+    def _without(self, predictor: FloatArray, cost: FloatArray) -> FloatArray:
+        return spearman_without(predictor, cost)
 
     def resampled(
         self, predictors: FloatArray, cost: FloatArray, rows: FloatArray, columns: FloatArray
@@ -181,9 +160,6 @@ class WithinTargetSpearman:
                 total[k] += np.where(defined, columns[:, t] * rho, 0.0)
                 weight[k] += np.where(defined, columns[:, t], 0.0)
         return ratio(total, weight, np.nan)
-
-    def _columns(self) -> WithinTarget:
-        return WithinTarget(self.name, measures.spearman)
 
 
 def _effects(without: FloatArray, pair: BoolArray) -> FloatArray:

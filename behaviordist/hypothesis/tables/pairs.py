@@ -11,6 +11,7 @@ import pandas as pd
 
 from behaviordist.errors import InputError
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, to_digits
+from behaviordist.hypothesis.permutation.relabelling import units_of
 from behaviordist.hypothesis.tables.checks import (
     check_labels,
     check_size,
@@ -83,15 +84,13 @@ class Pairs:
     @property
     def n_units(self) -> int:
         """How many units the labels fall into."""
-        return len({self.units.get(label, label) for label in (*self.sources, *self.targets)})
+        rows, columns = units_of(self.sources, self.targets, self.units)
+        return len({*rows, *columns})
 
     @property
     def across(self) -> FloatArray:
         """(S, T) 1 where source and target belong to different units, 0 where to one."""
-        rows, columns = (
-            np.array([self.units.get(label, label) for label in side])
-            for side in (self.sources, self.targets)
-        )
+        rows, columns = map(np.array, units_of(self.sources, self.targets, self.units))
         return np.asarray(rows[:, None] != columns[None, :], dtype=np.float64)
 
     def with_predictors(self, further: Mapping[str, FloatArray]) -> Pairs:
