@@ -73,7 +73,8 @@ def symmetry_parts(
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
     n = len(pairs.sources)
     jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
-    every = [np.ones((n, n), bool), *jackknife.cells()]
+    whole = np.ones((n, n), bool)
+    every = [whole, *jackknife.kept(whole)]
     near_parts, cost_parts = (
         [_parts(table, _both_ways(table) & keep) for keep in every]
         for table in (pairs.predictors[0], pairs.cost)

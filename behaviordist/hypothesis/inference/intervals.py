@@ -16,6 +16,7 @@ from behaviordist.hypothesis.statistics.statistic import Resampled, Statistic
 from behaviordist.hypothesis.tables.pairs import Pairs
 
 Method = Literal["jackknife", "bootstrap"]
+TAIL = (1 - 0.95) / 2
 
 
 def intervals(
@@ -24,10 +25,9 @@ def intervals(
     values: FloatArray,
     method: Method = "jackknife",
     draws: int = 2_000,
-    level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> FloatArray:
-    """Return (K, 2) confidence limits of the statistic of each predictor.
+    """Return (K, 2) 95 % confidence limits of the statistic of each predictor.
 
     Parameters
     ----------
@@ -43,8 +43,6 @@ def intervals(
         are no pairs.
     draws
         Bootstrap samples.
-    level
-        Coverage.
     rng
         Needed by the bootstrap.
 
@@ -60,7 +58,7 @@ def intervals(
     if method == "jackknife":
         noise = pair_noise_of(pairs, statistic.pair_effects(pairs.predictors, pairs.cost))
         without, jackknife = left_out_values(statistic, pairs)
-        half = jackknife.half_width(without, noise, statistic.pair_noise, level)
+        half = jackknife.half_width(without, noise, statistic.pair_noise)
         if not statistic.correlation:
             # What is no correlation is a share of the best that can be had: at most 1.
             return np.stack([values - half, np.minimum(values + half, 1.0)], axis=1)
@@ -72,8 +70,7 @@ def intervals(
     generator = rng if rng is not None else np.random.default_rng(0)
     rows, columns = multiplicities(pairs.sources, pairs.targets, draws, generator, pairs.units)
     sample = statistic.resampled(pairs.predictors, pairs.cost, rows, columns)
-    tail = (1 - level) / 2
-    return np.array([_quantiles(row, (tail, 1 - tail)) for row in sample])
+    return np.array([_quantiles(row, (TAIL, 1 - TAIL)) for row in sample])
 
 
 def correlation_test(

@@ -94,10 +94,10 @@ class Jackknife:
         variance, freedom = self.variance(without, noise, counted)
         return np.asarray(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
 
-    def cells(self) -> Iterator[BoolArray]:
-        """Yield (S, T), for each unit that is left out, which pairs stay."""
+    def kept(self, pairs: BoolArray) -> Iterator[BoolArray]:
+        """Yield which of some pairs (S, T) stay, for each unit that is left out."""
         for rows, columns in zip(self.rows > 0, self.columns > 0, strict=True):
-            yield rows[:, None] & columns[None, :]
+            yield pairs & rows[:, None] & columns[None, :]
 
     def _influence(self, without: FloatArray, left: BoolArray) -> FloatArray:
         """(K, U) Deviations whose squares sum to the jackknife's variance over one sample."""

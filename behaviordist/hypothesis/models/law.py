@@ -76,7 +76,6 @@ def fit_law(
     *,
     censored: Matrix | None = None,
     units: Mapping[str, str] | None = None,
-    level: float = 0.95,
     interval: bool = True,
 ) -> Law:
     """Fit steps per nat inside targets.
@@ -92,8 +91,6 @@ def fit_law(
         Share of the runs of a cell that never arrived; above a half, the cost is a lower bound.
     units
         Unit of each label (see `transfer_test`).
-    level
-        Coverage of the interval.
     interval
         False leaves the interval out, which takes the time of as many fits as there are units.
 
@@ -121,7 +118,7 @@ def fit_law(
     error, freedom = math.nan, math.nan
     if interval:
         error, freedom = _error(x, y, kind, usable, whole, out, (sources, targets, units))
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+    half = float(stats.t.ppf(0.975, freedom)) * error
     kept = usable.any(axis=0)
     return Law(
         slope=whole.slope,
@@ -212,8 +209,7 @@ def _error(
     off, down to the larger of the two parts.
     """
     without = np.full((1, len(out.rows)), np.nan)
-    for b, cells in enumerate(out.cells()):
-        keep = usable & cells
+    for b, keep in enumerate(out.kept(usable)):
         keep &= keep.sum(axis=0) > 2
         if keep.any():
             without[0, b] = _fit(x, y, kind, keep, whole).slope

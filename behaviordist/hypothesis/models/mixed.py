@@ -103,8 +103,9 @@ def mixed_test(
     feature = np.nan_to_num(x - np.nanmean(x))
     null = products(feature[None], weights, drawn)[0]
     jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
-    keeps = [mask & cells for cells in jackknife.cells()]
-    without = np.array([_slope([m * keep for m in columns], keep, ratio)[0] for keep in keeps])
+    without = np.array(
+        [_slope([m * keep for m in columns], keep, ratio)[0] for keep in jackknife.kept(mask)]
+    )
     # The score is the slope times its information; its spread under relabelling scales alike.
     noise = float(null.var()) * (fitted.slope / null[0]) ** 2 if abs(null[0]) > 1e-9 else 0.0
     half = float(jackknife.half_width(without[None], noise, RELABELLED)[0])

@@ -77,7 +77,8 @@ def partial_test(
     drawn = relabellings(pairs.sources, pairs.targets, permutations, rng, strata, pairs.units)
     x, y = standardised(pairs.predictors, pairs.cost, ranks)
     jackknife = jackknife_of(pairs.sources, pairs.targets, pairs.units)
-    costs_left = (np.where(cells, pairs.cost, np.nan) for cells in jackknife.cells())
+    keeps = jackknife.kept(np.ones(pairs.cost.shape, dtype=bool))
+    costs_left = (np.where(keep, pairs.cost, np.nan) for keep in keeps)
     without = np.array(
         [_partials(*standardised(pairs.predictors, cost, ranks)) for cost in costs_left]
     )

@@ -10,15 +10,14 @@ IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
-
 DIGITS = 12
 
 
-def to_digits(matrix: FloatArray, digits: int = DIGITS) -> FloatArray:
+def to_digits(matrix: FloatArray) -> FloatArray:
     """Round to significant digits, so that one number computed in two ways ties with itself."""
     with np.errstate(divide="ignore"):
         size = np.floor(np.log10(np.abs(matrix)))
-    shift = np.where(np.isfinite(size), digits - 1 - size, 0.0)
+    shift = np.where(np.isfinite(size), DIGITS - 1 - size, 0.0)
     # Powers beyond 300 overflow: numbers that small are left as they are.
     scale = 10.0 ** np.clip(shift, -300, 300)
     return np.where(np.abs(shift) < 300, np.rint(matrix * scale) / scale, matrix)
