@@ -20,7 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior, check_same_tokens, over_common_tokens
-from behaviordist.distance.analysis.places import InContext, Standing, in_context, standing
+from behaviordist.distance.analysis.places import (
+    InContext,
+    Standing,
+    at_token,
+    in_context,
+    standing,
+)
 from behaviordist.distance.checks import check_block
 from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.distance.fingerprints.collector import groups_of
@@ -209,6 +215,23 @@ def compare(
             done += 1
         if progress is not None:
             progress(candidate.label, done, len(probes))
+    return comparison_of(
+        reference,
+        candidate,
+        probes,
+        measured,
+        n_positions=positions,
+        differences=tuple(
+            _describe(reference, probes, *entry) for entry in sorted(farthest, reverse=True)
+        ),
+        tails=log.tails(probes, groups_of(probes)),
+    )
+
+
+def comparison_of(
+    reference: Behavior, candidate: Behavior, probes: ProbeSet, measured: Float64Array, **rest: Any
+) -> Comparison:
+    """Return the comparison of what was measured of every probe (n_probes, 5); `rest`: fields."""
     group = groups_of(probes)
     of_tag = {t: np.array([t in p.tags for p in probes]) for t in probes.tags}
     return Comparison(
@@ -216,16 +239,12 @@ def compare(
         candidate=candidate.label,
         probes=probes.name,
         n_probes=len(probes),
-        n_positions=positions,
         overall=estimates_of(measured, group),
         by_tag={tag: estimates_of(measured[m], group[m]) for tag, m in of_tag.items()},
         n_by_tag={tag: int(m.sum()) for tag, m in of_tag.items()},
-        differences=tuple(
-            _describe(reference, probes, *entry) for entry in sorted(farthest, reverse=True)
-        ),
         values=measured,
         group=group,
-        tails=log.tails(probes, group),
+        **rest,
     )
 
 
@@ -273,7 +292,7 @@ def _describe(
     return Difference(
         probe=probe.id,
         squared=squared,
-        context=f"{probe.prompt}[{probe.continuation}] at token {position + 1} of the continuation",
+        context=at_token(f"{probe.prompt}[{probe.continuation}]", position),
         moved=tuple(Moved(reference.token_text(t), p, q) for t, p, q in moved),
         place=in_context(probe, stands, reference.token_text),
     )

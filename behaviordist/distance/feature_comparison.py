@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from behaviordist.behaviors import Behavior
+from behaviordist.distance.analysis.places import at_token
 from behaviordist.distance.analysis.witnesses import squared_by_position
-from behaviordist.distance.comparison import Comparison, Difference, estimates_of
-from behaviordist.distance.fingerprints.collector import groups_of
+from behaviordist.distance.comparison import Comparison, Difference, comparison_of
 from behaviordist.distance.fingerprints.fingerprinting import GivesFingerprints, fingerprint
 from behaviordist.distance.positions import MEASURES
 from behaviordist.innerproduct.fingerprint import EXACT
@@ -62,27 +62,17 @@ def compare_features(
     counts = np.bincount(probe)
     measured = np.full((len(probes), len(MEASURES)), np.nan)
     measured[:, 0] = np.bincount(probe, squared) / counts
-    starts = np.cumsum(counts) - counts
     farthest = []
     for k in np.argsort(-measured[:, 0], kind="stable")[:differences]:
-        rows = squared[starts[k] : starts[k] + counts[k]]
-        one = probes.probes[int(k)]
-        where = f"{one.prompt}[{one.continuation}] at token {int(rows.argmax()) + 1}"
-        context = f"{where} of the continuation"
+        one, worst = probes.probes[int(k)], int(squared[probe == k].argmax())
+        context = at_token(f"{one.prompt}[{one.continuation}]", worst)
         farthest.append(Difference(one.id, float(measured[k, 0]), context, ()))
-    group = groups_of(probes)
-    of_tag = {t: np.array([t in p.tags for p in probes]) for t in probes.tags}
-    return Comparison(
-        reference=reference.label,
-        candidate=candidate.label,
-        probes=probes.name,
-        n_probes=len(probes),
+    return comparison_of(
+        reference,
+        candidate,
+        probes,
+        measured,
         n_positions=len(probe),
-        overall=estimates_of(measured, group),
-        by_tag={tag: estimates_of(measured[m], group[m]) for tag, m in of_tag.items()},
-        n_by_tag={tag: int(m.sum()) for tag, m in of_tag.items()},
         differences=tuple(farthest),
-        values=measured,
-        group=group,
         sketch=sketch,
     )

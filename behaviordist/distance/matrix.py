@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from behaviordist.distance.analysis.scikit_bio import scikit_bio
 from behaviordist.distance.intervals import SIDE, cautions, evidence, interval_end
-from behaviordist.distance.matrix_files import read_npz, write_folder, write_npz
+from behaviordist.distance.matrix_files import NPZ, opened_npz, write_matrix
 from behaviordist.distance.matrix_html import matrix_html
 from behaviordist.distance.states import APART, PairStates, decide
 from behaviordist.errors import InputError, did_you_mean
@@ -141,14 +142,16 @@ class DistanceMatrix:
         InputError
             If the margin is not above 0.
         """
+        error = np.hypot(self.squared_standard_errors, self.floor_standard_errors)
         limits = np.asarray(self.limits)
         exact = bool(np.isfinite(limits[~np.eye(len(self), dtype=bool)]).any())
         return decide(
             self.labels,
             self.squared,
-            self._evidence(),
+            evidence(self.squared - self.floor, error, np.asarray(self.degrees_of_freedom)),
             self.differs,
-            limits if exact else self._limits(),
+            # Intervals that hold together (Bonferroni), where no limits were taken.
+            limits if exact else self._end(SIDE / max(len(self) * (len(self) - 1) // 2, 1)),
             self.metadata.get("margin") if margin is None else margin,
             n_probes=self.metadata.get("n_probes"),
             exact_limits=exact,
@@ -218,17 +221,10 @@ class DistanceMatrix:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         if self.differs is not None:
             arrays["differs"] = self.differs
-        if Path(path).suffix == ".npz":
-            write_npz(Path(path), self.labels, arrays, self.metadata)
-            return
-        states = self.states()
-        tables = {
-            "distances": self.to_pandas(),
-            "standard_errors": self._frame(self.standard_errors),
-            "states": states.to_pandas(),
-            "indistinguishable": self._frame((~states.are(APART)).astype(np.float64)),
-        }
-        write_folder(Path(path), tables, self.labels, arrays, self.metadata)
+        inputs = {"labels": list(self.labels), "metadata": self.metadata}
+        text = np.array(json.dumps(self.metadata, sort_keys=True))
+        parts = {"labels": np.array(self.labels), "metadata": text, **arrays}
+        write_matrix(Path(path), NPZ, self._tables, inputs, parts)
 
     @staticmethod
     def load(path: str | Path) -> DistanceMatrix:
@@ -239,7 +235,10 @@ class DistanceMatrix:
         InputError
             If it is missing, truncated or something else.
         """
-        return DistanceMatrix(**read_npz(Path(path), _ARRAYS[:4], (*_ARRAYS[4:], "differs")))
+        with opened_npz(Path(path), NPZ, "distances", "distance matrix") as file:
+            names = (*_ARRAYS[:4], *(n for n in (*_ARRAYS[4:], "differs") if n in file))
+            labels, metadata = tuple(file["labels"].tolist()), json.loads(str(file["metadata"]))
+            return DistanceMatrix(labels, metadata=metadata, **{n: file[n] for n in names})
 
     @overload
     def heatmap(self, ax: None = None, path: str | Path | None = None, **look: Any) -> Figure: ...
@@ -260,19 +259,19 @@ class DistanceMatrix:
             save_figure(figure, Path(path))
         return figure if ax is None else ax
 
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        states = self.states()
+        return {
+            "distances.csv": self.to_pandas(),
+            "standard_errors.csv": self._frame(self.standard_errors),
+            "states.csv": states.to_pandas(),
+            "indistinguishable.csv": self._frame((~states.are(APART)).astype(np.float64)),
+        }
+
     def _frame(self, values: NDArray[Any]) -> pd.DataFrame:
         import pandas as pd
 
         return pd.DataFrame(np.array(values), index=list(self.labels), columns=list(self.labels))
-
-    def _evidence(self) -> Float64Array:
-        """One-sided p-values (N, N) of "not above the floor", the floor's error counted."""
-        error = np.hypot(self.squared_standard_errors, self.floor_standard_errors)
-        return evidence(self.squared - self.floor, error, np.asarray(self.degrees_of_freedom))
-
-    def _limits(self) -> Float64Array:
-        """Upper limits (N, N) of the intervals that hold together (Bonferroni)."""
-        return self._end(SIDE / max(len(self) * (len(self) - 1) // 2, 1))
 
     def _end(self, quantile: float) -> Float64Array:
         freedom, skewness = np.asarray(self.degrees_of_freedom), np.asarray(self.skewness)

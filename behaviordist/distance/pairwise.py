@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.distance.analysis.witnesses import squared_gaps
 from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.innerproduct import Fingerprint, comparable, pair_moments, recorded_geometry
@@ -109,8 +110,8 @@ def differing(
     differs = np.asarray(squared > coarse)
     positions = np.bincount(fingerprints[0].probe)
     for i, j in np.argwhere(np.triu(~differs, 1)):
-        gap = np.asarray(fingerprints[i].features, dtype=np.float64) - fingerprints[j].features
-        values = np.bincount(fingerprints[0].probe, np.einsum("nd,nd->n", gap, gap)) / positions
+        gaps = squared_gaps(fingerprints[i], fingerprints[j])
+        values = np.bincount(fingerprints[0].probe, gaps) / positions
         differs[i, j] = differs[j, i] = bool(values.max() > rounding**2)
     np.fill_diagonal(differs, False)
     return differs

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from behaviordist.behaviors import LogProbBlock
 from behaviordist.distance.estimates import ProbeMean, estimate
+from behaviordist.distance.fingerprints.collector import positions
 from behaviordist.probes import ProbeSet
 from behaviordist.store.numbers import Number, Unbounded
 
@@ -90,10 +91,6 @@ class PositionLog:
 
     def add(self, block: LogProbBlock, log_p: FloatArray, kl: Float64Array) -> None:
         """Take in a block of the candidate, the reference's rows (m, V) and KL(p || q) (m,)."""
-        place = np.empty(len(kl))
-        for index in dict.fromkeys(block.probe.tolist()):
-            mine = np.flatnonzero(block.probe == index)
-            place[mine] = np.arange(1, len(mine) + 1)
         first = log_p.argmax(axis=1)
         at = np.arange(len(kl))
         behind = (block.log_p > block.log_p[at, first][:, None]).sum(axis=1)
@@ -101,7 +98,7 @@ class PositionLog:
         known = block.token is not None
         columns = [
             block.probe,
-            place,
+            positions(block.probe) + 1,
             kl,
             np.exp(log_p[at, first].astype(np.float64)),
             behind + 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,14 +15,14 @@ from behaviordist.behaviors.states.files import save_states
 from behaviordist.behaviors.states.recording import Recorded
 from behaviordist.distance.atlas.folder import entries, grow
 from behaviordist.distance.fingerprints.fingerprinting import fingerprint as of_behaviors
-from behaviordist.distance.fingerprints.headers import about
+from behaviordist.distance.fingerprints.headers import about, file_name
 from behaviordist.distance.fingerprints.texts import text_fingerprints
 from behaviordist.errors import InputError
 from behaviordist.innerproduct import Fingerprint, get_geometry
 from behaviordist.innerproduct.fingerprint import COMPARED, Identity
 from behaviordist.measurements.inputs import check_geometry, open_inputs
 from behaviordist.probes import ProbeSet
-from behaviordist.store import digest_of, is_finished
+from behaviordist.store import is_finished
 from behaviordist.store.bars import Progress, told
 from behaviordist.store.cluster import workers
 from behaviordist.store.folders import check_folder
@@ -217,8 +216,7 @@ def _to_keep(
     for behavior in behaviors:
         inputs = {"format": STATES, "behavior": behavior.identity, "dtype": dtype}
         inputs |= {"probe_digest": probes.digest, "licence": licence}
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", behavior.label).strip("-.")[:60] or "behavior"
-        path = out / f"{slug}-states-{digest_of(inputs)[:12]}.safetensors"
+        path = out / file_name(behavior.label, "states", inputs)
         one = Recorded(behavior, dtype)
         if not is_finished(path, inputs):
             missing.append((path, one, inputs))

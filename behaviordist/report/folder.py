@@ -10,10 +10,9 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from behaviordist.distance.directed.files import NPZ as DIRECTED
 from behaviordist.distance.directed.matrix import DirectedMatrix
 from behaviordist.distance.matrix import DistanceMatrix
-from behaviordist.distance.matrix_files import NPZ
+from behaviordist.distance.matrix_files import DIRECTED, NPZ
 from behaviordist.errors import InputError
 from behaviordist.record import (
     AnswersRecord,

@@ -27,6 +27,11 @@ class InContext:
     candidate: float
 
 
+def at_token(text: str, position: int) -> str:
+    """Return a probe's text with the place in its continuation (from 0) that is meant."""
+    return f"{text} at token {position + 1} of the continuation"
+
+
 def standing(
     token: IntArray | None, first: int, at: int, log_p: FloatArray, log_q: FloatArray
 ) -> Standing:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.distance.analysis.kept_divergences import kl_both_ways
+from behaviordist.distance.analysis.places import at_token
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.geometries.loglik import comparable
@@ -100,7 +101,7 @@ def _pair(first: Fingerprint, second: Fingerprint, probes: ProbeSet) -> dict[str
 def _context(probe: Probe, position: int) -> str:
     text = f"{probe.prompt}[{probe.continuation}]"
     text = text if len(text) <= LONGEST else f"…{text[-LONGEST:]}"
-    return f"{text} at token {position + 1} of the continuation"
+    return at_token(text, position)
 
 
 def squared_by_position(
@@ -111,7 +112,7 @@ def squared_by_position(
     if first.identity.probe_digest != probes.digest or first.n_probes != len(probes):
         raise InputError(f"the fingerprints are of other probes than '{probes.name}'")
     a, b = comparable([first, second])
-    return np.asarray(a.probe, dtype=np.int64), _squared(a, b)
+    return np.asarray(a.probe, dtype=np.int64), squared_gaps(a, b)
 
 
 def _ranked(
@@ -132,7 +133,7 @@ def _ranked(
     ]
 
 
-def _squared(a: Fingerprint, b: Fingerprint) -> Float64Array:
+def squared_gaps(a: Fingerprint, b: Fingerprint) -> Float64Array:
     """Squared distance at every position (n,), a few rows at a time."""
     out = np.empty(len(a.probe))
     for start in range(0, len(out), ROWS):

@@ -18,6 +18,7 @@ from behaviordist.distance.directed.drawn import draw_answers
 from behaviordist.distance.directed.matrix import GEOMETRIES, DirectedMatrix
 from behaviordist.distance.directed.nearest import gap_errors
 from behaviordist.distance.directed.scoring import answer_nats
+from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import DirectedMoments, Quantity, directed_moments
 from behaviordist.probes import ProbeSet
@@ -121,7 +122,7 @@ def divergences(
             several.probe,
             several.weight,
             target_log_p=target_log_p,
-            group=_groups(several),
+            group=groups_of(several.probes),
             length=_length(per, several, target),
         )
         for target, several, (nats, target_log_p) in zip(authors, drawn, scored, strict=True)
@@ -199,12 +200,6 @@ def _quantity(geometry: str, target_log_p: NDArray[np.float64] | None) -> Quanti
     if geometry == "overlap":
         return "overlap"
     return "cross-entropy" if target_log_p is None else "kl"
-
-
-def _groups(answers: AnswerSet) -> NDArray[np.int64]:
-    numbers: dict[object, int] = {}
-    keys = [("alone", i) if p.group is None else p.group for i, p in enumerate(answers.probes)]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
 def _length(per: str, answers: AnswerSet, target: Any) -> NDArray[np.float64] | None:

@@ -10,12 +10,11 @@ from typing import Any
 from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import EndsAnswers, ListsAnswers, SamplesInTurn
 from behaviordist.distance.directed.answers import Answer, AnswerSet
-from behaviordist.distance.fingerprints.row_log import collect
+from behaviordist.distance.fingerprints.row_log import collected
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
 from behaviordist.store.bars import Progress
-from behaviordist.store.journal import Journal
 
 LEFT_OUT = 1e-3
 """Most mass that an enumeration may leave out, at any prompt."""
@@ -62,26 +61,24 @@ def draw_answers(
         if listed is not None:
             return listed
     work = _drawing(behavior, probes, count, max_tokens, seed)
-    kind = "drawn"
-    inputs = [behavior.identity, behavior.label, probes.digest, kind, count, max_tokens, seed]
-    path = None if folder is None else folder / f"answers-{digest_of(inputs)[:16]}.jsonl"
+    inputs = [behavior.identity, behavior.label, probes.digest, "drawn", count, max_tokens, seed]
+    path = _place(folder, inputs)
     if path is not None and is_finished(path, inputs):
         return AnswerSet.load(path, behavior.label)
-    log = None if path is None else Journal.beside(path, inputs)
+    with collected(path, inputs, work, len(probes), behavior.label, progress) as rows:
+        answers = tuple(tuple(Answer(*answer) for answer in several) for several in rows)
+        return _kept(AnswerSet(behavior.label, probes.probes, answers), path, inputs)
 
-    def tick(done: int) -> None:
-        if progress is not None:
-            progress(behavior.label, done, len(probes))
 
-    rows = collect(log, work, len(probes), tick)
-    answers = tuple(tuple(Answer(*answer) for answer in several) for several in rows)
-    drawn = AnswerSet(behavior.label, probes.probes, answers)
+def _place(folder: Path | None, inputs: list[Any]) -> Path | None:
+    return None if folder is None else folder / f"answers-{digest_of(inputs)[:16]}.jsonl"
+
+
+def _kept(said: AnswerSet, path: Path | None, inputs: list[Any]) -> AnswerSet:
     if path is not None:
         with publish(path, inputs) as temporary:
-            drawn.save(temporary)
-    if log is not None:
-        log.clear()
-    return drawn
+            said.save(temporary)
+    return said
 
 
 def _enumerated(
@@ -89,7 +86,7 @@ def _enumerated(
 ) -> AnswerSet | None:
     """Return all answers that matter, or None where they are too many to list."""
     inputs = [behavior.identity, behavior.label, probes.digest, "enumerated", max_tokens]
-    path = None if folder is None else folder / f"answers-{digest_of(inputs)[:16]}.jsonl"
+    path = _place(folder, inputs)
     if path is not None and is_finished(path, inputs):
         return AnswerSet.load(path, behavior.label)
     answers = []
@@ -97,11 +94,7 @@ def _enumerated(
         answers.append(tuple(Answer(*row) for row in rows))
         if sum(answer.weight for answer in answers[-1]) < 1 - LEFT_OUT:
             return None
-    listed = AnswerSet(behavior.label, probes.probes, tuple(answers))
-    if path is not None:
-        with publish(path, inputs) as temporary:
-            listed.save(temporary)
-    return listed
+    return _kept(AnswerSet(behavior.label, probes.probes, tuple(answers)), path, inputs)
 
 
 def _drawing(

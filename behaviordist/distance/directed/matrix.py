@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.distance.directed.files import NPZ, not_whole, read_npz, write_npz
 from behaviordist.distance.intervals import SIDE, evidence
+from behaviordist.distance.matrix_files import DIRECTED, opened_npz, write_matrix
 from behaviordist.distance.states import APART, SAME, UNDECIDED
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.innerproduct.directed import surprise
@@ -222,21 +223,18 @@ class DirectedMatrix:
         return self._frame(self.values)
 
     def save(self, path: str | Path) -> None:
-        """Write a ``.npz`` file, or into a folder `CSV`, `ERRORS` and `NPZ`, each atomically."""
-        from behaviordist.store.tables import write_square
-
-        path = Path(path)
-        try:
-            if path.suffix == ".npz":
-                self._save_npz(path)
-                return
-            write_square(path / CSV, self.to_pandas())
-            write_square(path / ERRORS, self._frame(self.standard_errors))
-            self._save_npz(path / NPZ)
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be written ({error}); make room or choose another folder"
-            ) from None
+        """Write a ``.npz`` file, or into a folder `CSV`, `ERRORS` and `DIRECTED`, atomically."""
+        names = ("sources", "targets", "geometry", "cross_entropy", "metadata")
+        said = {name: getattr(self, name) for name in names}
+        text = np.array(json.dumps(said, sort_keys=True))
+        arrays = {"said": text, **{name: getattr(self, name) for name in _ARRAYS}}
+        write_matrix(
+            Path(path),
+            DIRECTED,
+            lambda: {CSV: self.to_pandas(), ERRORS: self._frame(self.standard_errors)},
+            said,
+            arrays,
+        )
 
     @staticmethod
     def load(path: str | Path) -> DirectedMatrix:
@@ -247,11 +245,10 @@ class DirectedMatrix:
         InputError
             If it is missing, truncated or something else.
         """
-        said, arrays = read_npz(path, _ARRAYS, optional=("gap_errors",))
-        try:
-            return DirectedMatrix(**said, **arrays)
-        except TypeError as error:
-            raise not_whole(path, error) from None
+        with opened_npz(Path(path), DIRECTED, "divergences", "matrix of divergences") as file:
+            kept = [name for name in _ARRAYS if name in file.files or name != "gap_errors"]
+            said = dict(json.loads(str(file["said"])))
+            return DirectedMatrix(**said, **{name: file[name] for name in kept})
 
     def __repr__(self) -> str:
         shape = f"{len(self.sources)} sources x {len(self.targets)} targets"
@@ -290,11 +287,6 @@ class DirectedMatrix:
         import pandas as pd
 
         return pd.DataFrame(np.array(values), index=list(self.sources), columns=list(self.targets))
-
-    def _save_npz(self, path: Path) -> None:
-        names = ("sources", "targets", "geometry", "cross_entropy", "metadata")
-        said = {name: getattr(self, name) for name in names}
-        write_npz(path, said, {name: getattr(self, name) for name in _ARRAYS})
 
 
 _ARRAYS = ("values", "standard_errors", "degrees_of_freedom", "floor", "gap_errors")

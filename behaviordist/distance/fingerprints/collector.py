@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
 from behaviordist.innerproduct.geometries import Geometry, without_full_support
 from behaviordist.innerproduct.sketch import position_keys, sketch_rows
-from behaviordist.probes import ProbeSet
+from behaviordist.probes import Probe, ProbeSet
 
 IntArray = NDArray[np.int64]
 
@@ -168,8 +168,12 @@ def positions(probe: IntArray) -> IntArray:
     return np.arange(len(probe)) - np.repeat(starts, lengths)
 
 
-def groups_of(probes: ProbeSet) -> IntArray:
+def groups_of(probes: Iterable[Probe]) -> IntArray:
     """One number a probe; paraphrases of one another (same `group`) share it."""
-    numbers: dict[object, int] = {}
-    keys = [("alone", i) if p.group is None else ("group", p.group) for i, p in enumerate(probes)]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+    return numbered(("alone", i) if p.group is None else p.group for i, p in enumerate(probes))
+
+
+def numbered(names: Iterable[Hashable]) -> IntArray:
+    """Return the number of each name, in the order in which they first stand."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from behaviordist.behaviors.abilities import SpellsBytes
 from behaviordist.behaviors.behavior import Resumable
 from behaviordist.distance.checks import check_block
 from behaviordist.distance.fingerprints.collector import Collector
-from behaviordist.distance.fingerprints.headers import about
+from behaviordist.distance.fingerprints.headers import about, file_name
 from behaviordist.distance.fingerprints.references import (
     Reference,
     choose_table,
@@ -33,7 +32,7 @@ from behaviordist.innerproduct.fingerprint import EXACT, Fingerprint, Identity
 from behaviordist.innerproduct.geometries import Geometry, get_geometry
 from behaviordist.innerproduct.sketch import choose_size
 from behaviordist.probes import ProbeSet
-from behaviordist.store import digest_of, is_finished
+from behaviordist.store import is_finished
 from behaviordist.store.bars import Progress
 
 
@@ -113,7 +112,8 @@ def fingerprint(
             size = size if geometry.unit == "position" else None
             source = reference_identity(reference, behaviors) if geometry.needs_reference else ""
             identity = _identity(behavior, probes, geometry, size, source)
-            path = None if folder is None else folder / _file_name(identity, dtype)
+            name = file_name(behavior.label, geometry.name, [identity.inputs, dtype])
+            path = None if folder is None else folder / name
             collector = Collector(
                 identity,
                 geometry,
@@ -263,9 +263,3 @@ def _identity(
         sketch=EXACT if size is None else f"countsketch-{size}",
         reference=reference,
     )
-
-
-def _file_name(identity: Identity, dtype: str) -> str:
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", identity.label).strip("-.")[:60] or "behavior"
-    digest = digest_of([identity.inputs, dtype])[:12]
-    return f"{slug}-{identity.geometry}-{digest}.safetensors"

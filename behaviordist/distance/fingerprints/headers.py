@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import metadata
 from typing import Any
 
@@ -13,6 +14,7 @@ from behaviordist import __version__
 from behaviordist.behaviors import Behavior, InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
+from behaviordist.store import digest_of
 
 LIBRARIES = ("numpy", "torch", "transformers", "jax")
 
@@ -31,6 +33,12 @@ def about(behavior: Behavior, probes: ProbeSet, licence: str = "") -> dict[str, 
         "versions": json.dumps({"behaviordist": __version__, **versions}, sort_keys=True),
         "licence": licence,
     }
+
+
+def file_name(label: str, kind: str, inputs: Any, suffix: str = "safetensors") -> str:
+    """Return the name of a file of one behavior, by what it depends on."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")[:60] or "behavior"
+    return f"{slug}-{kind}-{digest_of(inputs)[:12]}.{suffix}"
 
 
 def probes_to_bytes(probes: ProbeSet) -> NDArray[np.uint8]:

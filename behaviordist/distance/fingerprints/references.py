@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors import Behavior, LogProbBlock
+from behaviordist.behaviors import Behavior
 from behaviordist.distance.checks import check_block
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
@@ -91,14 +91,12 @@ def reference_table(
     """
     by_probe: dict[int, Float32Array] = {}
     held = 0
-    for block in reference.log_probs(probes):
-        check_block(block, reference.label, probes)
-        for probe, log_p in _whole_probes(block):
-            if not zeros and not np.isfinite(log_p).all():
-                raise _no_support(reference.label, probe, probes)
-            held += log_p.nbytes
-            by_probe[probe] = _room(log_p.shape, held > IN_MEMORY_BYTES)
-            by_probe[probe][:] = log_p
+    for probe, log_p in _whole_probes(reference, probes):
+        if not zeros and not np.isfinite(log_p).all():
+            raise _no_support(reference.label, probe, probes)
+        held += log_p.nbytes
+        by_probe[probe] = _room(log_p.shape, held > IN_MEMORY_BYTES)
+        by_probe[probe][:] = log_p
     return ReferenceTable(reference.label, by_probe)
 
 
@@ -107,14 +105,12 @@ def _mixture_table(behaviors: Sequence[Behavior], probes: ProbeSet) -> Reference
     by_probe: dict[int, Float32Array] = {}
     held = 0
     for member in behaviors:
-        for block in member.log_probs(probes):
-            check_block(block, member.label, probes)
-            for probe, log_p in _whole_probes(block):
-                if probe not in by_probe:
-                    held += log_p.nbytes
-                    by_probe[probe] = _room(log_p.shape, held > IN_MEMORY_BYTES)
-                    by_probe[probe][:] = 0
-                by_probe[probe] += np.exp(log_p)
+        for probe, log_p in _whole_probes(member, probes):
+            if probe not in by_probe:
+                held += log_p.nbytes
+                by_probe[probe] = _room(log_p.shape, held > IN_MEMORY_BYTES)
+                by_probe[probe][:] = 0
+            by_probe[probe] += np.exp(log_p)
     for probe, mass in by_probe.items():
         if not mass.min() > 0:
             raise _no_support("mixture", probe, probes)
@@ -129,11 +125,13 @@ def _no_support(label: str, probe: int, probes: ProbeSet) -> InputError:
     )
 
 
-def _whole_probes(block: LogProbBlock) -> Iterator[tuple[int, Float32Array]]:
-    """Yield (probe, its log-probabilities (positions, V)) of a block."""
-    starts = np.flatnonzero(np.r_[True, block.probe[1:] != block.probe[:-1]])
-    for start, rows in zip(starts, np.split(block.log_p, starts[1:]), strict=True):
-        yield int(block.probe[start]), rows
+def _whole_probes(behavior: Behavior, probes: ProbeSet) -> Iterator[tuple[int, Float32Array]]:
+    """Yield (probe, its log-probabilities (positions, V)), checked."""
+    for block in behavior.log_probs(probes):
+        check_block(block, behavior.label, probes)
+        starts = np.flatnonzero(np.r_[True, block.probe[1:] != block.probe[:-1]])
+        for start, rows in zip(starts, np.split(block.log_p, starts[1:]), strict=True):
+            yield int(block.probe[start]), rows
 
 
 def _room(shape: tuple[int, ...], on_disk: bool) -> Float32Array:

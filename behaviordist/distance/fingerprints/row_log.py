@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError
+from behaviordist.store.bars import Progress
 from behaviordist.store.journal import Journal
 
 
@@ -47,6 +50,27 @@ def collect(
     if len(known) != total:
         raise InputError(f"{len(known)} of {total} probes were answered; run the command again")
     return [known[index] for index in range(total)]
+
+
+@contextmanager
+def collected(
+    path: Path | None,
+    inputs: Any,
+    rest: Callable[..., Iterable[tuple[int, Any]]],
+    total: int,
+    label: str,
+    progress: Progress | None,
+) -> Iterator[list[Any]]:
+    """Yield one value a probe, as `collect`; once they are kept in `path`, their log goes."""
+    log = None if path is None else Journal.beside(path, inputs)
+
+    def tick(done: int) -> None:
+        if progress is not None:
+            progress(label, done, total)
+
+    yield collect(log, rest, total, tick)
+    if log is not None:
+        log.clear()
 
 
 def _kept(log: Journal, total: int) -> dict[int, Any]:

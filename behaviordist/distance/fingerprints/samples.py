@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import ScoresTexts
 from behaviordist.behaviors.settings import InferenceSettings
+from behaviordist.distance.fingerprints.collector import numbered
 from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
@@ -58,12 +59,10 @@ def sample_distances(
     labels, columns = list(answers), list(answers.values())
     n = _check(labels, columns)
     gram_of = get_kernel(kernel)
-    numbers: dict[Hashable, int] = {}
     keys = list(range(n)) if groups is None else list(groups)
     if len(keys) != n:
         raise InputError(f"groups must name each of the {n} prompts, not {len(keys)}")
-    group = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-    batches = plan_batches(np.arange(n), group, max_batches=n)
+    batches = plan_batches(np.arange(n), numbered(keys), max_batches=n)
     sums = np.zeros((len(batches), len(labels), len(labels)))
     for batch in range(len(batches)):
         for prompt in batches.rows[batches.slice_of(batch)]:

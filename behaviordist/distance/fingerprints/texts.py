@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,9 @@ from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import Samples, ScoresTexts
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.fingerprinting import fingerprint
-from behaviordist.distance.fingerprints.headers import about, probes_to_bytes
+from behaviordist.distance.fingerprints.headers import about, file_name, probes_to_bytes
 from behaviordist.distance.fingerprints.loglik import loglik_distances
-from behaviordist.distance.fingerprints.row_log import collect
+from behaviordist.distance.fingerprints.row_log import collected
 from behaviordist.distance.fingerprints.samples import sample_distances, steady
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
@@ -26,14 +25,12 @@ from behaviordist.innerproduct.geometries.samples import get_kernel
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
 from behaviordist.store.bars import Progress
-from behaviordist.store.journal import Journal
 
 
 def text_distances(
     behaviors: Sequence[Behavior],
     probes: ProbeSet,
     *,
-    unit: str = "nats",
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> DistanceMatrix:
@@ -45,8 +42,6 @@ def text_distances(
         Any; those behind servers need one that gives log-probabilities of prompts.
     probes
         The texts.
-    unit
-        ``"nats"`` a text or ``"bits per byte"``; see `loglik_distances`.
     folder
         Where fingerprints are kept, to be computed once.
     progress
@@ -58,7 +53,7 @@ def text_distances(
         See `fingerprint` and `loglik_distances`.
     """
     prints = text_fingerprints(behaviors, probes, folder=folder, progress=progress)
-    return loglik_distances(prints, probes, unit=unit)
+    return loglik_distances(prints, probes)
 
 
 def text_fingerprints(
@@ -198,33 +193,27 @@ def _remote_fingerprint(
         probe_digest=probes.digest,
         geometry="loglik",
     )
-    path = _path(folder, behavior.label, "loglik", identity.inputs, "safetensors")
+    name = file_name(behavior.label, "loglik", identity.inputs)
+    path = None if folder is None else folder / name
     if path is not None and is_finished(path, identity.inputs):
         return Fingerprint.load(path)
-    log = None if path is None else Journal.beside(path, identity.inputs)
-    nats = collect(
-        log,
-        _one_by_one(behavior, "text_log_probs", probes),
-        len(probes),
-        _tick(progress, behavior.label, len(probes)),
-    )
-    features = np.array(nats, dtype=np.float32)[:, None]
-    wrong = np.flatnonzero(~np.isfinite(features[:, 0]) | (features[:, 0] > 0))
-    if len(wrong):  # nothing is published before it is checked
-        probe = probes.probes[int(wrong[0])].id
-        raise InputError(f"'{behavior.label}', probe '{probe}': its score is no log-probability")
-    result = Fingerprint(
-        identity,
-        features,
-        np.arange(len(probes)),
-        groups_of(probes),
-        about=about(behavior, probes, licence),
-        probes=probes_to_bytes(probes),
-    )
-    if path is not None:
-        result.save(path)
-    if log is not None:
-        log.clear()
+    rest, label = _one_by_one(behavior, "text_log_probs", probes), behavior.label
+    with collected(path, identity.inputs, rest, len(probes), label, progress) as nats:
+        features = np.array(nats, dtype=np.float32)[:, None]
+        wrong = np.flatnonzero(~np.isfinite(features[:, 0]) | (features[:, 0] > 0))
+        if len(wrong):  # nothing is published before it is checked
+            probe = probes.probes[int(wrong[0])].id
+            raise InputError(f"'{label}', probe '{probe}': its score is no log-probability")
+        result = Fingerprint(
+            identity,
+            features,
+            np.arange(len(probes)),
+            groups_of(probes),
+            about=about(behavior, probes, licence),
+            probes=probes_to_bytes(probes),
+        )
+        if path is not None:
+            result.save(path)
     return result
 
 
@@ -256,18 +245,16 @@ def _kept(
 ) -> list[Any]:
     """Return a value a probe that a behavior gives one by one: each is kept as it comes."""
     kind = {"samples": "answers"}.get(method, method)
-    path = _path(folder, behavior.label, kind, inputs, "json")
+    name = file_name(behavior.label, kind, inputs, "json")
+    path = None if folder is None else folder / name
     if path is not None and is_finished(path, inputs):
         found: list[Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
-    log = None if path is None else Journal.beside(path, inputs)
-    draw = _one_by_one(behavior, method, probes, **options)
-    drawn = collect(log, draw, len(probes), _tick(progress, behavior.label, len(probes)))
-    if path is not None:
-        with publish(path, inputs) as temporary:
-            temporary.write_text(json.dumps(drawn, ensure_ascii=False), encoding="utf-8")
-    if log is not None:
-        log.clear()
+    rest = _one_by_one(behavior, method, probes, **options)
+    with collected(path, inputs, rest, len(probes), behavior.label, progress) as drawn:
+        if path is not None:
+            with publish(path, inputs) as temporary:
+                temporary.write_text(json.dumps(drawn, ensure_ascii=False), encoding="utf-8")
     return drawn
 
 
@@ -285,15 +272,3 @@ def _one_by_one(
         return enumerate(getattr(behavior, method)(probes, **options))
 
     return whole
-
-
-def _tick(progress: Progress | None, label: str, total: int) -> Callable[[int], None]:
-    """Return what tells the progress of one behavior."""
-    return lambda done: None if progress is None else progress(label, done, total)
-
-
-def _path(folder: Path | None, label: str, kind: str, inputs: Any, suffix: str) -> Path | None:
-    if folder is None:
-        return None
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")[:60] or "behavior"
-    return folder / f"{slug}-{kind}-{digest_of(inputs)[:12]}.{suffix}"
