@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior, check_same_tokens, over_common_tokens
 from behaviordist.distance.analysis.places import (
@@ -34,13 +33,12 @@ from behaviordist.distance.fingerprints.references import reference_table
 from behaviordist.distance.positions import MEASURES, measures_at
 from behaviordist.distance.tails import PositionLog, Tails
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float32Array, Float64Array, IntArray
 from behaviordist.innerproduct.fingerprint import EXACT
 from behaviordist.probes import ProbeSet
 from behaviordist.store.numbers import Number, Unbounded
 
-Float64Array = NDArray[np.float64]
-FloatArray = NDArray[np.float32]
-
+TOKENS = 5
 RARE = 3
 """Tags of fewer probes are not shown: their means say little. The record holds them all."""
 
@@ -119,7 +117,7 @@ class Comparison(Compared):
     """
 
     values: Float64Array = field(repr=False)
-    group: NDArray[np.int64] = field(repr=False)
+    group: IntArray = field(repr=False)
     sketch: str = EXACT
 
     def knows(self, name: str) -> bool:
@@ -261,22 +259,20 @@ def _with_error(value: float, error: float) -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
-def estimates_of(measured: Float64Array, group: NDArray[np.int64]) -> dict[str, ProbeMean]:
+def estimates_of(measured: Float64Array, group: IntArray) -> dict[str, ProbeMean]:
     """Return the mean of every measure that is known (n_probes, 5)."""
     known = [k for k in range(len(MEASURES)) if not np.isnan(measured[:, k]).all()]
     return {MEASURES[k]: estimate(measured[:, k], group) for k in known}
 
 
-def _moved(log_p: FloatArray, log_q: FloatArray, most: int = 5) -> list[tuple[int, float, float]]:
+def _moved(log_p: Float32Array, log_q: Float32Array) -> list[tuple[int, float, float]]:
+    """Return the `TOKENS` whose probability changed most, the most first."""
     p, q = np.exp(log_p, dtype=np.float64), np.exp(log_q, dtype=np.float64)
     change = np.abs(p - q)
-    order = np.argsort(-change, kind="stable")[:most] if len(p) <= most else _largest(change, most)
+    few = len(p) <= TOKENS
+    largest = np.arange(len(p)) if few else np.argpartition(-change, TOKENS)[:TOKENS]
+    order = largest[np.argsort(-change[largest], kind="stable")]
     return [(int(t), float(p[t]), float(q[t])) for t in order if change[t] > 0]
-
-
-def _largest(values: Float64Array, count: int) -> NDArray[np.int64]:
-    largest = np.argpartition(-values, count)[:count]
-    return np.asarray(largest[np.argsort(-values[largest], kind="stable")])
 
 
 def _describe(

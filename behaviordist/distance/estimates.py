@@ -6,14 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from behaviordist.innerproduct.arrays import Float64Array, IntArray
 from behaviordist.innerproduct.batches import effective_freedom
 from behaviordist.innerproduct.limits import predictable_limit
 from behaviordist.store.numbers import Number, Unbounded
-
-Float64Array = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.distance.comparison import Comparison
 from behaviordist.distance.estimates import binomial, mean_limits
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.innerproduct.arrays import IntArray
 from behaviordist.innerproduct.fingerprint import EXACT
 from behaviordist.innerproduct.limits import shown_below, smallest_count
-
-Float64Array = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 METRICS = {"distance": "squared", "kl": "kl_forward", "agreement": "agreement", "bits": "bits"}
 BOUNDS = {"distance": 2.0, "agreement": 1.0}

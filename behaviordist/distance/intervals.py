@@ -15,11 +15,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from behaviordist.innerproduct.arrays import Float64Array
 from behaviordist.innerproduct.limits import smallest_limit, units_that_show
-
-Float64Array = NDArray[np.float64]
 
 SIDE = 0.025
 """Error of each side, lower and upper, for all pairs of a matrix together."""

@@ -19,14 +19,13 @@ from behaviordist.distance.matrix_files import NPZ, opened_npz, write_matrix
 from behaviordist.distance.matrix_html import matrix_html
 from behaviordist.distance.states import APART, PairStates, decide
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.innerproduct.arrays import BoolArray, Float64Array
 
 if TYPE_CHECKING:
     import pandas as pd
     import skbio
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +79,7 @@ class DistanceMatrix:
     floor_standard_errors: Float64Array | float = 0.0
     limits: Float64Array | float = np.nan
     skewness: Float64Array | float = 0.0
-    differs: NDArray[np.bool_] | None = None
+    differs: BoolArray | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -119,7 +118,7 @@ class DistanceMatrix:
         return np.asarray(np.minimum(tangent, np.sqrt(error)))
 
     @property
-    def indistinguishable(self) -> NDArray[np.bool_]:
+    def indistinguishable(self) -> BoolArray:
         """(N, N) deprecated: pairs that are not `apart`, the diagonal among them; see `states`."""
         warnings.warn(
             "`indistinguishable` says 'not shown to be apart', which is not sameness; use `states`",

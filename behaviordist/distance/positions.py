@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.behaviors import LogProbBlock
-
-Float64Array = NDArray[np.float64]
-FloatArray = NDArray[np.float32]
+from behaviordist.innerproduct.arrays import Float32Array, Float64Array
 
 MEASURES = ("squared", "kl_forward", "kl_backward", "agreement", "bits")
 """As `distance.comparison` defines them."""
 ROWS = 64
 
 
-def measures_at(log_p: FloatArray, block: LogProbBlock) -> Float64Array:
+def measures_at(log_p: Float32Array, block: LogProbBlock) -> Float64Array:
     """Return the measures (m, 5) of every position; a few rows at a time, in float64.
 
     The last is in bits of its token, infinite where one of the two has no probability for it.

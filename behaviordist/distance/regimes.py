@@ -31,18 +31,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array, FloatArray, IntArray
 from behaviordist.innerproduct.batches import Batches, plan_batches
 from behaviordist.innerproduct.blocks import batch_features
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.geometries.loglik import comparable
 from behaviordist.innerproduct.pairs import standard_error
-
-Float64Array = NDArray[np.float64]
-FloatArray = NDArray[np.floating[Any]]
 
 
 def regime_distances(
@@ -118,13 +115,13 @@ def regime_distances(
 class _Design:
     """Which fingerprint belongs to which regime, as matrices."""
 
-    member: NDArray[np.int64]  # (M,) regime of each fingerprint
-    size: NDArray[np.int64]  # (K,) replicates of each regime
+    member: IntArray  # (M,) regime of each fingerprint
+    size: IntArray  # (K,) replicates of each regime
     average: Float64Array  # (M, K): mean over a regime's replicates
     others: Float64Array  # (M, M): mean over the other replicates of one's own regime
 
     @staticmethod
-    def of(member: NDArray[np.int64]) -> _Design:
+    def of(member: IntArray) -> _Design:
         size = np.bincount(member)
         indicator = (member[:, None] == np.arange(len(size))).astype(np.float64)
         same = indicator @ indicator.T - np.eye(len(member))

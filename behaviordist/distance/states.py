@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 
 from behaviordist.distance.intervals import SIDE
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import BoolArray, Float64Array
 from behaviordist.store.step_down import holm
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Float64Array = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 APART, SAME, UNDECIDED, MISSING = "apart", "same", "undecided", "missing"
 MISSED = 0.05

@@ -11,16 +11,13 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.behaviors import LogProbBlock
 from behaviordist.distance.estimates import ProbeMean, estimate
 from behaviordist.distance.fingerprints.collector import positions
+from behaviordist.innerproduct.arrays import Float32Array, Float64Array, IntArray
 from behaviordist.probes import ProbeSet
 from behaviordist.store.numbers import Number, Unbounded
-
-Float64Array = NDArray[np.float64]
-FloatArray = NDArray[np.float32]
 
 CONFIDENCE = (0.0, 0.5, 0.9, 0.99, 1.0)
 """Edges of the buckets: the probability that the reference gives its first choice."""
@@ -89,7 +86,7 @@ class PositionLog:
     def __init__(self) -> None:
         self._rows: list[Float64Array] = []
 
-    def add(self, block: LogProbBlock, log_p: FloatArray, kl: Float64Array) -> None:
+    def add(self, block: LogProbBlock, log_p: Float32Array, kl: Float64Array) -> None:
         """Take in a block of the candidate, the reference's rows (m, V) and KL(p || q) (m,)."""
         first = log_p.argmax(axis=1)
         at = np.arange(len(kl))
@@ -109,7 +106,7 @@ class PositionLog:
         ]
         self._rows.append(np.column_stack([np.asarray(c, dtype=np.float64) for c in columns]))
 
-    def tails(self, probes: ProbeSet, group: NDArray[np.int64]) -> Tails:
+    def tails(self, probes: ProbeSet, group: IntArray) -> Tails:
         """Return what was taken in; `group` (n_probes,) keeps paraphrases together."""
         rows = np.concatenate(self._rows)
         probe = rows[:, 0].astype(np.int64)
@@ -133,8 +130,8 @@ class PositionLog:
 
 def _bits(
     probes: ProbeSet,
-    group: NDArray[np.int64],
-    probe: NDArray[np.int64],
+    group: IntArray,
+    probe: IntArray,
     p: Float64Array,
     q: Float64Array,
 ) -> tuple[float, float, ProbeMean]:
@@ -147,7 +144,7 @@ def _bits(
     return before, after, estimate(each, group)
 
 
-def _entropy(log_p: FloatArray) -> Float64Array:
+def _entropy(log_p: Float32Array) -> Float64Array:
     wide = log_p.astype(np.float64)
     p = np.exp(wide)
     with np.errstate(invalid="ignore"):
@@ -155,7 +152,7 @@ def _entropy(log_p: FloatArray) -> Float64Array:
 
 
 def _parts(
-    names: list[str], which: NDArray[np.int64], kl: Float64Array, agrees: Float64Array
+    names: list[str], which: IntArray, kl: Float64Array, agrees: Float64Array
 ) -> tuple[Part, ...]:
     whole = float(kl.sum())
     parts = []

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from behaviordist.innerproduct.arrays import Float32Array, FloatArray, IntArray
 from behaviordist.innerproduct.batches import Batches
 from behaviordist.innerproduct.fingerprint import Fingerprint
 
-FloatArray = NDArray[np.floating[Any]]
-Float32Array = NDArray[np.float32]
 Block = list[tuple[int, Float32Array]]
 
 BLOCK_BYTES = 64 * 2**20
@@ -103,7 +100,7 @@ def _read(
         values[len(fingerprints) :] = 0
 
 
-def _rows_of(batches: Batches, batch: int) -> slice | NDArray[np.int64]:
+def _rows_of(batches: Batches, batch: int) -> slice | IntArray:
     """Rows of a batch, as a slice (a view of a memory map, not a copy) where they are adjacent."""
     rows = batches.rows[batches.slice_of(batch)]
     if np.all(np.diff(rows) == 1):

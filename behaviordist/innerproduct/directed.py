@@ -23,13 +23,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array, IntArray
 from behaviordist.innerproduct.batches import effective_freedom
-
-Float64Array = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 Quantity = Literal["kl", "cross-entropy", "overlap"]
 QUANTITIES: tuple[Quantity, ...] = ("kl", "cross-entropy", "overlap")

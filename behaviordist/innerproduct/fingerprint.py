@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import FloatArray, IntArray
 from behaviordist.store.sealed import read_sealed, write_sealed
-
-FloatArray = NDArray[np.floating[Any]]
-IntArray = NDArray[np.int64]
 
 EXACT = "exact"
 FORMAT = "behaviordist-fingerprint-2"

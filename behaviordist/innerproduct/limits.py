@@ -23,14 +23,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array
 from behaviordist.innerproduct.batches import plan_batches
 from behaviordist.innerproduct.blocks import batch_features
 from behaviordist.innerproduct.fingerprint import EXACT, Fingerprint
-
-Float64Array = NDArray[np.float64]
 
 SHARES = np.array([1.0, 0.75, 0.5, 0.25, 0.1])
 PRIOR = np.array([0.5, 0.125, 0.125, 0.125, 0.125])

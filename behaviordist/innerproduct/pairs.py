@@ -21,19 +21,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float32Array, Float64Array, FloatArray
 from behaviordist.innerproduct.batches import MAX_BATCHES, Batches, plan_batches
 from behaviordist.innerproduct.blocks import BLOCK_BYTES, Block, batch_blocks
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.threads import tile_map
-
-FloatArray = NDArray[np.floating[Any]]
-Float64Array = NDArray[np.float64]
 
 TILE = 256
 
@@ -139,7 +135,7 @@ def _accumulate(
 
 def _add_tile(
     block: Block,
-    norms: NDArray[np.float32],
+    norms: Float32Array,
     weight: Float64Array,
     tiles: dict[tuple[int, int], Float64Array],
     corner: tuple[int, int],

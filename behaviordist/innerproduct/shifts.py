@@ -14,19 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array, FloatArray
 from behaviordist.innerproduct.batches import MAX_BATCHES, plan_batches
 from behaviordist.innerproduct.blocks import BLOCK_BYTES, batch_features
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.pairs import standard_error
-
-FloatArray = NDArray[np.floating[Any]]
-Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

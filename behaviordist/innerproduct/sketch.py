@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float32Array, FloatArray
 
-FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 UintArray = NDArray[np.uint64]
 
@@ -90,7 +90,7 @@ def position_keys(probe_digest: str, probe: IntArray, position: IntArray) -> Uin
     return _mix(keys + np.asarray(position).astype(np.uint64) * _GOLDEN)
 
 
-def sketch_rows(features: FloatArray, keys: UintArray, size: int) -> NDArray[np.float32]:
+def sketch_rows(features: FloatArray, keys: UintArray, size: int) -> Float32Array:
     """Sketch each row with its own hash.
 
     Parameters

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64Array = NDArray[np.float64]
+from behaviordist.innerproduct.arrays import Float64Array
 
 # Optimal leaf order takes time with the cube of N; beyond this the tree's own order serves.
 ORDERED_UP_TO = 300

@@ -7,16 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.distance.analysis.kept_divergences import kl_both_ways
 from behaviordist.distance.analysis.places import at_token
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array, IntArray
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.geometries.loglik import comparable
 from behaviordist.probes import Probe, ProbeSet
-
-Float64Array = NDArray[np.float64]
 
 ROWS = 1024
 PAIRS, EACH = 60, 3
@@ -106,7 +104,7 @@ def _context(probe: Probe, position: int) -> str:
 
 def squared_by_position(
     first: Fingerprint, second: Fingerprint, probes: ProbeSet
-) -> tuple[NDArray[np.int64], Float64Array]:
+) -> tuple[IntArray, Float64Array]:
     """Return the probe (n,) and the squared distance (n,) of every position."""
     check_mixable([first, second])
     if first.identity.probe_digest != probes.digest or first.n_probes != len(probes):
@@ -115,9 +113,7 @@ def squared_by_position(
     return np.asarray(a.probe, dtype=np.int64), squared_gaps(a, b)
 
 
-def _ranked(
-    probe: NDArray[np.int64], squared: Float64Array, probes: ProbeSet, n: int
-) -> list[Witness]:
+def _ranked(probe: IntArray, squared: Float64Array, probes: ProbeSet, n: int) -> list[Witness]:
     counts = np.bincount(probe)
     weighted = squared / counts[probe]
     total = weighted.sum()

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.distance.black_box.top_tokens import TopTokens, bounds
 from behaviordist.distance.black_box.two_sample import Answers, two_sample
@@ -21,10 +20,10 @@ from behaviordist.distance.estimates import ProbeMean, estimate, mean_limits
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.gate import Gate
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array, IntArray
 from behaviordist.probes import ProbeSet
 from behaviordist.store.numbers import Number, Unbounded
 
-Float64Array = NDArray[np.float64]
 # Our kernels lie in [0, 1], so that a prompt's unbiased value lies in [-2, 2].
 BOUND = 2.0
 SHOWN = 3
@@ -91,7 +90,7 @@ class AnswerComparison(ComparedAnswers):
     """The same with every probe's value (n_probes,) and group: what the gate decides on."""
 
     values: Float64Array = field(repr=False)
-    group: NDArray[np.int64] = field(repr=False)
+    group: IntArray = field(repr=False)
 
 
 def compare_answers(
@@ -159,7 +158,7 @@ def compare_answers(
 
 
 def _first_token(
-    reference: Sequence[TopTokens], candidate: Sequence[TopTokens], group: NDArray[np.int64]
+    reference: Sequence[TopTokens], candidate: Sequence[TopTokens], group: IntArray
 ) -> FirstToken:
     pairs = list(zip(reference, candidate, strict=True))
     each = [bounds(p, q) for p, q in pairs]
@@ -172,7 +171,7 @@ def _first_token(
 BOUNDED = ("squared_low", "squared_high", "kl_forward", "kl_backward")
 
 
-def limits(values: Float64Array, group: NDArray[np.int64], alpha: float) -> tuple[float, float]:
+def limits(values: Float64Array, group: IntArray, alpha: float) -> tuple[float, float]:
     """Return the lower and upper limit of the distance, each at level 1 - alpha, of any shape."""
     low, high = mean_limits(np.clip(values, -BOUND, BOUND), group, -BOUND, BOUND, alpha)
     return math.sqrt(max(0.0, low)), math.sqrt(max(0.0, high))
@@ -195,7 +194,7 @@ def gate_answers(comparison: AnswerComparison, margin: float, alpha: float = 0.0
     return Gate("answers", comparison.distance, low, high, margin, alpha, verdict, units)
 
 
-def check_answer_gate(group: NDArray[np.int64], margin: float, alpha: float) -> str:
+def check_answer_gate(group: IntArray, margin: float, alpha: float) -> str:
     """Say, before anything is asked, what so many probes can show; refuse a margin below it.
 
     Raises
@@ -214,7 +213,7 @@ def check_answer_gate(group: NDArray[np.int64], margin: float, alpha: float) -> 
     return f"{can} (answers, {100 * (1 - alpha):g}% limit, no difference at any)"
 
 
-def answers_that_differ_nowhere(group: NDArray[np.int64], alpha: float) -> float:
+def answers_that_differ_nowhere(group: IntArray, alpha: float) -> float:
     """Return the limit that so many probes show if answers never differ: the smallest margin."""
     return limits(np.zeros(len(group)), group, alpha)[1]
 

@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import BoolArray, Float64Array
 from behaviordist.innerproduct.geometries.samples import GramOf, Kernel, get_kernel
 
-Float64Array = NDArray[np.float64]
 Answers = Sequence[Sequence[str]]
 
 PERMUTATIONS = 1999
@@ -102,7 +101,7 @@ def _gram(answers: Sequence[str], gram_of: GramOf) -> Float64Array:
     return gram
 
 
-def _squared(gram: Float64Array, own: NDArray[np.bool_]) -> Float64Array:
+def _squared(gram: Float64Array, own: BoolArray) -> Float64Array:
     """Return the unbiased squared distance (B,) under each assignment (B, N) of answers."""
     mine = own.astype(np.float64)
     met = mine @ gram

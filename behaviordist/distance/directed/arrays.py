@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.behaviors import ArrayBehavior, check_comparable
 from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array, IntArray
 from behaviordist.innerproduct.directed import DirectedMoments, ratio_moments
 from behaviordist.probes import ProbeSet
-
-Float64Array = NDArray[np.float64]
 
 
 def array_moments(
@@ -70,7 +68,7 @@ def _rows(behavior: ArrayBehavior, probes: ProbeSet) -> Float64Array:
 
 
 def _per_probe(
-    source: Float64Array, target: Float64Array, probe: NDArray[np.int64], n: int, geometry: str
+    source: Float64Array, target: Float64Array, probe: IntArray, n: int, geometry: str
 ) -> Float64Array:
     p = np.exp(target)
     if geometry == "overlap":

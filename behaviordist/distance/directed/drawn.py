@@ -10,7 +10,7 @@ from typing import Any
 from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import EndsAnswers, ListsAnswers, SamplesInTurn
 from behaviordist.distance.directed.answers import Answer, AnswerSet
-from behaviordist.distance.fingerprints.row_log import collected
+from behaviordist.distance.fingerprints.row_log import collected, own_seed
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
@@ -101,8 +101,7 @@ def _drawing(
     behavior: Any, probes: ProbeSet, count: int, max_tokens: int, seed: int
 ) -> Callable[..., Iterable[tuple[int, list[list[Any]]]]]:
     """Return what yields (index, rows of `Answer`'s fields) of the prompts that are not done."""
-    # Seeds must differ between behaviors: common random numbers would tie their answers together.
-    seed_here = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
+    seed_here = own_seed(behavior, seed)
     if isinstance(behavior, EndsAnswers):
         rest: Callable[..., Iterable[Any]] = partial(
             behavior.answers_rest, probes, count, max_tokens, seed_here

@@ -16,6 +16,7 @@ from behaviordist.distance.intervals import SIDE, evidence
 from behaviordist.distance.matrix_files import DIRECTED, opened_npz, write_matrix
 from behaviordist.distance.states import APART, SAME, UNDECIDED
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.innerproduct.arrays import BoolArray, Float64Array
 from behaviordist.innerproduct.directed import surprise
 from behaviordist.store.shown import html_table
 from behaviordist.store.step_down import holm
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Float64Array = NDArray[np.float64]
 CSV, ERRORS = "divergences.csv", "divergence_errors.csv"
 GEOMETRIES = ("kl", "overlap")
 SURPRISE = "-log overlap"
@@ -109,7 +109,7 @@ class DirectedMatrix:
         return tuple(x for x in self.sources if x in self.targets)
 
     @property
-    def diagonal(self) -> NDArray[np.bool_]:
+    def diagonal(self) -> BoolArray:
         """(S, T) where source and target are one behavior."""
         return np.array([[a == b for b in self.targets] for a in self.sources])
 
@@ -122,7 +122,7 @@ class DirectedMatrix:
         return self.values - half, self.values + half
 
     @property
-    def tested(self) -> NDArray[np.bool_]:
+    def tested(self) -> BoolArray:
         """(T,) whether a column's pairs can be apart: those of a KL alone have a floor, 0."""
         kl = self.geometry == "kl" and self.metadata.get("quantity") != SURPRISE
         return np.array([kl and t not in self.cross_entropy for t in self.targets], dtype=bool)
@@ -147,9 +147,7 @@ class DirectedMatrix:
         states[self.diagonal & (self.values == 0) & self.tested[None, :]] = SAME
         return states
 
-    def _below(
-        self, values: Float64Array, limits: Float64Array, cells: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
+    def _below(self, values: Float64Array, limits: Float64Array, cells: BoolArray) -> BoolArray:
         """Return of the cells asked which lie below their limits, all of them at `SIDE`."""
         freedom = np.maximum(np.asarray(self.degrees_of_freedom)[cells], 1)
         gaps = (limits - values)[cells]

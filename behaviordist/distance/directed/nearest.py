@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t
 
 from behaviordist.distance.directed.matrix import DirectedMatrix
 from behaviordist.distance.intervals import SIDE
-
-Float64Array = NDArray[np.float64]
+from behaviordist.innerproduct.arrays import Float64Array
 
 
 def nearness(matrix: DirectedMatrix) -> Float64Array:

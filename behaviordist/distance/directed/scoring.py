@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior, shared_log_probs
 from behaviordist.behaviors.abilities import ChecksSpelling, GivenRows, ScoresTexts
 from behaviordist.distance.directed.answers import AnswerSet
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array, IntArray
 from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store import digest_of, is_finished, publish
 from behaviordist.store.bars import Progress
-
-Float64Array = NDArray[np.float64]
 
 
 def answer_nats(
@@ -49,7 +47,7 @@ def answer_nats(
         For a behavior that cannot score or spell an answer.
     """
     nats = np.full((len(behaviors), len(answers.flat)), np.nan)
-    texts: dict[int, tuple[ProbeSet, NDArray[np.int64]]] = {}
+    texts: dict[int, tuple[ProbeSet, IntArray]] = {}
     waiting: dict[str, list[int]] = {}
     for index, behavior in enumerate(behaviors):
         texts[index] = answer_texts(behavior, answers)
@@ -71,7 +69,7 @@ def _end(behavior: Any) -> str:
     return str(getattr(behavior, "end_text", ""))
 
 
-def answer_texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, NDArray[np.int64]]:
+def answer_texts(behavior: Behavior, answers: AnswerSet) -> tuple[ProbeSet, IntArray]:
     """Return the different (prompt, answer) pairs as probes, and each answer's place in them."""
     if isinstance(behavior, GivenRows):
         raise InputError(

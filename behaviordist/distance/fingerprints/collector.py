@@ -15,12 +15,11 @@ from behaviordist.distance.fingerprints.headers import probes_to_bytes
 from behaviordist.distance.fingerprints.parts import Parts
 from behaviordist.distance.fingerprints.references import ReferenceTable
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import IntArray
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
 from behaviordist.innerproduct.geometries import Geometry, without_full_support
 from behaviordist.innerproduct.sketch import position_keys, sketch_rows
 from behaviordist.probes import Probe, ProbeSet
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass

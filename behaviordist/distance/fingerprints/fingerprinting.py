@@ -114,16 +114,9 @@ def fingerprint(
             identity = _identity(behavior, probes, geometry, size, source)
             name = file_name(behavior.label, geometry.name, [identity.inputs, dtype])
             path = None if folder is None else folder / name
-            collector = Collector(
-                identity,
-                geometry,
-                size,
-                path,
-                dtype,
-                _first(behavior, geometry),
-                about(behavior, probes, licence),
-                _starts(behavior, geometry, probes),
-            )
+            first, starts = _bytes(behavior, geometry, probes)
+            texts = about(behavior, probes, licence)
+            collector = Collector(identity, geometry, size, path, dtype, first, texts, starts)
             if path is not None and is_finished(path, collector.inputs):
                 loaded = Fingerprint.load(path)
                 renamed = replace(loaded.identity, label=behavior.label)
@@ -199,23 +192,23 @@ def _resumed(
     return [done[behavior.forward_key] for behavior in behaviors]
 
 
-def _first(behavior: Behavior, geometry: Geometry) -> NDArray[np.int64] | None:
-    """The first byte of every token, where the geometry needs it."""
+def _bytes(
+    behavior: Behavior, geometry: Geometry, probes: ProbeSet
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    """Return the first byte of every token, and where in its continuation each row's token begins.
+
+    None and nothing where the geometry is not of bytes.
+    """
     if geometry.unit != "byte":
-        return None
+        return None, np.empty(0, dtype=np.int64)
     if not isinstance(behavior, SpellsBytes):
         raise InputError(
             f"'{behavior.label}' does not say which bytes its tokens stand for; use --geometry"
             " loglik or samples"
         )
-    return np.asarray(behavior.first_bytes(), dtype=np.int64)
-
-
-def _starts(behavior: Behavior, geometry: Geometry, probes: ProbeSet) -> NDArray[np.int64]:
-    """Where in its continuation each row's token begins, where the geometry is of bytes."""
-    if geometry.unit != "byte" or not isinstance(behavior, SpellsBytes):
-        return np.empty(0, dtype=np.int64)
-    return np.concatenate([np.array(s, dtype=np.int64) for s in behavior.boundaries(probes)])
+    first = np.asarray(behavior.first_bytes(), dtype=np.int64)
+    starts = [np.array(s, dtype=np.int64) for s in behavior.boundaries(probes)]
+    return first, np.concatenate(starts)
 
 
 def _check(

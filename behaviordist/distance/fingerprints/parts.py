@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from behaviordist.innerproduct.arrays import FloatArray, IntArray
 from behaviordist.store.journal import Journal
 
-IntArray = NDArray[np.int64]
-Rows = tuple[IntArray, NDArray[np.floating[Any]]]
+Rows = tuple[IntArray, FloatArray]
 
 # Blocks of real models take longer than this, and are kept one by one; those of tiny models would
 # spend more time on the file than on the model.
@@ -52,7 +52,7 @@ class Parts:
             seen = np.concatenate([seen, probe])
         return blocks
 
-    def add(self, probe: IntArray, features: NDArray[np.floating[Any]]) -> None:
+    def add(self, probe: IntArray, features: FloatArray) -> None:
         """Take the rows of a block; write all that wait once `SECONDS` have passed."""
         self.waiting.append((probe, features))
         if time.monotonic() - self.since >= SECONDS:

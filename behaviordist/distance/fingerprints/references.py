@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior
 from behaviordist.distance.checks import check_block
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float32Array, IntArray
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
 
-Float32Array = NDArray[np.float32]
 Reference: TypeAlias = Behavior | Literal["uniform", "mixture"] | None
 
 IN_MEMORY_BYTES = 512 * 2**20
@@ -30,7 +29,7 @@ class ReferenceTable:
     by_probe: dict[int, Float32Array] = field(default_factory=dict)
     uniform_over: int = 0
 
-    def rows(self, probe: NDArray[np.int64]) -> Float32Array:
+    def rows(self, probe: IntArray) -> Float32Array:
         """Return log pi (m, V) at the rows of a block of whole probes.
 
         Raises

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from behaviordist.behaviors import Behavior
 from behaviordist.errors import InputError
+from behaviordist.store import digest_of
 from behaviordist.store.bars import Progress
 from behaviordist.store.journal import Journal
 
@@ -71,6 +73,11 @@ def collected(
     yield collect(log, rest, total, tick)
     if log is not None:
         log.clear()
+
+
+def own_seed(behavior: Behavior, seed: int) -> int:
+    """Return a behavior's own seed: common random numbers would tie the answers of two together."""
+    return int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
 
 
 def _kept(log: Journal, total: int) -> dict[int, Any]:

@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.behaviors import Behavior
 from behaviordist.behaviors.abilities import ScoresTexts
@@ -15,6 +14,7 @@ from behaviordist.distance.fingerprints.collector import numbered
 from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array
 from behaviordist.innerproduct.batches import Batches, plan_batches
 from behaviordist.innerproduct.geometries.samples import (
     KERNELS,
@@ -24,8 +24,6 @@ from behaviordist.innerproduct.geometries.samples import (
 )
 from behaviordist.innerproduct.limits import bets_limit, growth_of
 from behaviordist.innerproduct.pairs import skewness_of_mean, standard_error
-
-Float64Array = NDArray[np.float64]
 
 
 def sample_distances(

@@ -16,14 +16,14 @@ from behaviordist.distance.fingerprints.collector import groups_of
 from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 from behaviordist.distance.fingerprints.headers import about, file_name, probes_to_bytes
 from behaviordist.distance.fingerprints.loglik import loglik_distances
-from behaviordist.distance.fingerprints.row_log import collected
+from behaviordist.distance.fingerprints.row_log import collected, own_seed
 from behaviordist.distance.fingerprints.samples import sample_distances, steady
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
 from behaviordist.innerproduct.geometries.samples import get_kernel
 from behaviordist.probes import ProbeSet
-from behaviordist.store import digest_of, is_finished, publish
+from behaviordist.store import is_finished, publish
 from behaviordist.store.bars import Progress
 
 
@@ -165,8 +165,15 @@ def draw_answers(
                 f"'{behavior.label}' gives no answers (arrays and lab checkpoints do not); use a"
                 " geometry of log-probabilities"
             )
-    draws = {"count": count, "max_tokens": max_tokens}
-    return {b.label: _answers(b, probes, draws, seed, folder, progress) for b in behaviors}
+    answers = {}
+    for b in behaviors:
+        inputs = [b.identity, b.label, probes.digest, count, max_tokens, seed]
+        if isinstance(b, ScoresTexts):  # before, what a server cuts off was left to the server
+            inputs.append("nothing is cut off")
+        draws = {"count": count, "max_tokens": max_tokens, "seed": own_seed(b, seed)}
+        found = _kept(b, "samples", probes, inputs, folder, progress, **draws)
+        answers[b.label] = [tuple(several) for several in found]
+    return answers
 
 
 def draw_first_tokens(
@@ -215,23 +222,6 @@ def _remote_fingerprint(
         if path is not None:
             result.save(path)
     return result
-
-
-def _answers(
-    behavior: Any,
-    probes: ProbeSet,
-    draws: dict[str, int],
-    seed: int,
-    folder: Path | None,
-    progress: Progress | None,
-) -> list[tuple[str, ...]]:
-    # Seeds must differ between behaviors: common random numbers would tie their answers together.
-    seed_here = int(digest_of([seed, behavior.label, behavior.identity])[:8], 16)
-    inputs = [behavior.identity, behavior.label, probes.digest, *draws.values(), seed]
-    if isinstance(behavior, ScoresTexts):  # 0.2.0 left what a server cuts off to the server
-        inputs.append("nothing is cut off")
-    found = _kept(behavior, "samples", probes, inputs, folder, progress, seed=seed_here, **draws)
-    return [tuple(several) for several in found]
 
 
 def _kept(

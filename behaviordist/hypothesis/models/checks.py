@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypedDict
+from typing import Any
 
 import pandas as pd
 
@@ -14,15 +14,6 @@ from behaviordist.hypothesis.models.cox import cox_test
 from behaviordist.hypothesis.models.mixed import mixed_test
 from behaviordist.hypothesis.models.mrqap import partial_test
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, without_invalid
-
-
-class Drawn(TypedDict):
-    """How names are relabelled, the same for every model."""
-
-    permutations: int
-    seed: int
-    strata: Mapping[str, str] | None
-    units: Mapping[str, str] | None
 
 
 def model_checks(
@@ -62,7 +53,8 @@ def model_checks(
         As `transfer_test`.
     """
     frame = without_invalid(frame_of(costs, "costs"), invalid or {})
-    drawn: Drawn = {"permutations": permutations, "seed": seed, "strata": strata, "units": units}
+    relabelled = {"permutations": permutations, "seed": seed}
+    drawn: dict[str, Any] = {**relabelled, "strata": strata, "units": units}
     partial = partial_test(distances, frame, beyond=beyond, gains=gains, **drawn)[0]
     others = ", ".join([*(beyond or {}), "source quality"])
     checks = [

@@ -23,10 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array, IntArray
 from behaviordist.innerproduct.fingerprint import Fingerprint
 from behaviordist.innerproduct.geometries.base import FloatArray, Geometry
-
-Float64Array = NDArray[np.float64]
 
 
 def features(log_p: FloatArray, token: NDArray[Any] | None = None) -> FloatArray:
@@ -65,7 +64,7 @@ def comparable(fingerprints: Sequence[Fingerprint]) -> Sequence[Fingerprint]:
     return fingerprints
 
 
-def bits_per_byte(nats: Float64Array, n_bytes: NDArray[np.int64]) -> Float64Array:
+def bits_per_byte(nats: Float64Array, n_bytes: IntArray) -> Float64Array:
     """Mean code length in bits per byte: -sum log2 p / sum of bytes.
 
     Parameters
@@ -82,7 +81,7 @@ def bits_per_byte(nats: Float64Array, n_bytes: NDArray[np.int64]) -> Float64Arra
 def limited(
     nats: Float64Array,
     reference: Float64Array,
-    n_bytes: NDArray[np.int64],
+    n_bytes: IntArray,
     most: float,
 ) -> Float64Array:
     """Limit each text's log-likelihood to within `most` nats per byte of a fixed reference's.

@@ -19,13 +19,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
+from behaviordist.innerproduct.arrays import Float64Array
 from behaviordist.innerproduct.geometries.base import FloatArray, Geometry
 from behaviordist.store.plugins import find_plugin
 
-Float64Array = NDArray[np.float64]
 Kernel = Callable[[str, str], float]
 GramOf = Callable[[Sequence[str]], Float64Array]
 
