@@ -13,7 +13,6 @@ from behaviordist.distance.intervals import SIDE
 from behaviordist.distance.matrix import DistanceMatrix
 from behaviordist.innerproduct import Fingerprint, comparable, pair_moments, recorded_geometry
 from behaviordist.innerproduct.batches import MAX_BATCHES
-from behaviordist.innerproduct.blocks import BLOCK_BYTES
 from behaviordist.innerproduct.limits import pair_limits
 
 # What the cancellation in float32 products may leave of a squared distance, over the largest one.
@@ -25,7 +24,6 @@ def matrix_of(
     *,
     weights: NDArray[np.floating] | None = None,
     max_batches: int = MAX_BATCHES,
-    block_bytes: int = BLOCK_BYTES,
     backend: str = "auto",
     limits: bool = True,
     old: DistanceMatrix | None = None,
@@ -39,8 +37,8 @@ def matrix_of(
     ----------
     fingerprints
         N of one kind, with different labels.
-    weights, max_batches, block_bytes, backend
-        Weights of probes, and bounds on memory: see `innerproduct.pairs.pair_moments`.
+    weights, max_batches, backend
+        Weights of probes, and bounds on batches: see `innerproduct.pairs.pair_moments`.
     limits
         Whether to take the upper limits that "the same within a margin" rests on, in a second pass
         (bounded geometries, equal weights).
@@ -58,7 +56,6 @@ def matrix_of(
         prints,
         weights=weights,
         max_batches=max_batches,
-        block_bytes=block_bytes,
         backend="numpy" if old is not None else backend,
         since=0 if old is None else len(old),
     )

@@ -18,7 +18,7 @@ BLOCK_BYTES = 64 * 2**20
 def batch_blocks(
     fingerprints: Sequence[Fingerprint],
     batches: Batches,
-    centre: FloatArray | None = None,
+    centre: FloatArray,
     *,
     pad_to: int = 1,
     block_bytes: int = BLOCK_BYTES,
@@ -32,7 +32,7 @@ def batch_blocks(
     batches
         Which rows go together.
     centre
-        (n, D) features to subtract from every fingerprint, or None.
+        (n, D) features to subtract from every fingerprint.
     pad_to
         The number of rows is filled up with zeros to a multiple of it.
     block_bytes
@@ -66,34 +66,28 @@ def batch_blocks(
 def batch_features(
     fingerprints: Sequence[Fingerprint],
     batches: Batches,
-    centre: FloatArray | None = None,
-    *,
-    block_bytes: int = BLOCK_BYTES,
+    centre: FloatArray,
 ) -> Iterator[tuple[int, Float32Array]]:
     """Yield (batch, features (N, rows of the batch x D)) one by one; see `batch_blocks`."""
-    for block in batch_blocks(fingerprints, batches, centre, block_bytes=block_bytes):
+    for block in batch_blocks(fingerprints, batches, centre):
         yield from block
 
 
 def _read(
     fingerprints: Sequence[Fingerprint],
     batches: Batches,
-    centre: FloatArray | None,
+    centre: FloatArray,
     block: Block,
 ) -> None:
     rows = [_rows_of(batches, batch) for batch, _ in block]
     scales = [batches.scale[batches.slice_of(batch), None] for batch, _ in block]
     uniform = all(bool(np.all(scale == 1)) for scale in scales)
-    middles = [None if centre is None else centre[r].astype(np.float32) for r in rows]
+    middles = [centre[r].astype(np.float32) for r in rows]
     for i, fingerprint in enumerate(fingerprints):
         features = np.asarray(fingerprint.features)
         for k, (_, values) in enumerate(block):
             out = values[i].reshape(-1, features.shape[1])
-            middle = middles[k]
-            if middle is None:
-                out[:] = features[rows[k]]
-            else:
-                np.subtract(features[rows[k]], middle, out=out)
+            np.subtract(features[rows[k]], middles[k], out=out)
             if not uniform:
                 out *= scales[k]
     for _, values in block:

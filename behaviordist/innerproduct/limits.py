@@ -152,18 +152,18 @@ def pair_limits(fingerprints: Sequence[Fingerprint], bound: float, alpha: float)
     return limits
 
 
-def predictable_limit(values: Float64Array, bound: float, alpha: float, *, seed: int = 0) -> float:
+def predictable_limit(values: Float64Array, bound: float, alpha: float) -> float:
     """Upper limit of the mean of values (n,) in [0, bound], by bets on what came before.
 
     The bet at unit i is sqrt(2 log(1 / alpha) / (n v_i)), v_i the variance of the units before it
-    (one quarter to begin with), and at most 0.95 of what may be lost. Units are taken in an order
-    drawn from `seed`: probe sets are sorted by topic.
+    (one quarter to begin with), and at most 0.95 of what may be lost. Units are taken in one order
+    drawn at random: probe sets are sorted by topic.
 
     Returns
     -------
     The limit; `bound` where nothing smaller can be said.
     """
-    x = _in_order(values, bound, seed)
+    x = _in_order(values, bound)
     bets = _bets(x, alpha)
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
@@ -172,17 +172,15 @@ def predictable_limit(values: Float64Array, bound: float, alpha: float, *, seed:
     return high * bound
 
 
-def shown_below(
-    values: Float64Array, mean: float, bound: float, alpha: float, *, seed: int = 0
-) -> bool:
+def shown_below(values: Float64Array, mean: float, bound: float, alpha: float) -> bool:
     """Return whether values show a `predictable_limit` below `mean`: one look at the bets."""
-    x = _in_order(values, bound, seed)
+    x = _in_order(values, bound)
     return mean >= bound or _bet_down(mean / bound, x, _bets(x, alpha), alpha)
 
 
-def _in_order(values: Float64Array, bound: float, seed: int) -> Float64Array:
+def _in_order(values: Float64Array, bound: float) -> Float64Array:
     x = np.asarray(values, dtype=np.float64) / bound
-    return np.asarray(np.random.default_rng(seed).permutation(x))
+    return np.asarray(np.random.default_rng(0).permutation(x))
 
 
 def _bets(x: Float64Array, alpha: float) -> Float64Array:

@@ -19,8 +19,8 @@ import numpy as np
 
 from behaviordist.errors import InputError
 from behaviordist.innerproduct.arrays import Float64Array, FloatArray
-from behaviordist.innerproduct.batches import MAX_BATCHES, plan_batches
-from behaviordist.innerproduct.blocks import BLOCK_BYTES, batch_features
+from behaviordist.innerproduct.batches import plan_batches
+from behaviordist.innerproduct.blocks import batch_features
 from behaviordist.innerproduct.fingerprint import Fingerprint, check_mixable
 from behaviordist.innerproduct.pairs import standard_error
 
@@ -55,8 +55,6 @@ def shift_moments(
     origin: Fingerprint,
     *,
     weights: FloatArray | None = None,
-    max_batches: int = MAX_BATCHES,
-    block_bytes: int = BLOCK_BYTES,
 ) -> ShiftMoments:
     """Gram matrix and cosines of the shifts of N behaviors from an origin.
 
@@ -66,7 +64,7 @@ def shift_moments(
         N, all of one kind with `origin`.
     origin
         Usually the pre-trained base.
-    weights, max_batches, block_bytes
+    weights
         As for `pairs.pair_moments`.
 
     Raises
@@ -77,12 +75,10 @@ def shift_moments(
     if not fingerprints:
         raise InputError("no fingerprints given; a shift needs at least one beside the origin")
     check_mixable([origin, *fingerprints])
-    batches = plan_batches(origin.probe, origin.group, weights, max_batches)
+    batches = plan_batches(origin.probe, origin.group, weights)
     n = len(fingerprints)
     sums = _Sums(*(np.zeros((n, n)) for _ in range(5)))
-    for _, features in batch_features(
-        fingerprints, batches, origin.features, block_bytes=block_bytes
-    ):
+    for _, features in batch_features(fingerprints, batches, origin.features):
         sums.add((features @ features.T).astype(np.float64))
     gram = sums.gram / batches.weight.sum()
     cosines, residual = _linearised(gram, sums)

@@ -78,10 +78,9 @@ def farthest_witnesses(
 def _pair(first: Fingerprint, second: Fingerprint, probes: ProbeSet) -> dict[str, Any]:
     probe, gaps = squared_by_position(first, second, probes)
     means = np.bincount(probe, gaps, len(probes)) / np.bincount(probe, minlength=len(probes))
-    tags = {tag for one in probes for tag in one.tags}
     by_tag = {
         tag: float(np.sqrt(np.mean([means[k] for k, one in enumerate(probes) if tag in one.tags])))
-        for tag in sorted(tags)
+        for tag in probes.tags
     }
     where = {one.id: one for one in probes}
     both = kl_both_ways(first, second) or ()

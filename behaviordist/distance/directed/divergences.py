@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,13 @@ def divergences(
             raise InputError("arrays are compared on the probes they were computed on: give them")
         columns, said = array_moments(sources, authors, probes, geometry, per)  # type: ignore[arg-type]
         return _matrix(sources, authors, columns, geometry, per, error, said, ())
-    drawn = [
-        _answers_of(target, probes, answers, max_tokens, seed, exact, folder, progress)
-        for target in authors
-    ]
+    kept: dict[str, Any] = {"folder": folder, "progress": progress}
+    draw = partial(
+        draw_answers, count=answers, max_tokens=max_tokens, seed=seed, exact=exact, **kept
+    )
+    drawn = [_answers_of(target, probes, draw) for target in authors]
     scored = [
-        _scored(sources, target, several, folder, progress)
+        _scored(sources, target, several, kept)
         for target, several in zip(authors, drawn, strict=True)
     ]
     alone = tuple(
@@ -149,47 +151,27 @@ def _check(
 
 
 def _answers_of(
-    target: Target,
-    probes: ProbeSet | None,
-    count: int,
-    max_tokens: int,
-    seed: int,
-    exact: bool,
-    folder: Path | None,
-    progress: Progress | None,
+    target: Target, probes: ProbeSet | None, draw: Callable[[Behavior, ProbeSet], AnswerSet]
 ) -> AnswerSet:
     if isinstance(target, AnswerSet):
         return target
     if probes is None:
         raise InputError(f"target '{target.label}' needs prompts to answer: give probes")
-    return draw_answers(
-        target,
-        probes,
-        count=count,
-        max_tokens=max_tokens,
-        seed=seed,
-        exact=exact,
-        folder=folder,
-        progress=progress,
-    )
+    return draw(target, probes)
 
 
 def _scored(
-    sources: Sequence[Behavior],
-    target: Target,
-    answers: AnswerSet,
-    folder: Path | None,
-    progress: Progress | None,
+    sources: Sequence[Behavior], target: Target, answers: AnswerSet, kept: dict[str, Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Return log-probabilities under the sources (S, M), and the target's own (M,) or None."""
-    nats = answer_nats(sources, answers, folder=folder, progress=progress)
+    nats = answer_nats(sources, answers, **kept)
     if isinstance(target, AnswerSet):
         return nats, answers.own
     for source, row in zip(sources, nats, strict=True):
         if source.identity == target.identity:
             return nats, row
     try:
-        return nats, answer_nats([target], answers, folder=folder, progress=progress)[0]
+        return nats, answer_nats([target], answers, **kept)[0]
     except InputError:
         if isinstance(target, ScoresTexts):  # a server that answers and does not score
             return nats, None

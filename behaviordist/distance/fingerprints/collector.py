@@ -20,6 +20,7 @@ from behaviordist.innerproduct.fingerprint import Fingerprint, Identity
 from behaviordist.innerproduct.geometries import Geometry, without_full_support
 from behaviordist.innerproduct.sketch import position_keys, sketch_rows
 from behaviordist.probes import Probe, ProbeSet
+from behaviordist.store.journal import Journal
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Collector:
         """From now on keep what is computed; return the probes that a killed run has kept."""
         if self.path is None:
             return frozenset()
-        self.parts = Parts.beside(self.path, self.inputs)
+        self.parts = Parts(Journal.beside(self.path, self.inputs))
         return frozenset(int(p) for probe, _ in self.parts.load() for p in probe)
 
     def resume(self, done: frozenset[int]) -> None:
@@ -127,7 +128,7 @@ class Collector:
         if self.path is not None:
             fingerprint.save(self.path, self.inputs)
         if self.parts is not None:
-            self.parts.clear()
+            self.parts.journal.clear()
         return fingerprint
 
     def _positions(

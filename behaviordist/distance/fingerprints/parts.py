@@ -6,7 +6,6 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,18 +28,13 @@ class Parts:
     Parameters
     ----------
     journal
-        Where they lie; removed by `clear`.
+        Where they lie; it goes once the fingerprint is whole.
     """
 
     journal: Journal
     waiting: list[Rows] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
     begun: bool = False
-
-    @staticmethod
-    def beside(path: Path, inputs: Any) -> Parts:
-        """Return the parts of the fingerprint file at `path`."""
-        return Parts(Journal.beside(path, inputs))
 
     def load(self) -> list[Rows]:
         """Return the rows of whole blocks, in the order in which they were computed."""
@@ -57,10 +51,6 @@ class Parts:
         self.waiting.append((probe, features))
         if time.monotonic() - self.since >= SECONDS:
             self._write()
-
-    def clear(self) -> None:
-        """Remove the journal: the fingerprint is whole."""
-        self.journal.clear()
 
     def _write(self) -> None:
         if not self.begun:  # without the line that a kill has cut

@@ -70,7 +70,7 @@ def intervals(
     generator = rng if rng is not None else np.random.default_rng(0)
     rows, columns = multiplicities(pairs.sources, pairs.targets, draws, generator, pairs.units)
     sample = statistic.resampled(pairs.predictors, pairs.cost, rows, columns)
-    return np.array([_quantiles(row, (TAIL, 1 - TAIL)) for row in sample])
+    return np.array([_quantiles(row) for row in sample])
 
 
 def correlation_test(
@@ -98,11 +98,11 @@ def pair_noise_of(pairs: Pairs, effects: FloatArray) -> FloatArray:
     return pair_variance(effects, pairs.sources, pairs.targets, pairs.units)
 
 
-def _quantiles(sample: FloatArray, at: tuple[float, float]) -> FloatArray:
+def _quantiles(sample: FloatArray) -> FloatArray:
     finite = sample[np.isfinite(sample)]
     if len(finite) < len(sample) / 2:
         return np.full(2, np.nan)
-    return np.asarray(np.quantile(finite, at))
+    return np.asarray(np.quantile(finite, (TAIL, 1 - TAIL)))
 
 
 def correlation_limits(value: float, half: float) -> tuple[float, float]:

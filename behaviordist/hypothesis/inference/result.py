@@ -57,10 +57,6 @@ class TargetResult:
     rho: float
     n_sources: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-able record; NaN becomes null."""
-        return dict(with_nulls(asdict(self)))
-
 
 @dataclass(frozen=True)
 class TransferTest:
@@ -210,7 +206,7 @@ class TransferTest:
                 "exact": self.exact,
                 "interval": self.interval,
             },
-            "per_target": [result.to_json() for result in self.per_target],
+            "per_target": [with_nulls(asdict(result)) for result in self.per_target],
             "baselines": [baseline.to_json() for baseline in self.baselines],
             "predictors": [predictor.to_json() for predictor in self.predictors],
             "beyond_sources": self.beyond_sources.to_json() if self.beyond_sources else None,

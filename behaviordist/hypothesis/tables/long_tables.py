@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError, did_you_mean
+from behaviordist.hypothesis.permutation.ranks import IntArray
 from behaviordist.hypothesis.tables.survival import restricted_mean
 from behaviordist.store.delimited import read_table
 from behaviordist.store.tables import MISSING, read_costs, read_matrix, read_parquet
@@ -216,20 +218,13 @@ def _matrices(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     censored = _pivot(runs.assign(censored=runs["censored"].astype(float)), "censored")
     horizon = runs[runs["censored"]].groupby("target")["cost"].min()
     cost, arrived = runs["cost"].to_numpy(), ~runs["censored"].to_numpy(dtype=bool)
+    cells: dict[Any, IntArray] = runs.groupby(list(KEYS)).indices
     rows = [
         (*pair, restricted_mean(cost[at], arrived[at], float(horizon.get(pair[1], np.inf))))
-        for pair, at in _cells_of(runs).items()
+        for pair, at in cells.items()
     ]
     costs = pd.DataFrame(rows, columns=[*KEYS, "cost"])
     return _pivot(costs, "cost"), censored
-
-
-def _cells_of(runs: pd.DataFrame) -> dict[tuple[str, str], list[int]]:
-    """Return the places of the runs of each pair."""
-    cells: dict[tuple[str, str], list[int]] = {}
-    for at, pair in enumerate(zip(runs["source"], runs["target"], strict=True)):
-        cells.setdefault(pair, []).append(at)
-    return cells
 
 
 def _halves(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:

@@ -34,16 +34,12 @@ def exact_match(answers: Sequence[str]) -> Float64Array:
     return np.eye(len(answers))
 
 
-def character_ngrams(answers: Sequence[str], longest: int = 3) -> Float64Array:
-    """Gram matrix under the cosine of counts of character 1- to `longest`-grams (with ends)."""
-    counts = []
-    for answer in answers:
-        text = f"\x02{answer}\x03"
-        counts.append(
-            Counter(
-                text[i : i + n] for n in range(1, longest + 1) for i in range(len(text) - n + 1)
-            )
-        )
+def character_ngrams(answers: Sequence[str]) -> Float64Array:
+    """Gram matrix under the cosine of counts of character 1- to 3-grams (with ends)."""
+    texts = [f"\x02{answer}\x03" for answer in answers]
+    counts = [
+        Counter(t[i : i + n] for n in (1, 2, 3) for i in range(len(t) - n + 1)) for t in texts
+    ]
     names = {gram: k for k, gram in enumerate(sorted(set().union(*counts)))}
     vectors = np.zeros((len(answers), len(names)))
     for row, counter in enumerate(counts):
