@@ -19,6 +19,7 @@ from behaviordist.hypothesis.inference.result import PredictorTest
 from behaviordist.hypothesis.permutation.products import products
 from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray
 from behaviordist.hypothesis.permutation.relabelling import relabellings
+from behaviordist.hypothesis.statistics.additive import normal_equations
 from behaviordist.hypothesis.statistics.pair_noise import RELABELLED
 from behaviordist.hypothesis.tables.pairs import Matrix, frame_of, make_pairs
 
@@ -126,12 +127,9 @@ def _check(x: FloatArray, y: FloatArray, mask: BoolArray) -> None:
 
 def _whitener(mask: BoolArray, ratio: FloatArray) -> tuple[FloatArray, float]:
     """Inverse of ``Z'Z + diag(1 / ratio)`` and log determinant of V / noise."""
-    counts = mask.astype(np.float64)
-    s, t = counts.shape
+    s, t = mask.shape
     prior = np.concatenate([np.full(s, ratio[0]), np.full(t, ratio[1])])
-    normal = np.zeros((s + t, s + t))
-    normal[:s, s:], normal[s:, :s] = counts, counts.T
-    normal[np.diag_indices(s + t)] = np.concatenate([counts.sum(axis=1), counts.sum(axis=0)])
+    normal = normal_equations(mask)
     normal[np.diag_indices(s + t)] += 1 / prior
     factor = linalg.cho_factor(normal)
     log_determinant = 2 * np.log(np.diag(factor[0])).sum() + np.log(prior).sum()

@@ -45,8 +45,7 @@ def standardised_columns(matrix: FloatArray) -> FloatArray:
     filled = np.where(finite, matrix, 0.0)
     centred = np.where(finite, filled - filled.sum(axis=0) / count, 0.0)
     length = np.sqrt((centred**2).sum(axis=0))
-    scaled: FloatArray = np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)
-    return scaled
+    return ratio(centred, length)
 
 
 def levels(matrix: FloatArray) -> IntArray:

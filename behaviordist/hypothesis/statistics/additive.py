@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray
+from behaviordist.hypothesis.permutation.ranks import BoolArray, FloatArray, ratio
 
 SWEEPS = 500
 TOLERANCE = 1e-10
@@ -86,6 +86,14 @@ class Multiplied:
         return self.columns @ values.T, self.rows @ values
 
 
+def normal_equations(mask: BoolArray) -> FloatArray:
+    """Counts of pairs by row, by column, and by both: (S + T, S + T)."""
+    counts = mask.astype(np.float64)
+    top = np.hstack([np.diag(counts.sum(axis=1)), counts])
+    bottom = np.hstack([counts.T, np.diag(counts.sum(axis=0))])
+    return np.vstack([top, bottom])
+
+
 def _backfit(
     row_sums: FloatArray,
     column_sums: FloatArray,
@@ -98,10 +106,7 @@ def _backfit(
 
     `across` sums a column effect over each row's cells, `down` a row effect over each column's.
     """
-    per_row = np.divide(1.0, row_counts, out=np.zeros_like(row_counts), where=row_counts > 0)
-    per_column = np.divide(
-        1.0, column_counts, out=np.zeros_like(column_counts), where=column_counts > 0
-    )
+    per_row, per_column = (ratio(np.ones_like(n), n) for n in (row_counts, column_counts))
     row, column = row_sums * per_row, np.zeros_like(column_sums)
     scale = max(
         float(np.abs(row).max(initial=0.0)),

@@ -21,7 +21,12 @@ from behaviordist.hypothesis.permutation.ranks import (
     whole_midranks,
 )
 from behaviordist.hypothesis.permutation.relabelling import Relabelling
-from behaviordist.hypothesis.statistics.additive import Additive, Multiplied, Subsets
+from behaviordist.hypothesis.statistics.additive import (
+    Additive,
+    Multiplied,
+    Subsets,
+    normal_equations,
+)
 from behaviordist.hypothesis.statistics.pair_noise import SMOOTH, PairNoise
 from behaviordist.hypothesis.statistics.within_target import MIN_SOURCES
 
@@ -92,14 +97,11 @@ class TwoWay:
 
         Ranks stay those of the whole matrices; effects are fitted anew with the multiplicities.
         """
-        y = _ranks(cost)
-        designs = [
-            Multiplied(np.isfinite(p) & np.isfinite(cost), rows, columns) for p in predictors
-        ]
+        y, known = _ranks(cost), np.isfinite(cost)
         return np.stack(
             [
-                _correlation(design, _ranks(p), y)
-                for design, p in zip(designs, predictors, strict=True)
+                _correlation(Multiplied(np.isfinite(p) & known, rows, columns), _ranks(p), y)
+                for p in predictors
             ]
         )
 
@@ -147,7 +149,7 @@ def _permuted_without_costs(
     """
     mask = np.isfinite(cost)
     y = _residuals(_ranks(cost), mask)
-    normal = np.linalg.pinv(_normal_equations(mask), hermitian=True)
+    normal = np.linalg.pinv(normal_equations(mask), hermitian=True)
     ranks = [_ranks(p).ravel() for p in predictors]
 
     def one(rank: FloatArray, cells: IntArray) -> FloatArray:
@@ -165,11 +167,3 @@ def _permuted_without_costs(
         return np.stack([one(rank, cells) for rank in ranks])
 
     return batched(len(relabelling), cost.size, compute)
-
-
-def _normal_equations(mask: BoolArray) -> FloatArray:
-    """Counts of pairs by row, by column, and by both: (S + T, S + T)."""
-    counts = mask.astype(np.float64)
-    top = np.hstack([np.diag(counts.sum(axis=1)), counts])
-    bottom = np.hstack([counts.T, np.diag(counts.sum(axis=0))])
-    return np.vstack([top, bottom])
