@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.hypothesis.permutation.ranks import IntArray
 from behaviordist.hypothesis.tables.survival import restricted_mean
 from behaviordist.store.delimited import read_table
 from behaviordist.store.tables import MISSING, read_costs, read_matrix, read_parquet
@@ -218,7 +217,7 @@ def _matrices(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     censored = _pivot(runs.assign(censored=runs["censored"].astype(float)), "censored")
     horizon = runs[runs["censored"]].groupby("target")["cost"].min()
     cost, arrived = runs["cost"].to_numpy(), ~runs["censored"].to_numpy(dtype=bool)
-    cells: dict[Any, IntArray] = runs.groupby(list(KEYS)).indices
+    cells: dict[Any, Any] = dict(runs.groupby(list(KEYS)).indices)
     rows = [
         (*pair, restricted_mean(cost[at], arrived[at], float(horizon.get(pair[1], np.inf))))
         for pair, at in cells.items()
