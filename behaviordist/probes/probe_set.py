@@ -157,10 +157,10 @@ class ProbeSet:
         text = str(name_or_path)
         shipped = shipped_sets()
         if text in shipped:
-            return _read(shipped[text], text)
+            return ProbeSet.parse(shipped[text].read_bytes(), text, shipped[text])
         path = Path(name_or_path)
         if path.is_file():
-            return _read(path, path.stem)
+            return ProbeSet.parse(path.read_bytes(), path.stem, path)
         if isinstance(name_or_path, Path) or path.suffix or "/" in text:
             raise InputError(
                 f"no probe file {path}; give a JSON-lines file or a shipped set's name"
@@ -185,7 +185,29 @@ class ProbeSet:
         InputError
             If a line is not a valid probe; `where` and the line are named.
         """
-        return _parse(data, name, where)
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            message = f"{where} is not UTF-8 (byte {error.start}); save it as UTF-8"
+            raise InputError(message) from None
+        probes: list[Probe] = []
+        line_of: dict[str, int] = {}
+        # Not splitlines(): a JSON string may hold U+2028, which ends no line here.
+        for number, line in enumerate(text.split("\n"), start=1):
+            if not line.strip():
+                continue
+            probe = parse_probe(line, f"{where}:{number}")
+            if probe.id in line_of:
+                raise InputError(
+                    f"{where}:{number}: id '{probe.id}' is already used in line {line_of[probe.id]}"
+                )
+            line_of[probe.id] = number
+            probes.append(probe)
+        if not probes:
+            raise InputError(
+                f"{where} holds no probes; one JSON object a line with {', '.join(REQUIRED)}"
+            )
+        return ProbeSet(name, tuple(probes))
 
 
 def shipped_sets() -> dict[str, Path]:
@@ -193,34 +215,6 @@ def shipped_sets() -> dict[str, Path]:
     packaged = Path(__file__).parent / "data"
     folder = packaged if packaged.is_dir() else Path(__file__).parents[2] / "probes"
     return {path.stem: path for path in sorted(folder.glob("*.jsonl"))}
-
-
-def _read(path: Path, name: str) -> ProbeSet:
-    return _parse(path.read_bytes(), name, path)
-
-
-def _parse(data: bytes, name: str, path: Path | str) -> ProbeSet:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    probes: list[Probe] = []
-    line_of: dict[str, int] = {}
-    # Not splitlines(): a JSON string may hold U+2028, which ends no line here.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        probe = parse_probe(line, f"{path}:{number}")
-        if probe.id in line_of:
-            first = line_of[probe.id]
-            raise InputError(f"{path}:{number}: id '{probe.id}' is already used in line {first}")
-        line_of[probe.id] = number
-        probes.append(probe)
-    if not probes:
-        raise InputError(
-            f"{path} holds no probes; one JSON object a line with {', '.join(REQUIRED)}"
-        )
-    return ProbeSet(name, tuple(probes))
 
 
 def _filler(probe: Probe) -> str:

@@ -76,19 +76,17 @@ def publish(path: Path, inputs: Any) -> Iterator[Path]:
     temporary is removed and nothing is published. Nor is what another run cleared meanwhile: a mark
     beside it, which is cleared first, was there until the manifest was whole.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary_name(path)
-    mark = temporary.with_name(f"{temporary.name}.mark")
-    try:
-        mark.touch()
-        yield temporary
-        write_json(_manifest_of(temporary), _manifest(temporary, inputs))
-        if not mark.exists():
-            raise InputError(f"{path}: another run cleared it while it was made; run again")
-        _move(temporary, path)
-    finally:
-        _remove(temporary)
-        mark.unlink(missing_ok=True)
+    with discarded(path) as temporary:
+        mark = temporary.with_name(f"{temporary.name}.mark")
+        try:
+            mark.touch()
+            yield temporary
+            write_json(_manifest_of(temporary), _manifest(temporary, inputs))
+            if not mark.exists():
+                raise InputError(f"{path}: another run cleared it while it was made; run again")
+            _move(temporary, path)
+        finally:
+            mark.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from behaviordist.errors import InputError, did_you_mean
 
@@ -97,11 +97,8 @@ def one_line(error: ValidationError, where: str, at: str = "") -> InputError:
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, ValidationError):  # a model that was made while another was checked
         return one_line(inner, where, inner.title.lower())
-    return InputError(f"{where}: {f'{path!r}: ' * bool(path)}{_message(first)}{more}")
-
-
-def _message(error: ErrorDetails) -> str:
-    return " ".join(error["msg"].removeprefix("Value error, ").split())
+    message = " ".join(first["msg"].removeprefix("Value error, ").split())
+    return InputError(f"{where}: {f'{path!r}: ' * bool(path)}{message}{more}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

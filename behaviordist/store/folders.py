@@ -96,11 +96,8 @@ def _question(folder: Path) -> dict[str, Any] | None:
         question = json.loads((folder / QUESTION).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return (
-        question
-        if isinstance(question, dict) and isinstance(question.get("question"), dict)
-        else None
-    )
+    known = isinstance(question, dict) and isinstance(question.get("question"), dict)
+    return question if known else None
 
 
 def _said(question: Mapping[str, Any]) -> Any:

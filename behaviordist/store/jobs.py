@@ -44,11 +44,6 @@ class Job:
         before = None if self.before is None else {**self.before, **inputs}
         return replace(self, inputs={**self.inputs, **inputs}, before=before)
 
-    @property
-    def descriptions(self) -> tuple[dict[str, Any], ...]:
-        """Every description under which the artifact is this one."""
-        return tuple(dict(d) for d in (self.inputs, self.before) if d is not None)
-
 
 def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -> int:
     """Make every artifact that is not finished yet.
@@ -71,11 +66,10 @@ def run_jobs(jobs: Sequence[Job], processes: int, done: Callable[[int], None]) -
     if ranks.count() > 1:
         trained = 0
         for job in jobs:
-            work = functools.partial(job.work, **job.arguments)
-            trained += make_once(job.path, job.inputs, work, before=job.before)
+            trained += _make(job)
             done(1)
         return trained
-    waiting = [job for job in jobs if not is_finished(job.path, *job.descriptions)]
+    waiting = [job for job in jobs if not _is_there(job.path, job.inputs, job.before)]
     done(len(jobs) - len(waiting))
     if not waiting:
         return 0
@@ -100,8 +94,7 @@ def make_once(
 
     A launcher's processes all do the work, each at a temporary path, and the first publishes.
     """
-    descriptions = [dict(d) for d in (inputs, before) if d is not None]
-    if ranks.agreed(is_finished(path, *descriptions)):
+    if ranks.agreed(_is_there(path, inputs, before)):
         return False
     place = publish(path, dict(inputs)) if ranks.is_first() else discarded(path)
     with place as temporary:
@@ -110,8 +103,12 @@ def make_once(
     return True
 
 
-def _make(job: Job) -> None:
-    if is_finished(job.path, *job.descriptions):  # by a worker whose word was lost
-        return
-    with publish(job.path, dict(job.inputs)) as temporary:
-        job.work(temporary, **job.arguments)
+def _is_there(path: Path, *descriptions: Mapping[str, Any] | None) -> bool:
+    return is_finished(path, *(dict(inputs) for inputs in descriptions if inputs is not None))
+
+
+def _make(job: Job) -> bool:
+    # It may be finished: by a worker whose word was lost.
+    return make_once(
+        job.path, job.inputs, functools.partial(job.work, **job.arguments), before=job.before
+    )

@@ -33,18 +33,14 @@ class ShownFields:
     The line leaves out what is as by default, and cuts long texts.
     """
 
-    def __repr__(self) -> str:
-        known = ((f.name, getattr(self, f.name), f.default) for f in _fields(self))
+    def __repr__(self: Any) -> str:
+        known = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
         said = (f"{name}={_short(value)!r}" for name, value, default in known if value != default)
         return f"{type(self).__name__}({', '.join(said)})"
 
-    def _repr_html_(self) -> str:
-        rows = [(f.name, str(getattr(self, f.name))) for f in _fields(self)]
+    def _repr_html_(self: Any) -> str:
+        rows = [(f.name, str(getattr(self, f.name))) for f in fields(self)]
         return html_table(type(self).__name__, ("", "value"), rows)
-
-
-def _fields(one: Any) -> tuple[Any, ...]:
-    return fields(one)
 
 
 def _short(value: Any) -> Any:

@@ -77,9 +77,9 @@ def read_square(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
     return _read(Path(path), kind, square=True)[0]
 
 
-def read_matrix(path: str | Path, kind: TableKind = "matrix") -> pd.DataFrame:
+def read_matrix(path: str | Path) -> pd.DataFrame:
     """Read a labelled CSV as `read_square` does, where rows and columns may differ."""
-    return _read(Path(path), kind, square=False)[0]
+    return _read(Path(path), "matrix", square=False)[0]
 
 
 def read_costs(path: str | Path, square: bool = True) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -125,7 +125,9 @@ def require_same_labels(
 
 
 def _read(path: Path, kind: TableKind, square: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rows = _rows(path)
+    rows = read_rows(path)
+    if not rows:
+        raise InputError(f"{path}: the file is empty; expected a labelled square CSV")
     columns = [_unquoted(cell.strip()) for cell in rows[0][1:]]
     labels = [_unquoted(row[0].strip()) for row in rows[1:]]
     _check_labels(path, rows, labels, columns)
@@ -145,13 +147,6 @@ def _read(path: Path, kind: TableKind, square: bool) -> tuple[pd.DataFrame, pd.D
     order = labels if set(labels) == set(columns) else columns
     frame = pd.DataFrame(values, index=labels, columns=columns)[order]
     return frame, pd.DataFrame(censored, index=labels, columns=columns)[order]
-
-
-def _rows(path: Path) -> list[list[str]]:
-    rows = read_rows(path)
-    if not rows:
-        raise InputError(f"{path}: the file is empty; expected a labelled square CSV")
-    return rows
 
 
 def _check_labels(path: Path, rows: list[list[str]], labels: list[str], columns: list[str]) -> None:
