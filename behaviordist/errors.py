@@ -35,6 +35,15 @@ class InputError(BehaviordistError, ValueError):
     """
 
 
+def in_brief(error: object, most: int = 160) -> str:
+    """Return what an error of somebody else's says in one line, cut after `most` characters.
+
+    >>> in_brief(ValueError("no   such file"))
+    'no such file'
+    """
+    return " ".join(str(error).split())[:most]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` when a known name is close, else the list of known names."""
     names = sorted(known)

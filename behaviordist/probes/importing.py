@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError, did_you_mean, in_brief
 from behaviordist.probes.probe import Probe, parse_messages
 from behaviordist.probes.probe_set import ProbeSet
 
@@ -232,7 +232,7 @@ def _table(path: Path) -> list[dict[str, Any]]:
             separator = "\t" if path.suffix == ".tsv" else ","
             frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
     except Exception as error:  # pandas and pyarrow raise many kinds
-        reason = " ".join(str(error).split())[:120]
+        reason = in_brief(error, 120)
         raise InputError(f"{path} cannot be read as {path.suffix[1:]} ({reason})") from None
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
@@ -248,7 +248,7 @@ def _saved(folder: Path, split: str) -> list[dict[str, Any]]:
     try:
         saved = load_from_disk(str(folder))
     except Exception as error:  # files, formats
-        reason = " ".join(str(error).split())[:120]
+        reason = in_brief(error, 120)
         raise InputError(f"{folder} is no data set that save_to_disk wrote ({reason})") from None
     if isinstance(saved, DatasetDict):
         if split not in saved:
@@ -270,6 +270,5 @@ def _dataset(source: str, split: str, most: int | None) -> list[dict[str, Any]]:
     try:
         rows = load_dataset(source, split=split if most is None else f"{split}[:{most}]")
     except Exception as error:  # network, hub and format errors of a dozen kinds
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(f"no file {source}, and no such dataset ({reason})") from None
+        raise InputError(f"no file {source}, and no such dataset ({in_brief(error)})") from None
     return [dict(row) for row in rows]

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError, did_you_mean, in_brief
 from behaviordist.store import ranks
 from behaviordist.store.spread import undisturbed
 
@@ -88,7 +88,7 @@ def _ray(jobs: int | None, gpus: bool) -> Iterator[int]:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(
                 f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS', '')}"
-                f" ({_short(error)}): start one with `ray start --head`"
+                f" ({in_brief(error, 120)}): start one with `ray start --head`"
             ) from None
     try:
         yield int(gpus and ray.cluster_resources().get("GPU", 0) >= 1)
@@ -149,10 +149,6 @@ def _run(calls: Any) -> Any:
     return calls()
 
 
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
-
-
 @contextmanager
 def _dask(jobs: int | None) -> Iterator[None]:
     """Join or start a Dask cluster, and be its client."""
@@ -174,7 +170,7 @@ def _dask(jobs: int | None) -> Iterator[None]:
             except (OSError, TimeoutError, ValueError) as error:
                 raise InputError(
                     f"no Dask scheduler at DASK_SCHEDULER_ADDRESS={address}"
-                    f" ({_short(error)}): start one with `dask scheduler`"
+                    f" ({in_brief(error, 120)}): start one with `dask scheduler`"
                 ) from None
             stack.enter_context(client)
         many = [name for name, threads in client.nthreads().items() if threads > 1]

@@ -7,7 +7,7 @@ import re
 from importlib.metadata import entry_points
 from typing import Any
 
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError, did_you_mean, in_brief
 
 PREFIX = "behaviordist."
 PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -64,7 +64,7 @@ def _imported(what: str, name: str, place: str) -> Any:
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as error:  # somebody else's code, at its import
-        reason = " ".join(str(error).split())[:160]
+        reason = in_brief(error)
         raise InputError(
             f"{what} '{name}': {place} cannot be imported ({type(error).__name__}: {reason})"
         ) from None

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 from behaviordist.store.artifacts import write_text
 from behaviordist.store.delimited import read_rows
 
@@ -46,7 +46,7 @@ def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.D
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # a damaged table raises many kinds
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = in_brief(error, 120) or type(error).__name__
         raise InputError(f"{path}: not a Parquet table ({reason})") from None
 
 
