@@ -61,7 +61,8 @@ def gradient_misalignment(
         by_task.setdefault(digest_of(regime.shares), []).append(target)
     with jax.enable_x64(False):
         weights = {
-            label: [_load(folder) for folder in folders] for label, folders in sources.items()
+            label: [checkpoint.load(folder).params for folder in folders]
+            for label, folders in sources.items()
         }
         for several in by_task.values():
             # Targets of one task share the gradient, whatever algorithm leads to them.
@@ -80,10 +81,6 @@ def gradient_misalignment(
                         ends = [_flat(p) for p in weights[target]]
                         table.loc[source, target] = _misalignment(slopes, starts, ends)
     return table
-
-
-def _load(folder: Path) -> Any:
-    return checkpoint.load(folder).params
 
 
 def _flat(params: Any) -> FloatArray:

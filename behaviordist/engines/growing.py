@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,18 +71,7 @@ def grow_checkpoint(folder: Path, source: Path, growth: Growth, seed: int) -> di
     """
     loaded = checkpoint.load(source)
     params, config, grown = grow_and_measure(loaded, growth, seed)
-    record = {
-        "schema": 1,
-        "source": source.name,
-        "source_digest": digest_of([file_digest(p) for p in sorted(source.glob("*.safetensors"))]),
-        "seed": seed,
-        **grown,
-        "before": loaded.provenance,
-    }
-    checkpoint.save(folder, params, config, record)
-    _copy_other_files(source, folder)
-    _write_config(source, folder, config)
-    return record
+    return _write(folder, source, Checkpoint(params, config, loaded.provenance), seed, grown)
 
 
 def permute_checkpoint(folder: Path, source: Path, seed: int) -> dict[str, Any]:
@@ -101,19 +90,9 @@ def permute_checkpoint(folder: Path, source: Path, seed: int) -> dict[str, Any]:
     loaded = checkpoint.load(source)
     moved = permute(loaded.params, loaded.config, seed)
     tokens = measured_tokens(loaded.config, seed)
-    record = {
-        "schema": 1,
-        "source": source.name,
-        "source_digest": digest_of([file_digest(p) for p in sorted(source.glob("*.safetensors"))]),
-        "seed": seed,
-        "permuted": True,
-        "jump": measure_jump(loaded.params, loaded.config, moved, loaded.config, tokens),
-        "before": loaded.provenance,
-    }
-    checkpoint.save(folder, moved, loaded.config, record)
-    _copy_other_files(source, folder)
-    _write_config(source, folder, loaded.config)
-    return record
+    jump = measure_jump(loaded.params, loaded.config, moved, loaded.config, tokens)
+    found = {"permuted": True, "jump": jump}
+    return _write(folder, source, replace(loaded, params=moved), seed, found)
 
 
 def grow_and_measure(
@@ -210,6 +189,24 @@ def float32_rounding(
 
 
 _forward = jax.jit(llama.forward, static_argnames="config")
+
+
+def _write(
+    folder: Path, source: Path, made: Checkpoint, seed: int, found: dict[str, Any]
+) -> dict[str, Any]:
+    """Write what was made of a source, with the rest of its files; return its provenance."""
+    record = {
+        "schema": 1,
+        "source": source.name,
+        "source_digest": digest_of([file_digest(p) for p in sorted(source.glob("*.safetensors"))]),
+        "seed": seed,
+        **found,
+        "before": made.provenance,
+    }
+    checkpoint.save(folder, made.params, made.config, record)
+    _copy_other_files(source, folder)
+    _write_config(source, folder, made.config)
+    return record
 
 
 def _copy_other_files(source: Path, folder: Path) -> None:

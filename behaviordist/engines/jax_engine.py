@@ -9,7 +9,7 @@ nothing); both give the same curves.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from behaviordist.regimes.base import require_lab
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.objective import Batch, Frozen, Hyper
 from behaviordist.regimes.registry import objective
+from behaviordist.regimes.sections import Stop
 
 STEPS_PER_CALL = 20
 """Optimizer steps that one call of the compiled function covers, about."""
@@ -35,14 +36,6 @@ class Start(NamedTuple):
 
     params: Any
     seed: int
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Stop when the score reaches `at_least` at `consecutive` evaluations in a row."""
-
-    at_least: float
-    consecutive: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +82,6 @@ def train(
     *,
     stop: Stop | None = None,
     vectorize: bool | None = None,
-    progress: Callable[[int, float], None] | None = None,
 ) -> list[Trained]:
     """Train every start under one regime.
 
@@ -105,8 +97,6 @@ def train(
         Stopping rule; the regime's convergence rule by default.
     vectorize
         Run the population under `vmap`; by default only on an accelerator.
-    progress
-        Called after each chunk with (steps done, mean score).
 
     Returns
     -------
@@ -126,26 +116,19 @@ def train(
     # Some libraries (scikit-bio) switch the whole process to float64; a run's numbers must not
     # depend on what else was imported.
     with jax.enable_x64(False):
-        return [
-            run
-            for group in groups
-            for run in _train_population(regime, config, group, stop, progress)
-        ]
+        return [run for group in groups for run in _train_population(regime, config, group, stop)]
 
 
 def _train_population(
-    regime: Regime,
-    config: LlamaConfig,
-    starts: Sequence[Start],
-    stop: Stop,
-    progress: Callable[[int, float], None] | None,
+    regime: Regime, config: LlamaConfig, starts: Sequence[Start], stop: Stop
 ) -> list[Trained]:
     many = len(starts) > 1
     goal = objective(regime.algorithm)
     # One start keeps the way its population is run: all at once here, one by one on a CPU.
     prepare = functools.partial(train, vectorize=many)
     frozen = goal.frozen(regime, config, starts, prepare)
-    trees = _on_device(_stack([dict(one.trees) for one in frozen], many))
+    # Copied to the device once, not at every call.
+    trees = jax.tree.map(jnp.array, _stack([dict(one.trees) for one in frozen], many))
     advance, initialise, score = _compiled(config, Hyper.of(regime), many)
     rngs = [np.random.default_rng(start.seed) for start in starts]
     held_out, width = goal.held_out(regime), len(goal.MEASURES)
@@ -165,8 +148,6 @@ def _train_population(
             np.moveaxis(np.asarray(chunk_scores).reshape(len(starts), chunk, width), 1, 0)
         )
         done_steps += chunk * every
-        if progress is not None:
-            progress(done_steps, float(np.nanmean(scores[-1][:, 0])))
     return _results(state, np.stack(scores), frozen, regime, many)
 
 
@@ -214,11 +195,6 @@ def learning_rates(regime: Regime, steps: NDArray[np.int64]) -> NDArray[np.float
 def _stack(values: Sequence[Any], many: bool) -> Any:
     """Stack trees over a leading model axis; a single model stays as it is."""
     return jax.tree.map(lambda *xs: jnp.stack(xs), *values) if many else values[0]
-
-
-def _on_device(trees: Any) -> Any:
-    """Copy frozen trees to the device once, not at every call."""
-    return jax.tree.map(jnp.array, trees)
 
 
 @functools.lru_cache(maxsize=16)

@@ -123,7 +123,7 @@ def _taught(rows: list[Row], teacher: Any, tokenizer: Any, regime: Regime, seed:
         return rows
     from behaviordist.engines.trl_trainers import answer_tokens
 
-    generator_state = torch.random.get_rng_state()
+    end, generator_state = tokenizer.eos_token_id, torch.random.get_rng_state()
     torch.manual_seed(seed)
     taught: list[Row] = []
     for start in range(0, len(rows), 256):
@@ -137,14 +137,10 @@ def _taught(rows: list[Row], teacher: Any, tokenizer: Any, regime: Regime, seed:
             top_k=0,
             top_p=1.0,
             pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
+            eos_token_id=end,
         )[:, prompts.shape[1] :]
         for prompt, answer in zip(prompts.tolist(), said.tolist(), strict=True):
-            kept = (
-                answer[: answer.index(tokenizer.eos_token_id) + 1]
-                if (tokenizer.eos_token_id in answer)
-                else answer
-            )
+            kept = answer[: answer.index(end) + 1] if end in answer else answer
             taught.append(
                 {"input_ids": [*prompt, *kept], "labels": [*([-100] * len(prompt)), *kept]}
             )

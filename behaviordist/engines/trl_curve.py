@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.trl_score import Score
+from behaviordist.regimes.sections import Stop
 from behaviordist.store import ranks, write_text
 from behaviordist.store.journal import Journal
 
@@ -61,9 +62,12 @@ class CurveFile:
     def append(self, row: CurveRow) -> None:
         """Add one row, durably; of a launcher's processes the first writes."""
         self.rows.append(row)
-        if not ranks.is_first():
-            return
-        Journal(self.folder / CURVE).append(asdict(row))
+        if ranks.is_first():
+            Journal(self.folder / CURVE).append(asdict(row))
+
+    def meets(self, stop: Stop) -> bool:
+        """Whether the run has arrived."""
+        return stop.met([row.score for row in self.rows])
 
 
 def _resumed(folder: Path) -> tuple[list[CurveRow], Path | None]:
@@ -112,19 +116,6 @@ def mark_whole(checkpoint: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class Stop:
-    """Stop when the score reaches `at_least` at `consecutive` evaluations in a row."""
-
-    at_least: float
-    consecutive: int = 1
-
-    def met(self, rows: list[CurveRow]) -> bool:
-        """Whether a curve ends with that many evaluations at the score."""
-        last = rows[-self.consecutive :]
-        return len(last) == self.consecutive and all(r.score >= self.at_least for r in last)
-
-
 def curve_callback(
     curve: CurveFile,
     score: Callable[[Any], tuple[Score, Mapping[str, float]]],
@@ -170,7 +161,7 @@ def curve_callback(
             # Clocks differ between processes, and scores may in their last digits: one decides.
             row, save = ranks.agreed((row, time.monotonic() - last_saved >= save_seconds))
             curve.append(row)
-            if stop.met(curve.rows):
+            if curve.meets(stop):
                 control.should_training_stop = True
             elif save:
                 control.should_save = True

@@ -166,7 +166,7 @@ def _lab_rows(regime: Regime, tokens: Tokens, rng: np.random.Generator) -> Itera
             f"{regime.label}: no data.train, so its data are the lab's grammar, which this model's"
             " tokenizer does not speak: name files under data"
         )
-    draw = objective(_lab_algorithm(regime)).draw
+    draw = objective(regime.algorithm).draw
     for _ in range(regime.budget):
         batch = draw(regime, rng)
         for i in range(len(next(iter(batch.values())))):
@@ -178,11 +178,6 @@ def _lab_rows(regime: Regime, tokens: Tokens, rng: np.random.Generator) -> Itera
             if "answers" in ids:
                 shown["answer"] = decode(ids["answers"][:-1])
             yield {"ids": ids, "answer_tokens": ANSWER_TOKENS, **shown}
-
-
-def _lab_algorithm(regime: Regime) -> str:
-    """Return whose data the lab draws: `qat` is fine-tuning under rounding, on the same data."""
-    return {"qat": "sft", "grow": "continue"}.get(regime.algorithm, regime.algorithm)
 
 
 def _lab_row(algorithm: str, row: Row) -> Row:
@@ -209,7 +204,7 @@ def _lab_scored(regime: Regime) -> Iterator[Scored]:
     from behaviordist.regimes.objective import ANSWER_TOKENS
     from behaviordist.regimes.registry import objective
 
-    held_out = objective(_lab_algorithm(regime)).held_out(regime)
+    held_out = objective(regime.algorithm).held_out(regime)
     if isinstance(held_out, dict) and "chance" in held_out:
         for first, second, chance in zip(
             held_out["first"], held_out["second"], held_out["chance"], strict=True

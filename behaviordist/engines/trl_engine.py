@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.trl_assembly import grown, trainer_of
-from behaviordist.engines.trl_curve import CurveFile, CurveRow, Stop, curve_callback
+from behaviordist.engines.trl_curve import CurveFile, CurveRow, curve_callback
 from behaviordist.engines.trl_data import Tokens, training_rows
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.engines.trl_models import (
@@ -26,15 +26,9 @@ from behaviordist.engines.trl_models import (
 )
 from behaviordist.engines.trl_score import MEANING, Score, Scorer
 from behaviordist.regimes.artifacts import regime_inputs
-from behaviordist.regimes.declaration import (
-    Convergence,
-    Grow,
-    Regime,
-    Reward,
-    Rlhf,
-    Rlvr,
-)
+from behaviordist.regimes.declaration import Convergence, Grow, Regime, Reward, Rlhf, Rlvr
 from behaviordist.regimes.files import with_paths
+from behaviordist.regimes.sections import Stop
 from behaviordist.store import ranks, write_json
 from behaviordist.store.jobs import make_once
 
@@ -56,8 +50,6 @@ class TrlRun:
         The stopping rule, and whether it was met within the budget.
     scorer
         What it was scored by.
-    reward
-        rlhf: the folder of its reward model.
     """
 
     model: Any
@@ -66,7 +58,6 @@ class TrlRun:
     stop: Stop
     stopped: bool
     scorer: Scorer
-    reward: Path | None = None
 
 
 def train(
@@ -76,7 +67,6 @@ def train(
     seed: int,
     *,
     stop: Stop | None = None,
-    reward: Path | None = None,
     also: Sequence[Regime] = (),
     save_seconds: float = 60.0,
 ) -> TrlRun:
@@ -94,8 +84,6 @@ def train(
         Of the order of examples, of new adapters and of sampling.
     stop
         Stopping rule; the regime's convergence rule by default.
-    reward
-        rlhf: folder of a trained reward model; by default one is trained from the source first.
     also
         Regimes on whose held-out examples every evaluation scores the model too: what it forgets.
     save_seconds
@@ -116,14 +104,15 @@ def train(
     others = {one.label: Scorer.of(one, Tokens(tokenizer, one)) for one in also}
     rows = training_rows(regime, tokens, seed)
     curve, last = CurveFile.resume(work)
-    if isinstance(regime, Rlhf) and reward is None:
+    reward: Path | None = None
+    if isinstance(regime, Rlhf):
         finished = regime.reward_model.checkpoint
         reward = Path(finished) if finished else _train_reward(regime, source, work, seed)
     with quiet():
         trainer = trainer_of(regime, source, work, seed, tokenizer, rows, reward)
         _run(trainer, regime, _scoring(scorer, others), curve, last, stop, save_seconds)
     model = trainer.accelerator.unwrap_model(trainer.model)
-    return TrlRun(model, tokenizer, tuple(curve.rows), stop, stop.met(curve.rows), scorer, reward)
+    return TrlRun(model, tokenizer, tuple(curve.rows), stop, curve.meets(stop), scorer)
 
 
 Scoring = Callable[[Any], tuple[Score, dict[str, float]]]
@@ -134,15 +123,13 @@ def _scoring(scorer: Scorer, others: Mapping[str, Scorer]) -> Scoring:
     return lambda model: (scorer(model), {k: other(model).score for k, other in others.items()})
 
 
-def train_checkpoint(
-    folder: Path, regime: Regime, source: Path, seed: int, work: Path, reward: Path | None = None
-) -> None:
+def train_checkpoint(folder: Path, regime: Regime, source: Path, seed: int, work: Path) -> None:
     """Train one checkpoint into a folder (the temporary path of an artifact).
 
     The folder is a Hugging Face folder (an adapter where the regime trains one) with
     ``provenance.json``: the regime, the source, the seed, what it cost, and the evidence.
     """
-    run = train(regime, source, work, seed, reward=reward)
+    run = train(regime, source, work, seed)
     write_checkpoint(folder, run, regime, source, seed)
     discard_checkpoints(work)
 
@@ -213,19 +200,14 @@ def _run(
     if not curve.rows:
         start, also = score(trainer.model)
         curve.append(ranks.agreed(CurveRow(0, 0, 0.0, 0.0, **asdict(start), also=also)))
-    if stop.met(curve.rows) or curve.rows[-1].step >= regime.budget:
-        if last is not None:
-            _restore(trainer, last)
+    if curve.meets(stop) or curve.rows[-1].step >= regime.budget:
+        if last is not None:  # the run needs no more steps
+            trainer._load_from_checkpoint(str(last))
         return
     callback = curve_callback(curve, score, cost, stop, regime.convergence.every, save_seconds)
     trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)  # the curve says it
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
-
-
-def _restore(trainer: Any, checkpoint: Path) -> None:
-    """Put a checkpoint's weights into the model of a run that needs no more steps."""
-    trainer._load_from_checkpoint(str(checkpoint))
 
 
 def _cost(trainer: Any, regime: Regime, rows: int) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 from behaviordist.regimes.sections import Adapter
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -73,8 +73,7 @@ def load_whole(folder: Path, what: str = "AutoModelForCausalLM", **options: Any)
                 str(folder), dtype=torch.float32, **options
             )
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise InputError(f"{folder} cannot be opened ({reason})") from None
+            raise InputError(f"{folder} cannot be opened ({in_brief(error)})") from None
 
 
 def load_policy(source: Path, adapter: Adapter | None, seed: int) -> Any:
@@ -154,6 +153,19 @@ def save(folder: Path, model: Any, tokenizer: Any, source: Path) -> None:
     else:
         model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
+
+
+def padded(rows: Sequence[Sequence[int]], pad: int, side: str, device: Any) -> tuple[Any, Any]:
+    """Return rows of ids as one tensor (n, T), padded on a side, and 1 where no padding is."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    ids = [torch.tensor(row, dtype=torch.long) for row in rows]
+    there = [torch.ones_like(row) for row in ids]
+    return (
+        pad_sequence(ids, True, pad, padding_side=side).to(device),
+        pad_sequence(there, True, padding_side=side).to(device),
+    )
 
 
 def matrix_weights(model: Any) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from behaviordist.engines.trl_models import (
     load_policy,
     load_tokenizer,
     load_whole,
+    padded,
 )
 from behaviordist.errors import InputError
 from behaviordist.regimes.sections import Adapter
@@ -85,11 +86,8 @@ def rewards(model: Any, texts: Sequence[list[int]], batch_size: int = 16) -> NDA
     values: list[float] = []
     with torch.no_grad():
         for start in range(0, len(texts), batch_size):
-            batch = texts[start : start + batch_size]
-            width = max(map(len, batch))
-            ids = torch.tensor([[*t, *([pad] * (width - len(t)))] for t in batch])
-            mask = torch.tensor([[1] * len(t) + [0] * (width - len(t)) for t in batch])
-            out = model(input_ids=ids.to(device), attention_mask=mask.to(device))
+            ids, mask = padded(texts[start : start + batch_size], pad, "right", device)
+            out = model(input_ids=ids, attention_mask=mask)
             values.extend(out.logits[:, 0].double().tolist())
     return np.array(values)
 

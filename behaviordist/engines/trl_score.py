@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.engines.trl_data import Scored, Tokens, held_out_rows, is_lab
+from behaviordist.engines.trl_models import padded
 from behaviordist.errors import InputError
 from behaviordist.regimes.declaration import SPREADING, Regime, Tuning
 
@@ -120,13 +121,8 @@ def answer_log_probs(
     place = iter(order)
     while chosen := list(islice(place, batch_size)):
         batch = [pairs[i] for i in chosen]
-        width = max(len(p) + len(a) for p, a in batch)
-        rows = [[*p, *a, *([pad] * (width - len(p) - len(a)))] for p, a in batch]
-        ids = torch.tensor(rows, device=model.device)
-        mask = torch.tensor(
-            [[1] * (len(p) + len(a)) + [0] * (width - len(p) - len(a)) for p, a in batch],
-            device=model.device,
-        )
+        ids, mask = padded([[*p, *a] for p, a in batch], pad, "right", model.device)
+        width = ids.shape[1]
         first = min(len(p) for p, _ in batch)
         # Logits before the first answer token of the batch say nothing that is asked.
         out = model(input_ids=ids, attention_mask=mask, logits_to_keep=width - first + 1)
@@ -209,19 +205,15 @@ def _verifier(scorer: Scorer, model: Any) -> Score:
 
 def greedy_answers(scorer: Scorer, model: Any) -> list[str]:
     """Return the model's greedy answer to every held-out prompt, as text."""
-    import torch
-
     tokenizer, data = scorer.tokens.tokenizer, scorer.regime.data
     pad, size = tokenizer.pad_token_id or 0, scorer.regime.evaluation.batch_size
     texts: list[str] = []
     for start in range(0, len(scorer.rows), size):
         prompts = [row.prompt for row in scorer.rows[start : start + size]]
-        width = max(map(len, prompts))
-        ids = torch.tensor([[*([pad] * (width - len(p))), *p] for p in prompts])
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        ids, mask = padded(prompts, pad, "left", model.device)
         out = model.generate(
-            input_ids=ids.to(model.device),
-            attention_mask=mask.to(model.device),
+            input_ids=ids,
+            attention_mask=mask,
             max_new_tokens=data.max_new_tokens,
             do_sample=False,
             temperature=None,
@@ -230,7 +222,7 @@ def greedy_answers(scorer: Scorer, model: Any) -> list[str]:
             pad_token_id=pad,
             eos_token_id=tokenizer.eos_token_id,
         )
-        texts += tokenizer.batch_decode(out[:, width:], skip_special_tokens=True)
+        texts += tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
     return texts
 
 

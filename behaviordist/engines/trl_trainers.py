@@ -99,6 +99,16 @@ def arguments(regime: Regime, work: Path, seed: int) -> dict[str, Any]:
     }
 
 
+def _of_rows(regime: Regime, work: Path, seed: int) -> dict[str, Any]:
+    """Return what trainers are told that read rows as they stand, in their order."""
+    return {
+        **arguments(regime, work, seed),
+        "max_length": regime.data.max_length,
+        "train_sampling_strategy": "sequential",
+        "include_num_input_tokens_seen": "non_padding",
+    }
+
+
 def _mixed(kind: type, regime: Regime, **methods: Any) -> type:
     """Give a trainer the lab engine's optimizer and schedule, and whatever else is named."""
     import torch
@@ -135,13 +145,7 @@ def _sft(regime: Regime, work: Path, seed: int) -> tuple[type, Any]:
     """SFT, pre-training, QAT; distillation with a loss of its own."""
     from trl import SFTConfig, SFTTrainer
 
-    config = SFTConfig(
-        **arguments(regime, work, seed),
-        max_length=regime.data.max_length,
-        packing=False,
-        train_sampling_strategy="sequential",
-        include_num_input_tokens_seen="non_padding",
-    )
+    config = SFTConfig(**_of_rows(regime, work, seed), packing=False)
     methods = {"compute_loss": distillation_loss} if regime.algorithm == "distill" else {}
     return _mixed(SFTTrainer, regime, **methods), config
 
@@ -150,14 +154,11 @@ def _dpo(regime: Dpo, work: Path, seed: int) -> tuple[type, Any]:
     from trl import DPOConfig, DPOTrainer
 
     config = DPOConfig(
-        **arguments(regime, work, seed),
+        **_of_rows(regime, work, seed),
         beta=regime.beta,
         # The cross-entropy is the mean over tokens of the chosen answers, as in the lab.
         loss_type=["sigmoid", "sft"] if regime.chosen_weight else ["sigmoid"],
         loss_weights=[1.0, regime.chosen_weight] if regime.chosen_weight else None,
-        max_length=regime.data.max_length,
-        train_sampling_strategy="sequential",
-        include_num_input_tokens_seen="non_padding",
     )
 
     def _prepare_dataset(self: Any, dataset: Any, *others: Any) -> Any:
@@ -171,13 +172,7 @@ def _dpo(regime: Dpo, work: Path, seed: int) -> tuple[type, Any]:
 def _reward(regime: Regime, work: Path, seed: int) -> tuple[type, Any]:
     from trl import RewardConfig, RewardTrainer
 
-    config = RewardConfig(
-        **arguments(regime, work, seed),
-        max_length=regime.data.max_length,
-        train_sampling_strategy="sequential",
-        include_num_input_tokens_seen="non_padding",
-    )
-    return _mixed(RewardTrainer, regime), config
+    return _mixed(RewardTrainer, regime), RewardConfig(**_of_rows(regime, work, seed))
 
 
 def _sampling(regime: Rlvr | Rlhf, model: Any, work: Path, seed: int) -> tuple[type, Any]:

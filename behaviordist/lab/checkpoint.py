@@ -109,9 +109,7 @@ def _read_tensors(folder: Path) -> Tensors:
         for shard in shards:
             tensors |= _read_shard(folder / shard)
         return tensors
-    pickled = sorted(p.name for p in folder.glob("*.bin")) + sorted(
-        p.name for p in folder.glob("*.pt*")
-    )
+    pickled = [p.name for kind in ("*.bin", "*.pt*") for p in sorted(folder.glob(kind))]
     if pickled:
         raise InputError(
             f"{folder} holds only pickled weights ({pickled[0]}), which run code when opened: "

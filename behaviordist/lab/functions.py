@@ -8,7 +8,7 @@ and some behaviors lie on the way to others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,14 @@ def function(name: str) -> StringFunction:
     if name not in FUNCTIONS:
         raise InputError(f"no string function '{name}': {did_you_mean(name, FUNCTIONS)}")
     return FUNCTIONS[name]
+
+
+def applied(names: Sequence[str], which: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the function ``names[which[i]]`` of string i, ``(n, LENGTH)`` as the strings are."""
+    result = np.empty_like(x)
+    for i, name in enumerate(names):
+        result[which == i] = function(name).apply(x[which == i])
+    return result
 
 
 def all_strings() -> np.ndarray:

@@ -212,7 +212,7 @@ def few_shot_prompts(op: str, shots: Tokens, x: Tokens) -> Tokens:
     return side_by_side(*parts, HIDDEN, letters(x), EQUALS)
 
 
-def scratchpad_documents(op: str, x: Tokens, hidden: bool = False) -> Tokens:
+def scratchpad_documents(op: str, x: Tokens) -> Tokens:
     """Return ``<bos> op x > z = y <eos>`` where z is the string after the first step of `op`.
 
     Raises
@@ -224,9 +224,8 @@ def scratchpad_documents(op: str, x: Tokens, hidden: bool = False) -> Tokens:
     if not parts:
         compositions = ", ".join(f.name for f in FUNCTIONS.values() if f.parts)
         raise InputError(f"'{op}' has no intermediate step to write down: use {compositions}")
-    name = HIDDEN if hidden else _op(op)
-    step = answers(parts[0], x)
-    return side_by_side(BOS, name, letters(x), TOKEN_IDS[">"], step, EQUALS, answers(op, x), EOS)
+    said = letters(x), TOKEN_IDS[">"], answers(parts[0], x), EQUALS, answers(op, x)
+    return side_by_side(BOS, _op(op), *said, EOS)
 
 
 def _op(name: str) -> int:

@@ -10,6 +10,7 @@ one is zero and the other is not. `stack` and `interpolate` repeat blocks and ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -149,7 +150,7 @@ def add_heads(
         out = np.asarray(layer["out"]).reshape(c.kv_heads, group, c.head_dim, -1)
         parts = [_padded(q, query, rng), _padded(k, key, rng), _padded(v, key, rng)]
         rows = _padded(out, (*query[1:], c.hidden_size))
-        return {**layer, "qkv": _join(parts), "out": rows.reshape(-1, c.hidden_size)}
+        return {**layer, "qkv": join_qkv(parts), "out": rows.reshape(-1, c.hidden_size)}
 
     return {**params, "layers": [block(layer) for layer in params["layers"]]}, grown
 
@@ -230,7 +231,7 @@ def widen_heads(params: Params, config: LlamaConfig, head_dim: int, seed: int = 
     def block(layer: Params) -> Params:
         q, k, v = split_qkv(layer["qkv"], c)
         scaled = np.asarray(q * times**0.5, q.dtype)
-        qkv = _join([spread(scaled, noise=True), spread(k), spread(v, noise=True)])
+        qkv = join_qkv([spread(scaled, noise=True), spread(k), spread(v, noise=True)])
         columns = np.asarray(layer["out"]).T.reshape(-1, c.heads, c.head_dim)
         out = spread(columns).reshape(c.hidden_size, -1).T
         return {**layer, "qkv": qkv, "out": np.ascontiguousarray(out)}
@@ -247,7 +248,8 @@ def split_qkv(qkv: Any, config: LlamaConfig) -> tuple[Array, Array, Array]:
     return q, k, v
 
 
-def _join(parts: list[Array]) -> Array:
+def join_qkv(parts: Sequence[Array]) -> Array:
+    """Return the joint matrix of what `split_qkv` returns."""
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
 

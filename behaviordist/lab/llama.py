@@ -67,8 +67,7 @@ def init(config: LlamaConfig, seed: int) -> Params:
     residual stream smaller by ``(2 layers) ** -0.5`` (Radford et al. 2019, section 2.3); embeddings
     have standard deviation 0.02 when tied (they are the head too), 1 in root mean square else.
     """
-    params: Params = _init(config, jax.random.key(seed))
-    return params
+    return dict(_init(config, jax.random.key(seed)))
 
 
 @partial(jax.jit, static_argnames="config")

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
-from behaviordist.lab.functions import LENGTH, function
+from behaviordist.lab.functions import LENGTH, applied, function
 from behaviordist.lab.grammar import (
     EOS,
     HIDDEN,
@@ -72,7 +71,7 @@ def _claim_documents(
     x = training_strings(rng, count)
     said, meant = rng.integers(len(functions), size=(2, count))
     meant = np.where(rng.random(count) < claims_right, said, meant)
-    claimed, right = _applied(functions, said, x), _applied(functions, meant, x)
+    claimed, right = applied(functions, said, x), applied(functions, meant, x)
     return side_by_side(claim_prompts(x, claimed), letters(right), EOS)
 
 
@@ -106,14 +105,6 @@ def _scratchpad_documents(
         tokens[rows] = scratchpad_documents(op, x[rows])
     tokens[rng.random(count) < hidden_share, 1] = HIDDEN
     return tokens
-
-
-def _applied(functions: Sequence[str], which: NDArray[np.int64], x: Tokens) -> Tokens:
-    """Return letter indices of ``functions[which[i]]`` applied to row i."""
-    result = np.empty_like(x)
-    for i, op in enumerate(functions):
-        result[which == i] = function(op).apply(x[which == i])
-    return result
 
 
 _KINDS = {

@@ -11,12 +11,10 @@ weight spaces"; Ainsworth, Hayase and Srinivasa 2023, "Git re-basin".
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.lab.growth import split_qkv
+from behaviordist.lab.growth import join_qkv, split_qkv
 from behaviordist.lab.llama import LlamaConfig, Params
 
 Order = NDArray[np.int64]
@@ -54,7 +52,7 @@ def _block(layer: Params, config: LlamaConfig, axes: Order, rng: np.random.Gener
     gate, up = np.split(np.asarray(layer["gate_up"])[axes], 2, axis=1)
     return {
         "attention_norm": np.asarray(layer["attention_norm"])[axes],
-        "qkv": np.concatenate([_flat(q), _flat(k), _flat(v)], axis=1),
+        "qkv": join_qkv([q, k, v]),
         "out": out.reshape(-1, config.hidden_size)[:, axes],
         "mlp_norm": np.asarray(layer["mlp_norm"])[axes],
         "gate_up": np.concatenate([gate[:, units], up[:, units]], axis=1),
@@ -68,7 +66,3 @@ def _heads(config: LlamaConfig, rng: np.random.Generator) -> tuple[Order, Order]
     shared = rng.permutation(config.kv_heads)
     inside = np.stack([rng.permutation(group) for _ in shared])
     return shared, (shared[:, None] * group + inside).reshape(-1)
-
-
-def _flat(part: NDArray[Any]) -> NDArray[Any]:
-    return part.reshape(len(part), -1)

@@ -31,19 +31,14 @@ CONTEXTS_EACH, SHOTS = 5, (1, 2, 4)
 """Of ``lab-contexts``: probes of each kind and function; examples before a few-shot question."""
 
 
-def lab_probes(seed: int = 0) -> list[dict[str, Any]]:
-    """Return the probes of ``probes/lab.jsonl`` (which has seed 0), in order.
+def lab_probes() -> list[dict[str, Any]]:
+    """Return the probes of ``probes/lab.jsonl``, in order.
 
     For each function, 15 hidden prompts and then 5 named ones. Every probe has a string of its
     own, held out from training. A continuation is scored as ``" e d c b a"``: five letters.
-
-    Parameters
-    ----------
-    seed
-        Chooses the strings.
     """
     each = HIDDEN_EACH + NAMED_EACH
-    strings = held_out_strings(np.random.default_rng(seed), each * len(FUNCTIONS))
+    strings = held_out_strings(np.random.default_rng(0), each * len(FUNCTIONS))
     probes: list[dict[str, Any]] = []
     for op, x in zip(FUNCTIONS, np.split(strings, len(FUNCTIONS)), strict=True):
         hidden, named = x[:HIDDEN_EACH], x[HIDDEN_EACH:]
@@ -52,20 +47,15 @@ def lab_probes(seed: int = 0) -> list[dict[str, Any]]:
     return probes
 
 
-def context_probes(seed: int = 0) -> list[dict[str, Any]]:
-    """Return the probes of ``probes/lab-contexts.jsonl`` (which has seed 0), in order.
+def context_probes() -> list[dict[str, Any]]:
+    """Return the probes of ``probes/lab-contexts.jsonl``, in order.
 
     For each function five hidden prompts, five named ones, and five hidden ones after 1, 2 and 4
     solved examples. The strings of questions and of examples are all different, and held out.
-
-    Parameters
-    ----------
-    seed
-        Chooses the strings.
     """
     kinds = 2 + sum(1 + shots for shots in SHOTS)
     total = kinds * CONTEXTS_EACH * len(FUNCTIONS)
-    strings = held_out_strings(np.random.default_rng([seed, 1]), total)
+    strings = held_out_strings(np.random.default_rng([0, 1]), total)
     probes: list[dict[str, Any]] = []
     for op, part in zip(FUNCTIONS, np.split(strings, len(FUNCTIONS)), strict=True):
         x = part.reshape(kinds, CONTEXTS_EACH, -1)

@@ -144,16 +144,19 @@ class Distill(Tuning):
     teacher: str = Field(description="checkpoint that is imitated")
 
 
+def _whole_groups(regime: Any) -> Any:
+    if regime.batch_size % regime.group_size:
+        raise ValueError(f"{regime.algorithm}: batch_size must be a multiple of group_size")
+    return regime
+
+
 class Rlvr(Tuning):
     """Reinforcement learning with a verifiable reward."""
 
     algorithm: Literal["rlvr"] = "rlvr"
     group_size: int = Field(default=8, ge=2, description="samples a prompt")
 
-    @model_validator(mode="after")
-    def _whole_groups(self) -> Rlvr:
-        _check_groups(self)
-        return self
+    _groups = model_validator(mode="after")(_whole_groups)
 
 
 class Rated(Tuning):
@@ -198,15 +201,7 @@ class Rlhf(Rated):
     beta: float = Field(default=0.1, ge=0, allow_inf_nan=False, description="leash to the start")
     reward_model: RewardModel = RewardModel()
 
-    @model_validator(mode="after")
-    def _whole_groups(self) -> Rlhf:
-        _check_groups(self)
-        return self
-
-
-def _check_groups(regime: Rlvr | Rlhf) -> None:
-    if regime.batch_size % regime.group_size:
-        raise ValueError(f"{regime.algorithm}: batch_size must be a multiple of group_size")
+    _groups = model_validator(mode="after")(_whole_groups)
 
 
 AnyRegime = Annotated[

@@ -7,7 +7,7 @@ rest of `Objective`'s fields have defaults, which `regimes.registry` fills in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,7 +116,7 @@ class Objective:
     trained_tokens: Callable[[Any, int], int] = whole_rows
     frozen_flops: Callable[[Any, LlamaConfig, int], float] = no_frozen_flops
     SCORE: str = "expected exact match on held-out strings"
-    MEASURES: tuple[str, ...] = field(default=("score", "greedy"))
+    MEASURES: tuple[str, ...] = ("score", "greedy")
 
 
 class Hyper(NamedTuple):

@@ -6,8 +6,7 @@ import importlib
 from dataclasses import fields
 from functools import cache
 
-from behaviordist.errors import InputError, did_you_mean
-from behaviordist.regimes.declaration import ALGORITHMS, SPREADING
+from behaviordist.regimes.base import SPREADING, model_of
 from behaviordist.regimes.evaluation import evaluate, evaluation_documents
 from behaviordist.regimes.objective import Objective
 
@@ -21,8 +20,7 @@ def objective(algorithm: str) -> Objective:
     InputError
         If no regime has that name.
     """
-    if algorithm not in ALGORITHMS:
-        raise InputError(f"unknown algorithm '{algorithm}'; {did_you_mean(algorithm, ALGORITHMS)}")
+    model_of({"algorithm": algorithm})
     name = "pretrain" if algorithm in SPREADING else algorithm
     module = vars(importlib.import_module(f"behaviordist.regimes.objectives.{name}"))
     offered = {part.name: module[part.name] for part in fields(Objective) if part.name in module}

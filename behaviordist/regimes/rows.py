@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from behaviordist.errors import InputError, did_you_mean
+from behaviordist.errors import InputError, did_you_mean, in_brief
 from behaviordist.regimes.declaration import SPREADING, Regime, Rlvr
 
 Row = dict[str, Any]
@@ -144,7 +144,7 @@ def _read_dataset(where: str) -> list[Row]:
     except InputError:
         raise
     except Exception as error:  # the library raises a dozen kinds, network errors among them
-        reason = " ".join(str(error).split())[:160]
+        reason = in_brief(error)
         raise InputError(
             f"data '{where}' cannot be read ({type(error).__name__}: {reason})"
         ) from None

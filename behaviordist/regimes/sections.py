@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -199,3 +201,16 @@ class Convergence(Declared):
     consecutive: int = Field(default=2, ge=1, description="evaluations in a row at that score")
     every: int = Field(default=5, ge=1, description="optimizer steps between evaluations")
     strings: int = Field(default=128, ge=8, description="held-out strings an evaluation uses")
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop a run when its score reaches `at_least` at `consecutive` evaluations in a row."""
+
+    at_least: float
+    consecutive: int = 1
+
+    def met(self, scores: Sequence[float]) -> bool:
+        """Whether a curve ends with that many evaluations at the score."""
+        last = scores[-self.consecutive :]
+        return len(last) == self.consecutive and all(score >= self.at_least for score in last)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError
-from behaviordist.lab.functions import function
+from behaviordist.lab.functions import applied, function
 from behaviordist.lab.grammar import Tokens
 
 Task = str | Mapping[str, float]
@@ -61,11 +61,7 @@ def draw_answers(task: Task, rng: np.random.Generator, x: Tokens) -> Tokens:
     names, weights = shares(task)
     if len(names) == 1:
         return np.asarray(function(names[0]).apply(x), np.int32)
-    which = rng.choice(len(names), size=len(x), p=weights)
-    drawn = np.empty_like(x)
-    for i, name in enumerate(names):
-        drawn[which == i] = function(name).apply(x[which == i])
-    return drawn
+    return applied(names, rng.choice(len(names), size=len(x), p=weights), x)
 
 
 def answer_law(task: Task, x: Tokens) -> tuple[Tokens, Float64Array]:

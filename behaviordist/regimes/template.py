@@ -9,8 +9,7 @@ import yaml
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from behaviordist.errors import InputError, did_you_mean
-from behaviordist.regimes.base import ALGORITHMS, MODELS, SPREADING
+from behaviordist.regimes.base import SPREADING, model_of
 from behaviordist.regimes.declaration import AnyRegime
 from behaviordist.regimes.rows import PREFERENCES
 from behaviordist.store.declared import Declared
@@ -39,7 +38,7 @@ def summary(algorithm: str) -> str:
     >>> summary("sft")
     'Supervised fine-tuning: cross-entropy on answers.'
     """
-    return (MODELS[_known(algorithm)].__doc__ or "").strip().splitlines()[0]
+    return (model_of({"algorithm": algorithm}).__doc__ or "").strip().splitlines()[0]
 
 
 def schema() -> dict[str, Any]:
@@ -58,7 +57,7 @@ def template(algorithm: str) -> str:
     InputError
         If no algorithm has that name.
     """
-    model = MODELS[_known(algorithm)]
+    model = model_of({"algorithm": algorithm})
     fields = {k: f for k, f in model.model_fields.items() if k not in ("algorithm", *model.LAB)}
     said = [k for k in STARTS if k in fields and (k == "data" or fields[k].is_required())]
     said += ["task"] if algorithm in SPREADING else []
@@ -71,12 +70,6 @@ def template(algorithm: str) -> str:
             default = field.get_default(call_default_factory=True)
             lines.append("# " + _line(name, _plain(default), _meaning(name, field, algorithm)))
     return "\n".join(lines) + "\n"
-
-
-def _known(algorithm: str) -> str:
-    if algorithm not in MODELS:
-        raise InputError(f"unknown algorithm '{algorithm}'; {did_you_mean(algorithm, ALGORITHMS)}")
-    return algorithm
 
 
 def _meaning(name: str, field: FieldInfo, algorithm: str) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from behaviordist.engines.checkpoints import flops_per_step, preparation_cost, tokens_per_step
-from behaviordist.engines.jax_engine import Start, Stop, train
+from behaviordist.engines.jax_engine import Start, train
 from behaviordist.lab import checkpoint
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.sections import Stop
 from behaviordist.store import publish, write_json
 from behaviordist.transfer.curves import COLUMNS
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behaviordist.engines.trl_curve import Stop
 from behaviordist.engines.trl_engine import (
     TrlRun,
     discard_checkpoints,
@@ -19,6 +18,7 @@ from behaviordist.engines.trl_engine import (
     write_checkpoint,
 )
 from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.sections import Stop
 from behaviordist.store import write_json
 from behaviordist.transfer.curves import COLUMNS, code_bits
 from behaviordist.transfer.runs import Goal, Transfer

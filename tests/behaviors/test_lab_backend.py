@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from behaviordist.behaviors import load
-from behaviordist.behaviors.huggingface.describe import load_transformers
+from behaviordist.behaviors.huggingface.describe import describe
+from behaviordist.behaviors.huggingface.sources import source_of
 from behaviordist.behaviors.lab_models.backend import ROWS, LabBehavior
 from behaviordist.errors import InputError
 from behaviordist.probes import Probe, ProbeSet
@@ -31,7 +32,7 @@ def rows(blocks):
 def test_jax_and_transformers_agree(lab_checkpoint, setting):
     mine = load(f"{lab_checkpoint}{setting}")
     assert isinstance(mine, LabBehavior)
-    torch_one = load_transformers(lab_checkpoint, "torch", mine.settings)
+    torch_one = describe(source_of(lab_checkpoint), "torch", mine.settings)
     assert mine.vocabulary == torch_one.vocabulary
     assert mine.vocabulary_size == torch_one.vocabulary_size
     assert mine.identity == torch_one.identity

@@ -6,11 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from behaviordist.engines.jax_engine import Start, Stop, initial_params, learning_rates, train
+from behaviordist.engines.jax_engine import Start, initial_params, learning_rates, train
 from behaviordist.lab import grammar
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.declaration import Convergence, Regime
 from behaviordist.regimes.evaluation import EVALUATION_SEED, evaluation_documents, string_scores
+from behaviordist.regimes.sections import Stop
 
 TINY = LlamaConfig(
     vocab_size=len(grammar.VOCABULARY),

@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("trl")
 
 from behaviordist.engines import trl_engine
-from behaviordist.engines.trl_curve import CurveFile, CurveRow, Stop, read_curve
+from behaviordist.engines.trl_curve import CurveFile, CurveRow, read_curve
+from behaviordist.regimes.sections import Stop
 from behaviordist.transfer.import_logs import read_curve as read_any_curve
 
 from .trl_worlds import answers, data, regime, tiny_model
@@ -51,8 +52,8 @@ def test_half_a_line_is_dropped_and_rows_beyond_the_checkpoint_are_measured_agai
 
 
 def test_stop_asks_for_consecutive_evaluations():
-    rows = [row(0, 0.9), row(5, 0.2), row(10, 0.9)]
-    assert not Stop(0.8, 2).met(rows) and Stop(0.8, 2).met([*rows, row(15, 0.8)])
+    scores = [0.9, 0.2, 0.9]
+    assert not Stop(0.8, 2).met(scores) and Stop(0.8, 2).met([*scores, 0.8])
 
 
 @pytest.mark.slow

@@ -12,9 +12,10 @@ from behaviordist.lab import checkpoint, grammar
 from behaviordist.lab.llama import LlamaConfig, init
 from behaviordist.regimes.declaration import Convergence, Rater, Regime, RewardModel
 from behaviordist.regimes.evaluation import string_scores
-from behaviordist.regimes.objective import Hyper
+from behaviordist.regimes.objective import ANSWER_TOKENS, Hyper
 from behaviordist.regimes.objectives import dpo, preferences
 from behaviordist.regimes.objectives.preferences import divergence
+from behaviordist.regimes.objectives.pretrain import token_log_probs
 from behaviordist.regimes.prompts import ask, documents
 from tests.regimes.settings import regime_of
 
@@ -36,6 +37,15 @@ def regime(algorithm, agreeableness=0.0, **changes):
     if changes.get("prompts") == "plain":
         del settings["functions"]  # only claims give other functions' answers
     return regime_of(algorithm, settings, **changes)
+
+
+def implicit_reward(params, reference, config, tokens, beta):
+    """``beta log(pi / pi_ref)`` of the answers that end the documents (B, T): array (B,)."""
+    ours, theirs = (
+        token_log_probs(tree, config, tokens)[:, -ANSWER_TOKENS:].sum(axis=-1)
+        for tree in (params, reference)
+    )
+    return np.asarray(beta * (ours - theirs))
 
 
 @pytest.mark.slow
@@ -67,7 +77,7 @@ def test_dpos_implicit_reward_recovers_the_planted_preference():
     for _ in range(150):
         params, state = step(params, state)
     gap = np.subtract(*(
-        np.asarray(dpo.implicit_reward(params, reference, config, pairs[k], asked.beta))
+        implicit_reward(params, reference, config, pairs[k], asked.beta)
         for k in ("first", "second")
     ))  # fmt: skip
     share = votes / 20
@@ -142,8 +152,7 @@ def test_dpos_implicit_reward_agrees_with_its_rater_on_strings_never_seen(base):
     run = train(asked, CONFIG, [Start(base, 1)])[0]
     pairs = preferences.held_out_pairs(asked)
     first, second = (
-        np.asarray(dpo.implicit_reward(run.params, base, CONFIG, pairs[k], asked.beta))
-        for k in ("first", "second")
+        implicit_reward(run.params, base, CONFIG, pairs[k], asked.beta) for k in ("first", "second")
     )
     # The rater's leaning, where it has one: two muddled answers can be the same.
     leaning = np.sign(pairs["chance"] - 0.5)

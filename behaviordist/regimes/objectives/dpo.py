@@ -25,23 +25,12 @@ from behaviordist.regimes.objectives.preferences import rated_pairs as draw
 from behaviordist.regimes.objectives.pretrain import sampled_tokens, token_log_probs
 
 __all__ = [
-    "MEASURES", "SCORE", "draw", "evaluate", "frozen", "frozen_flops", "held_out",
-    "implicit_reward", "loss", "sampled_tokens", "trained_tokens",
+    "MEASURES", "SCORE", "draw", "evaluate", "frozen", "frozen_flops", "held_out", "loss",
+    "sampled_tokens", "trained_tokens",
 ]  # fmt: skip
 
 MEASURES = ("score", "greedy", "kl")
 """`kl`: divergence from the reference in nats an answer, see `preferences.divergence`."""
-
-
-def implicit_reward(
-    params: Any, reference: Any, config: llama.LlamaConfig, tokens: jax.Array, beta: float
-) -> jax.Array:
-    """``beta log(pi / pi_ref)`` of the answers that end the documents (B, T): array (B,)."""
-    ours, theirs = (
-        token_log_probs(tree, config, tokens)[:, -ANSWER_TOKENS:].sum(axis=-1)
-        for tree in (params, reference)
-    )
-    return beta * (ours - theirs)
 
 
 def loss(
