@@ -14,7 +14,7 @@ import numpy as np
 
 from behaviordist.behaviors.arrays import ArrayBehavior
 from behaviordist.behaviors.settings import InferenceSettings
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 from behaviordist.store.sealed import sealed_kind
 
 ARRAYS = ("log_p", "probe", "token")
@@ -34,7 +34,7 @@ def load_arrays(path: Path, label: str, settings: InferenceSettings) -> ArrayBeh
     except InputError:
         raise
     except Exception as error:  # each format's reader raises kinds of its own
-        reason = " ".join(str(error).split())[:160]
+        reason = in_brief(error)
         raise InputError(f"{path} cannot be read as {path.suffix[1:]} ({reason})") from None
     if sealed_kind(path).startswith("behaviordist-fingerprint"):
         raise InputError(

@@ -13,7 +13,7 @@ from behaviordist.behaviors.behavior import (
     IntArray,
     LogProbBlock,
     ShownBehavior,
-    with_settings,
+    WithSettings,
 )
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
@@ -22,7 +22,7 @@ from behaviordist.store import digest_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ArrayBehavior(ShownBehavior):
+class ArrayBehavior(ShownBehavior, WithSettings):
     """A behavior whose log-probabilities are known.
 
     Parameters
@@ -101,11 +101,6 @@ class ArrayBehavior(ShownBehavior):
         """Yield the given log-probabilities in one block."""
         self.check(probes)
         yield LogProbBlock(self.probe, self.log_p, self.token)
-
-    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
-        """Yield the log-probabilities after the logit-level settings."""
-        for block in self.forward(probes):
-            yield with_settings(block, self.settings)
 
     def _check(self) -> None:
         if self.log_p.ndim != 2 or self.probe.shape != self.log_p.shape[:1]:

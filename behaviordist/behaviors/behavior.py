@@ -38,6 +38,15 @@ class LogProbBlock:
     token: IntArray | None = None
 
 
+class WithSettings:
+    """What a behavior says under its settings, out of what its pass says without them."""
+
+    def log_probs(self: Any, probes: ProbeSet) -> Iterator[LogProbBlock]:
+        """Yield the behavior's log-probabilities, after the logit-level settings."""
+        for block in self.forward(probes):
+            yield with_settings(block, self.settings)
+
+
 class ShownBehavior:
     """What a behavior made with ``repr=False`` shows of itself: one line, and a small table."""
 

@@ -9,7 +9,7 @@ and refused where it is more than `LARGEST_LOSS` of a probe.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +22,11 @@ from behaviordist.behaviors.behavior import (
     LogProbBlock,
     Resumable,
     ShownBehavior,
+    WithSettings,
     check_comparable,
-    with_settings,
 )
 from behaviordist.behaviors.settings import InferenceSettings, log_softmax
+from behaviordist.behaviors.text.token_names import names_by_id
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
@@ -37,7 +38,7 @@ LEAST_COMMON = 0.95
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CommonTokens(ShownBehavior):
+class CommonTokens(ShownBehavior, WithSettings):
     """A behavior over the tokens that it shares with others; all else is the behavior's own.
 
     Parameters
@@ -115,11 +116,6 @@ class CommonTokens(ShownBehavior):
             return self.forward(probes)
         return self._cut(self.inner.forward_rest(probes, done), probes)
 
-    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
-        """Yield the behavior's log-probabilities of the common tokens."""
-        for block in self.forward(probes):
-            yield with_settings(block, self.settings)
-
     def _cut(self, blocks: Iterator[LogProbBlock], probes: ProbeSet) -> Iterator[LogProbBlock]:
         for block in blocks:
             if len(self.common) == block.log_p.shape[1]:  # nothing is cut off
@@ -158,7 +154,7 @@ def over_common_tokens(behaviors: Sequence[Behavior]) -> list[Behavior]:
         check_comparable(behaviors)
         return list(behaviors)
     width = min(b.vocabulary_size for b in inner)
-    names = [_names(b.token_ids(), b.vocabulary_size) for b in inner]
+    names = [np.array(names_by_id(b.token_ids(), b.vocabulary_size), object) for b in inner]
     same = np.all([n[:width] == names[0][:width] for n in names[1:]], axis=0)
     common = np.flatnonzero(same)
     shared = np.count_nonzero(names[0][common] != "")
@@ -189,12 +185,3 @@ def check_same_tokens(behaviors: Sequence[Behavior], probes: ProbeSet) -> None:
                     " distributions cannot be compared; use a geometry that works across tokenizers"
                     " (next-byte, loglik, samples)"
                 )
-
-
-def _names(ids: Mapping[str, int], size: int) -> Any:
-    """Return the token of every id, (size,) strings; "" for rows that no token uses."""
-    names = np.full(size, "", dtype=object)
-    for token, index in ids.items():
-        if 0 <= index < size:
-            names[index] = token
-    return names

@@ -18,7 +18,7 @@ from behaviordist.behaviors.lab_models.backend import is_lab_checkpoint, load_la
 from behaviordist.behaviors.servers.backend import load_http
 from behaviordist.behaviors.settings import InferenceSettings, parse_spec
 from behaviordist.behaviors.states.files import is_states, load_states
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 from behaviordist.store.stages import stage
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -85,11 +85,11 @@ def load(
     settings = replace(settings, device=settings.device or device)
     if path.is_dir() and runs_in_lab(settings) and is_lab_checkpoint(path):
         return load_lab(path, name, settings)
-    from behaviordist.behaviors.huggingface.describe import load_transformers
+    from behaviordist.behaviors.huggingface.describe import describe
+    from behaviordist.behaviors.huggingface.sources import source_of
 
-    if path.is_dir() and is_adapter(path):
-        return load_transformers(_base(path), name, settings, adapter=path)
-    return load_transformers(path, name, settings)
+    adapter = path if path.is_dir() and is_adapter(path) else None
+    return describe(source_of(_base(path) if adapter else path, adapter), name, settings)
 
 
 def _base(adapter: Path) -> Path:
@@ -203,9 +203,8 @@ def _from_hub(repository: str, revision: str | None) -> Path:
         )
     except Exception as error:  # the client raises a dozen kinds, network errors among them
         where = "the local cache (HF_HUB_OFFLINE is set)" if offline else "the hub"
-        reason = " ".join(str(error).split())[:120]
         what = f" at revision '{revision}'" if revision else ""
         raise InputError(
             f"no model '{repository}'{what}: there is no such folder, and {where} does not give it"
-            f" ({type(error).__name__}: {reason})"
+            f" ({type(error).__name__}: {in_brief(error, 120)})"
         ) from None

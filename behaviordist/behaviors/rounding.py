@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 from behaviordist.lab.rounding import GROUP, LEVELS, round_weights
 
 __all__ = ["GROUP", "LEVELS", "TORCHAO", "Plan", "note", "plan", "quantise", "round_weights"]
@@ -134,7 +134,7 @@ def plan_of(config: Any, quant: str, label: str) -> Plan:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
     except Exception as error:  # whatever an architecture meets in its own configuration
-        reason = " ".join(str(error).split())[:160]
+        reason = in_brief(error)
         raise InputError(f"'{label}': its config.json describes no model ({reason})") from None
     return plan(model, quant, label)
 

@@ -241,15 +241,10 @@ def _implementations(config: Any) -> Iterator[tuple[str, Any]]:
             yield from _implementations(value)
 
 
-def files_digest(paths: tuple[Path, ...]) -> str:
-    """Return one digest of the bytes of some files, remembered while they do not change."""
-    return digest_of(sorted((path.name, _stamp(path)) for path in paths))
-
-
 def checkpoint_digest(folder: Path, weights: tuple[Path, ...]) -> str:
     """Return the digest of everything in a folder that its outputs depend on."""
     files = {**_named(folder, (*CONFIGURATION, *TOKENIZER)), **{w.name: w for w in weights}}
-    return digest_of(sorted((name, _stamp(path)) for name, path in files.items()))
+    return CheckpointFiles(folder, tuple(files.items())).digest
 
 
 def _stamp(path: Path) -> str:

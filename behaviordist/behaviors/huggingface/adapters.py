@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.behaviors.files.weight_files import check_safetensors, read_json_object
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 
 EMBEDDINGS = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out", "word_embeddings")
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
@@ -84,8 +84,7 @@ def attach(model: Any, folder: Path) -> Any:
     try:
         adapted = PeftModel.from_pretrained(model, str(folder))
     except Exception as error:  # peft raises what torch or its own matching meets
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{folder} does not fit its base model ({reason})") from None
+        raise InputError(f"{folder} does not fit its base model ({in_brief(error)})") from None
     # peft passes over what it has no place for, and starts at random what is absent. Matrices of
     # the base (embeddings, head) may stand beside the adapter's own.
     stored = set(_stored(folder))

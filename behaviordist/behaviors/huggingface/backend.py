@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.behaviors import rounding, sampling, thinking
-from behaviordist.behaviors.behavior import IntArray, LogProbBlock, ShownBehavior, with_settings
+from behaviordist.behaviors.behavior import IntArray, LogProbBlock, ShownBehavior, WithSettings
 from behaviordist.behaviors.huggingface import opening
 from behaviordist.behaviors.huggingface.first_token import first_tokens
 from behaviordist.behaviors.huggingface.forward_pass import (
@@ -41,7 +41,7 @@ BLOCK_BYTES = 128 * 2**20  # of float32 log-probabilities
 
 
 @dataclass(frozen=True, repr=False)
-class TransformersBehavior(ShownBehavior):
+class TransformersBehavior(ShownBehavior, WithSettings):
     """A Hugging Face causal LM with settings. `load` makes it; weights are read in `forward`.
 
     `dtype` is the type it is computed in, where the settings leave that to the checkpoint.
@@ -127,11 +127,6 @@ class TransformersBehavior(ShownBehavior):
         """Yield the blocks of `forward`, the hidden states (m, d) of their rows, and the head."""
         most = max(1, BLOCK_BYTES // (4 * self.vocabulary_size))
         return forward_states(self, probes, most, MAX_TOKENS)
-
-    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
-        """Yield the behavior's log-probabilities."""
-        for block in self.forward(probes):
-            yield with_settings(block, self.settings)
 
     def _thought_over(
         self, model: Any, probe: Probe, item: EncodedProbe, max_scored: int

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 from behaviordist.behaviors import rounding
 from behaviordist.behaviors.huggingface import opening, packed
 from behaviordist.behaviors.huggingface.backend import TransformersBehavior
-from behaviordist.behaviors.huggingface.sources import Source, source_of
+from behaviordist.behaviors.huggingface.sources import Source
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.errors import InputError
 from behaviordist.store import digest_of
-
-
-def load_transformers(
-    path: Path, label: str, settings: InferenceSettings, adapter: Path | None = None
-) -> TransformersBehavior:
-    """Describe a checkpoint folder or a GGUF file as a behavior, after checking its files.
-
-    Raises
-    ------
-    InputError
-        If a file is absent, cut, pickled, wants to run code, or has no tokenizer.
-    """
-    return describe(source_of(path, adapter), label, settings)
 
 
 def in_training(source: Source, label: str) -> TransformersBehavior:

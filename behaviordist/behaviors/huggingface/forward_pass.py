@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.behaviors.text.encoding import Batch
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def failures(label: str) -> Iterator[None]:
     except InputError:
         raise
     except (RuntimeError, IndexError, ValueError, MemoryError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = in_brief(error) or type(error).__name__
         raise InputError(
             f"'{label}' cannot be run ({reason}); check that tokenizer, config.json and weights"
             " belong together, and that there is memory for it"

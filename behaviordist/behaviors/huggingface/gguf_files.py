@@ -15,7 +15,7 @@ from typing import Any
 from behaviordist.behaviors.files.checkpoint_files import CheckpointFiles
 from behaviordist.behaviors.huggingface.opening import check_loaded
 from behaviordist.behaviors.text.tokens import Tokens
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 
 # \p{N} as a token of its own, then GPT-2's rule: what llama.cpp does for these types.
 SINGLE_DIGITS = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"})
@@ -87,7 +87,7 @@ def load_tokenizer(path: Path) -> tuple[Any, tuple[str, ...]]:
     from transformers import AutoTokenizer
 
     try:
-        with _files(path).view() as folder:
+        with files_of(path).view() as folder:
             tokenizer = AutoTokenizer.from_pretrained(str(folder), gguf_file=path.name)
     except Exception as error:  # transformers raises whatever its parsers meet
         raise unreadable(path, error) from None
@@ -114,7 +114,7 @@ def load_tokenizer(path: Path) -> tuple[Any, tuple[str, ...]]:
     return tokenizer, ()
 
 
-def _files(path: Path) -> CheckpointFiles:
+def files_of(path: Path) -> CheckpointFiles:
     """Return the file alone: what lies beside it is not read."""
     return CheckpointFiles(path, ((path.name, path),))
 
@@ -158,7 +158,7 @@ def load_model(path: Path, dtype: Any) -> Any:
     # The converter's progress bar is its own; transformers' does what the user's settings say.
     modeling_gguf_pytorch_utils.tqdm = logging.tqdm
     try:
-        with _files(path).view() as folder:
+        with files_of(path).view() as folder:
             model, info = AutoModelForCausalLM.from_pretrained(
                 str(folder), gguf_file=path.name, dtype=dtype, output_loading_info=True
             )
@@ -180,7 +180,7 @@ def load_config(path: Path) -> Any:
     from transformers import AutoConfig
 
     try:
-        with _files(path).view() as folder:
+        with files_of(path).view() as folder:
             return AutoConfig.from_pretrained(str(folder), gguf_file=path.name)
     except Exception as error:
         raise unreadable(path, error) from None
@@ -224,7 +224,7 @@ def _header(path: Path, size: int, mtime: int) -> Mapping[str, Any]:
 
 def unreadable(path: Path, reason: Exception | str) -> InputError:
     """Return the error for a file that cannot be opened as GGUF."""
-    text = " ".join(str(reason).split())[:160]
+    text = in_brief(reason)
     return InputError(f"{path} cannot be read as GGUF, it may be cut ({text}); copy it again")
 
 

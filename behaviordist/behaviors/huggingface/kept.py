@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from behaviordist.behaviors.huggingface import opening
 from behaviordist.behaviors.huggingface.sources import GgufSource, Source
 from behaviordist.store.stages import stage
 
@@ -24,7 +24,7 @@ def kept_open() -> Iterator[None]:
         yield
     finally:
         _slots.pop().clear()
-        opening.collect()
+        gc.collect()
 
 
 @contextmanager
@@ -46,4 +46,4 @@ def opened(source: Source, dtype: str, device: str | None, changed: bool) -> Ite
             slot[key] = model
     finally:
         del model
-        opening.collect()
+        gc.collect()

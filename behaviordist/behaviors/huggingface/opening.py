@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import tempfile
 import warnings
@@ -20,7 +19,7 @@ from behaviordist.behaviors.files.checkpoint_files import (
 )
 from behaviordist.behaviors.files.weight_files import tensors_of
 from behaviordist.behaviors.huggingface import packed
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 
 TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16", "F64": "float32"}
 # Where weights in the wider type take more of the free memory than this, they stay as stored.
@@ -202,14 +201,11 @@ def choose_type(setting: str, stored: str, values: int, device: str | None) -> t
         return setting, ""
     if stored == "float32":
         return stored, ""
-    on_gpu = torch.cuda.is_available() and device != "cpu"
-    if on_gpu:
+    if torch.cuda.is_available() and device != "cpu":
         fits = stored == "float16" or torch.cuda.is_bf16_supported()
         chosen = stored if fits else "float32"
-    else:
-        chosen = "float32" if 4 * values < SHARE_OF_MEMORY * free_memory() else stored
-    if on_gpu:
         return chosen, f"weights are {stored}, run in {chosen} on a GPU"
+    chosen = "float32" if 4 * values < SHARE_OF_MEMORY * free_memory() else stored
     why = "" if chosen == "float32" else ": float32 would not fit into memory"
     return chosen, f"weights are {stored}, run in {chosen}{why}"
 
@@ -234,18 +230,13 @@ def place(model: Any, device: str | None) -> Any:
     try:
         return model.to(chosen)
     except (RuntimeError, AssertionError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = in_brief(error, 120)
         raise InputError(
             f"the model cannot be put on device '{chosen}' ({reason}); try device=cpu or auto"
         ) from None
 
 
-def collect() -> None:
-    """Give memory back."""
-    gc.collect()
-
-
 def refused(files: CheckpointFiles, view: Path, what: str, error: Exception) -> InputError:
     """Return what `transformers` said as one line about the folder that the user named."""
-    text = " ".join(str(error).replace(str(view), files.folder.name).split())[:200]
+    text = in_brief(str(error).replace(str(view), files.folder.name), 200)
     return InputError(f"{files.folder}: transformers cannot open {what} ({text})")

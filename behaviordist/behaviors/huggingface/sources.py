@@ -13,7 +13,6 @@ from behaviordist.behaviors.files.checkpoint_files import (
     CheckpointFiles,
     checkpoint_digest,
     checkpoint_files,
-    files_digest,
     read_config,
 )
 from behaviordist.behaviors.huggingface import adapters, gguf_files, opening, packed
@@ -136,7 +135,7 @@ class GgufSource:
 
     @property
     def digest(self) -> str:
-        return files_digest((self.path,))
+        return gguf_files.files_of(self.path).digest
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from behaviordist.behaviors.behavior import LogProbBlock
 from behaviordist.behaviors.huggingface.forward_pass import cached_logits, failures, scored_logits
 from behaviordist.behaviors.states.head import Head, smallest
 from behaviordist.behaviors.text.encoding import batches
+from behaviordist.behaviors.text.token_names import names_by_id
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 
@@ -66,10 +67,6 @@ def _head(behavior: Any, model: Any, module: Any) -> Head:
     config = getattr(model.config, "get_text_config", lambda: model.config)()
     scale = float(getattr(config, "logit_scale", None) or 1)
     scale /= float(getattr(config, "logits_scaling", None) or 1)
-    names = [""] * behavior.vocabulary_size
-    for token, index in behavior.token_ids().items():
-        if index < len(names):
-            names[index] = token
     try:
         first = np.asarray(behavior.first_bytes(), dtype=np.int64)
     except InputError:
@@ -80,7 +77,7 @@ def _head(behavior: Any, model: Any, module: Any) -> Head:
         scale=scale,
         cap=float(getattr(config, "final_logit_softcapping", None) or 0),
         texts=tuple(behavior.token_text(t) for t in range(behavior.vocabulary_size)),
-        names=tuple(names),
+        names=tuple(names_by_id(behavior.token_ids(), behavior.vocabulary_size)),
         first=first,
         vocabulary=behavior.vocabulary,
     )

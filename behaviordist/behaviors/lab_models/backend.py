@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from behaviordist.behaviors import rounding
-from behaviordist.behaviors.behavior import Behavior, LogProbBlock, ShownBehavior, with_settings
+from behaviordist.behaviors.behavior import Behavior, LogProbBlock, ShownBehavior, WithSettings
 from behaviordist.behaviors.files.checkpoint_files import (
     checkpoint_digest,
     read_config,
@@ -31,7 +31,7 @@ Run = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, repr=False)
-class LabBehavior(ShownBehavior):
+class LabBehavior(ShownBehavior, WithSettings):
     """A lab checkpoint with settings. `load` makes it; the weights are read in `forward`."""
 
     folder: Path
@@ -167,21 +167,14 @@ class LabBehavior(ShownBehavior):
 
         return following
 
-    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
-        """Yield the behavior's log-probabilities."""
-        for block in self.forward(probes):
-            yield with_settings(block, self.settings)
-
 
 def load_lab(folder: Path, label: str, settings: InferenceSettings) -> LabBehavior:
     """Describe a lab checkpoint as a behavior, after checking its files."""
     from behaviordist.lab.grammar import TOKEN_IDS
 
     config = read_config(folder)
-    digest, identity = (
-        checkpoint_digest(folder, weight_files(folder)),
-        settings.computed_in("float32"),
-    )
+    digest = checkpoint_digest(folder, weight_files(folder))
+    identity = settings.computed_in("float32")
     return LabBehavior(
         folder=folder,
         label=label,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from behaviordist.behaviors.behavior import IntArray, LogProbBlock, with_settings
+from behaviordist.behaviors.behavior import IntArray, LogProbBlock, WithSettings
 from behaviordist.behaviors.settings import InferenceSettings
 from behaviordist.behaviors.states.head import Head, unpacked
 from behaviordist.errors import InputError
@@ -21,7 +21,7 @@ BLOCK_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class StatesBehavior:
+class StatesBehavior(WithSettings):
     """A behavior known by its hidden states on one probe set.
 
     Parameters
@@ -104,11 +104,6 @@ class StatesBehavior:
             yield LogProbBlock(self.probe[start:stop], log_p, self._tokens(start, stop))
             start = stop
 
-    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
-        """Yield the behavior's log-probabilities."""
-        for block in self.forward(probes):
-            yield with_settings(block, self.settings)
-
     def _tokens(self, start: int, stop: int) -> IntArray | None:
         del start, stop
         return None
@@ -145,19 +140,18 @@ class TokenStatesBehavior(StatesBehavior):
         InputError
             If the tokens are not known as bytes.
         """
-        if not len(self.head.first):
-            raise InputError(
-                f"'{self.label}': its tokens are not known as bytes; use --geometry loglik"
-            )
-        return self.head.first
+        return self._known(self.head.first)
 
     def boundaries(self, probes: ProbeSet) -> list[list[int]]:
         """Return the byte of every continuation at which each scored token begins."""
-        if not len(self.starts):
+        return self._by_probe(self._known(self.starts), probes)
+
+    def _known(self, places: IntArray) -> IntArray:
+        if not len(places):
             raise InputError(
                 f"'{self.label}': its tokens are not known as bytes; use --geometry loglik"
             )
-        return self._by_probe(self.starts, probes)
+        return places
 
     def _tokens(self, start: int, stop: int) -> IntArray | None:
         return self.token[start:stop]

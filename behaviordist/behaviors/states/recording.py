@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.behaviors.abilities import GivesStates, NamesTokens, SpellsBytes
-from behaviordist.behaviors.behavior import Behavior, IntArray, LogProbBlock, with_settings
+from behaviordist.behaviors.behavior import Behavior, IntArray, LogProbBlock, WithSettings
 from behaviordist.behaviors.states.head import DTYPES, Head, packed, unpacked
+from behaviordist.behaviors.text.token_names import names_by_id
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.probes import ProbeSet
 from behaviordist.store import digest_of
@@ -25,7 +26,7 @@ types lose lies far below: bfloat16 weights, whose logits are rounded too, about
 
 
 @dataclass
-class Recorded:
+class Recorded(WithSettings):
     """A behavior that keeps the hidden states of its passes; all else is the behavior's own.
 
     Parameters
@@ -103,11 +104,6 @@ class Recorded:
         del done
         return self.forward(probes)
 
-    def log_probs(self, probes: ProbeSet) -> Iterator[LogProbBlock]:
-        """Yield the behavior's log-probabilities."""
-        for block in self.forward(probes):
-            yield with_settings(block, self.behavior.settings)
-
     def starts(self, probes: ProbeSet) -> IntArray:
         """Return where in its continuation each token begins; empty where that is not known."""
         if isinstance(self.behavior, SpellsBytes):
@@ -129,11 +125,8 @@ class Recorded:
 def plain_head(behavior: Behavior) -> Head:
     """Return the head of log-probabilities: none."""
     empty = np.empty((0, 0), dtype=np.float32)
-    names = [""] * behavior.vocabulary_size
-    if isinstance(behavior, NamesTokens):
-        for token, index in behavior.token_ids().items():
-            if index < len(names):
-                names[index] = token
+    ids = behavior.token_ids() if isinstance(behavior, NamesTokens) else {}
+    names = names_by_id(ids, behavior.vocabulary_size)
     texts = tuple(behavior.token_text(t) for t in range(behavior.vocabulary_size))
     first = np.empty(0, dtype=np.int64)
     if isinstance(behavior, SpellsBytes):

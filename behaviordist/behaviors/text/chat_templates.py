@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 
 Turns = Sequence[Mapping[str, str]]
 WORKER = Path(__file__).with_name("chat_worker.py")
@@ -75,7 +75,7 @@ def _render(template: ChatTemplate, chats: str, count: int) -> tuple[str, ...]:
             f"its chat template does not end within {seconds} s and {MEMORY >> 20} MiB"
         ) from None
     if "error" in answer:
-        reason = " ".join(str(answer["error"]).split())[:160]
+        reason = in_brief(answer["error"])
         raise InputError(f"its chat template refuses these messages ({reason})")
     texts = answer["texts"]
     if any("\ud800" <= letter <= "\udfff" for text in texts for letter in text):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from behaviordist.errors import InputError
 
@@ -41,6 +41,15 @@ def by_name(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
     if not named:
         raise InputError("none of the likeliest first tokens is a text of its own")
     return named
+
+
+def names_by_id(ids: Mapping[str, int], size: int) -> list[str]:
+    """Return the token of every id below `size`; "" for rows that no token uses."""
+    names = [""] * size
+    for token, index in ids.items():
+        if 0 <= index < size:
+            names[index] = token
+    return names
 
 
 def _either(p: float, q: float) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from behaviordist.behaviors.files.checkpoint_files import CheckpointFiles
 from behaviordist.behaviors.files.weight_files import read_json_object
 from behaviordist.behaviors.text.chat_templates import ChatTemplate
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 
 # Texts on which two readings of one tokenizer part, where they do.
 SPECIMENS = (
@@ -62,7 +62,7 @@ class Tokens:
         try:
             return list(self.tokenizer.encode(text, add_special_tokens=False))
         except Exception as error:  # the tokenizers library raises no kind of its own
-            reason = " ".join(str(error).split())[:100]
+            reason = in_brief(error, 100)
             raise InputError(f"its tokenizer cannot write {text[:30]!r} ({reason})") from None
 
     def _try(self, text: str) -> list[int] | None:
@@ -118,7 +118,7 @@ class Tokens:
         try:
             text = self.tokenizer.get_chat_template()
         except ValueError as error:
-            raise InputError(" ".join(str(error).split())[:160]) from None
+            raise InputError(in_brief(error)) from None
         return ChatTemplate(text, tuple(self.tokenizer.special_tokens_map.items()))
 
 
@@ -157,7 +157,7 @@ def tokens_of(files: CheckpointFiles, digest: str) -> Tokens:
             config = folder / "tokenizer_config.json"
             told = read_json_object(config) if config.is_file() else {}
         except Exception as error:
-            text = " ".join(str(error).replace(str(folder), files.folder.name).split())[:200]
+            text = in_brief(str(error).replace(str(folder), files.folder.name), 200)
             raise InputError(
                 f"{files.folder}: transformers cannot open its tokenizer ({text})"
             ) from None
