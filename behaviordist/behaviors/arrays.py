@@ -62,14 +62,8 @@ class ArrayBehavior(ShownBehavior, WithSettings):
         object.__setattr__(self, "probe", np.asarray(self.probe, dtype=np.int64))
         object.__setattr__(self, "log_p", np.asarray(self.log_p, dtype=np.float32))
         self._check()
-        key = digest_of(
-            [
-                self.vocabulary,
-                list(self.log_p.shape),
-                _bytes_digest(self.probe),
-                _bytes_digest(self.log_p),
-            ]
-        )
+        arrays = [_bytes_digest(array) for array in (self.probe, self.log_p)]
+        key = digest_of([self.vocabulary, list(self.log_p.shape), *arrays])
         object.__setattr__(self, "forward_key", key)
         object.__setattr__(self, "identity", digest_of([key, self.settings.canonical]))
 

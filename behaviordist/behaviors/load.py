@@ -173,20 +173,19 @@ def _find(model: str, revision: str | None = None) -> Path:
         raise InputError(f"{path}: revision is for hub ids; a folder is what it is")
     if is_folder:
         return path
+    kinds = (".gguf", *READERS)
     if is_file:
-        if path.suffix == ".gguf" or path.suffix in READERS:
+        if path.suffix in kinds:
             return path
-        kinds = ", ".join((".gguf", *READERS))
         more = (
             "; answers are JSON lines, one object with prompt and answer a line, in a .jsonl file"
             if path.suffix in (".csv", ".json", ".txt", ".tsv")
             else ""
         )
         raise InputError(
-            f"{path} is a file of another kind than {kinds}; give a model's folder{more}"
+            f"{path} is a file of another kind than {', '.join(kinds)}; give a model's folder{more}"
         )
-    is_file_name = path.suffix == ".gguf" or path.suffix in READERS
-    if not HUB_ID.fullmatch(model) or model.startswith(".") or is_file_name:
+    if not HUB_ID.fullmatch(model) or model.startswith(".") or path.suffix in kinds:
         raise InputError(f"no model at {path}; give a checkpoint folder, a .gguf file or a hub id")
     return _from_hub(model, revision)
 

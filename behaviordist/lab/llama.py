@@ -110,11 +110,6 @@ def forward(params: Params, config: LlamaConfig, tokens: jax.Array) -> jax.Array
     InputError
         T exceeds ``config.max_positions``.
     """
-    return _head(params, hidden_states(params, config, tokens))
-
-
-def hidden_states(params: Params, config: LlamaConfig, tokens: jax.Array) -> jax.Array:
-    """Return what the head multiplies, ``(B, T, d)``: the normed last layer. See `forward`."""
     length = tokens.shape[1]
     _check_length(config, length)
     positions = jnp.arange(length)
@@ -125,7 +120,8 @@ def hidden_states(params: Params, config: LlamaConfig, tokens: jax.Array) -> jax
         q, k, v = _qkv(layer, config, x, rope)
         x = x + _attend(q, k, v, mask) @ layer["out"]
         x = x + _mlp(layer, config, x)
-    return _rms_norm(x, params["norm"], config.rms_eps).reshape(*tokens.shape, -1)
+    x = _rms_norm(x, params["norm"], config.rms_eps).reshape(*tokens.shape, -1)
+    return _head(params, x)
 
 
 def empty_cache(config: LlamaConfig, batch: int, length: int) -> Cache:

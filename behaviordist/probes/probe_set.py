@@ -11,7 +11,7 @@ import numpy as np
 
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.probes.probe import REQUIRED, Probe, parse_probe
-from behaviordist.store import digest_of, write_text
+from behaviordist.store import digest_of, write_bytes
 from behaviordist.store.shown import html_table
 
 
@@ -169,7 +169,7 @@ class ProbeSet:
 
     def save(self, path: Path) -> None:
         """Write the set as JSON lines (atomically)."""
-        write_text(path, self.as_bytes().decode())
+        write_bytes(path, self.as_bytes())
 
     def as_bytes(self) -> bytes:
         """Return the set as JSON lines, UTF-8."""

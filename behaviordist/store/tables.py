@@ -132,7 +132,11 @@ def _read(path: Path, kind: TableKind, square: bool) -> tuple[pd.DataFrame, pd.D
     labels = [_unquoted(row[0].strip()) for row in rows[1:]]
     _check_labels(path, rows, labels, columns)
     if square:
-        _check_square(path, labels, columns)
+        if len(labels) != len(columns):
+            raise InputError(
+                f"{path}: not square: {len(labels)} rows and {len(columns)} columns of numbers"
+            )
+        require_same_labels(labels, columns, f"{path} (rows)", f"{path} (header)")
     values = np.full((len(labels), len(columns)), math.nan)
     censored = np.zeros_like(values)
     for i, row in enumerate(rows[1:]):
@@ -161,14 +165,6 @@ def _check_labels(path: Path, rows: list[list[str]], labels: list[str], columns:
             raise InputError(
                 f"{path}, row '{label}': {len(row) - 1} cells where the header has {len(columns)}"
             )
-
-
-def _check_square(path: Path, labels: list[str], columns: list[str]) -> None:
-    if len(labels) != len(columns):
-        raise InputError(
-            f"{path}: not square: {len(labels)} rows and {len(columns)} columns of numbers"
-        )
-    require_same_labels(labels, columns, f"{path} (rows)", f"{path} (header)")
 
 
 def _number(cell: str, kind: TableKind, where: str) -> tuple[float, float]:

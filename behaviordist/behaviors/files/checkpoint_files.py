@@ -23,7 +23,7 @@ from behaviordist.behaviors.files.weight_files import (
     two_sets,
     weight_files,
 )
-from behaviordist.errors import InputError
+from behaviordist.errors import InputError, in_brief
 from behaviordist.store import digest_of, file_digest
 
 # What decides the outputs besides the weights; provenance and cards do not.
@@ -87,6 +87,11 @@ class CheckpointFiles:
     def weights(self) -> tuple[Path, ...]:
         """The files that hold tensors."""
         return tuple(path for _, path in self.files if path.suffix in (".safetensors", ".gguf"))
+
+    def refused(self, view: Path, what: str, error: Exception) -> InputError:
+        """Return what `transformers` said of a `view` as one line about the user's folder."""
+        text = in_brief(str(error).replace(str(view), self.folder.name), 200)
+        return InputError(f"{self.folder}: transformers cannot open {what} ({text})")
 
     def without_weights(self) -> CheckpointFiles:
         """Return what configuration and tokenizer are read from."""

@@ -172,24 +172,8 @@ class TransformersBehavior(ShownBehavior, WithSettings):
         done: frozenset[int] = frozenset(),
     ) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Yield (index of a probe, its answers) one by one, but for those in `done`."""
-        tokenizer = self.source.tokens().tokenizer
-        for index, rows in self._drawn(probes, count, max_tokens, seed, done):
-            yield index, tuple(tokenizer.batch_decode(rows, skip_special_tokens=True))
-
-    def _drawn(
-        self, probes: ProbeSet, count: int, max_tokens: int, seed: int, done: frozenset[int]
-    ) -> Iterator[tuple[int, Any]]:
-        """Yield (index of a probe, drawn token ids (count, up to max_tokens))."""
-        encoded = self.encoder()(probes)
-        with self.model() as model, failures(self.label):
-            for probe, item in zip(probes, encoded, strict=True):
-                if item.index not in done:
-                    context = item.ids[: len(item.ids) - item.scored]
-                    seed_here = sampling.seed_of(seed, probe)
-                    yield (
-                        item.index,
-                        generate(model, context, self.settings, count, max_tokens, seed_here),
-                    )
+        for index, answers in self.answers_rest(probes, count, max_tokens, seed, done):
+            yield index, tuple(text for text, _ in answers)
 
     def first_tokens_rest(
         self, probes: ProbeSet, done: frozenset[int] = frozenset()
@@ -223,10 +207,17 @@ class TransformersBehavior(ShownBehavior, WithSettings):
     ) -> Iterator[tuple[int, tuple[tuple[str, bool], ...]]]:
         """Yield (index of a probe, drawn answers as (text, ended)), but for those in `done`."""
         tokenizer = self.source.tokens().tokenizer
-        for index, rows in self._drawn(probes, count, max_tokens, seed, done):
-            texts = tokenizer.batch_decode(rows, skip_special_tokens=True)
-            ended = [tokenizer.eos_token_id in row for row in rows.tolist()]
-            yield index, tuple(zip(texts, ended, strict=True))
+        encoded = self.encoder()(probes)
+        with self.model() as model, failures(self.label):
+            for probe, item in zip(probes, encoded, strict=True):
+                if item.index in done:
+                    continue
+                context = item.ids[: len(item.ids) - item.scored]
+                seed_here = sampling.seed_of(seed, probe)
+                rows = generate(model, context, self.settings, count, max_tokens, seed_here)
+                texts = tokenizer.batch_decode(rows, skip_special_tokens=True)
+                ended = [tokenizer.eos_token_id in row for row in rows.tolist()]
+                yield item.index, tuple(zip(texts, ended, strict=True))
 
     def token_ids(self) -> Mapping[str, int]:
         """Return token -> id."""

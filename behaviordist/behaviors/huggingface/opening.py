@@ -92,7 +92,7 @@ def open_config(files: CheckpointFiles) -> Any:
                 str(view), local_files_only=True, trust_remote_code=False
             )
         except Exception as error:
-            raise refused(files, view, "its config.json", error) from None
+            raise files.refused(view, "its config.json", error) from None
 
 
 def open_model(files: CheckpointFiles, dtype: str, device: str | None = None) -> Any:
@@ -124,7 +124,7 @@ def open_model(files: CheckpointFiles, dtype: str, device: str | None = None) ->
         except Exception as error:
             for folder in folders:
                 folder.cleanup()
-            raise refused(files, view, "its weights", error) from None
+            raise files.refused(view, "its weights", error) from None
     # What is left on disk is read from there while it runs: the folders go when the model goes.
     for folder in folders:
         weakref.finalize(model, folder.cleanup)
@@ -234,9 +234,3 @@ def place(model: Any, device: str | None) -> Any:
         raise InputError(
             f"the model cannot be put on device '{chosen}' ({reason}); try device=cpu or auto"
         ) from None
-
-
-def refused(files: CheckpointFiles, view: Path, what: str, error: Exception) -> InputError:
-    """Return what `transformers` said as one line about the folder that the user named."""
-    text = in_brief(str(error).replace(str(view), files.folder.name), 200)
-    return InputError(f"{files.folder}: transformers cannot open {what} ({text})")

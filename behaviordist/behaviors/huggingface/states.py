@@ -58,13 +58,13 @@ def _head(behavior: Any, model: Any, module: Any) -> Head:
     """Return the head as it acts: adapters, packed weights and all."""
     import torch
 
+    config = getattr(model.config, "get_text_config", lambda: model.config)()
     if type(module) is torch.nn.Linear:
         weight, bias = module.weight, module.bias
     else:
-        weight, bias = _acts(module, model)
+        weight, bias = _acts(module, model, int(config.hidden_size))
     empty = np.empty(0, dtype=np.float32)
     values = empty if bias is None else bias.detach().float().cpu().numpy()
-    config = getattr(model.config, "get_text_config", lambda: model.config)()
     scale = float(getattr(config, "logit_scale", None) or 1)
     scale /= float(getattr(config, "logits_scaling", None) or 1)
     try:
@@ -83,11 +83,10 @@ def _head(behavior: Any, model: Any, module: Any) -> Head:
     )
 
 
-def _acts(module: Any, model: Any) -> tuple[Any, Any]:
+def _acts(module: Any, model: Any, width: int) -> tuple[Any, Any]:
     """Return weight (V, d) and bias (V,) of a head that is more than a matrix, by what it does."""
     import torch
 
-    width = int(getattr(model.config, "get_text_config", lambda: model.config)().hidden_size)
     like = next(p for p in model.parameters() if p.is_floating_point())
     options = {"dtype": like.dtype, "device": like.device}
     with torch.inference_mode():

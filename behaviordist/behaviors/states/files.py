@@ -118,11 +118,10 @@ def _opened(path: Path, file: Sealed, given: InferenceSettings | None) -> States
             )
         settings = replace(settings, **{name: getattr(given, name) for name in LOGIT_LEVEL})
         label = f"{label}@{given.canonical}"
-    said = f"of hidden states kept as {texts['dtype']}"
     error = json.loads(texts["error"])
     note = (
-        f"read from a file {said}, not from the model: at most {error['kl_max']:.1e} nats a token"
-        f" from it (mean {error['kl_mean']:.1e})"
+        f"read from a file of hidden states kept as {texts['dtype']}, not from the model: at most"
+        f" {error['kl_max']:.1e} nats a token from it (mean {error['kl_mean']:.1e})"
     )
     shared: dict[str, Any] = {
         "label": label,

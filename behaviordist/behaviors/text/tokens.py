@@ -157,10 +157,7 @@ def tokens_of(files: CheckpointFiles, digest: str) -> Tokens:
             config = folder / "tokenizer_config.json"
             told = read_json_object(config) if config.is_file() else {}
         except Exception as error:
-            text = in_brief(str(error).replace(str(folder), files.folder.name), 200)
-            raise InputError(
-                f"{files.folder}: transformers cannot open its tokenizer ({text})"
-            ) from None
+            raise files.refused(folder, "its tokenizer", error) from None
     if empty:
         raise InputError(
             f"{files.folder}: its tokenizer has no vocabulary; save the model's tokenizer there"
