@@ -64,22 +64,22 @@ def plan(
     InputError
         Unknown labels, or no past target that can be used.
     """
-    near = frame_of(distances, "distances")
+    near, barred = frame_of(distances, "distances"), invalid or {}
     check_known([target], list(near.columns), "distances")
     if base is not None:
         check_known([base], list(near.index), "distances")
     if costs is None:
-        at_hand = _own(near, target, base, have, invalid or {})
+        at_hand = _own(near, target, base, have, barred)
         return _by_distance_alone(target, near.loc[at_hand, target], base, unit)
     past_costs = frame_of(costs, "costs")
     if base is not None:
         check_known([base], list(past_costs.index), "costs")
     others = past_costs.drop(index=target, columns=target, errors="ignore")
-    check_invalid(invalid or {}, near)
-    past = history(near, others, base, invalid)
+    check_invalid(barred, near)
+    past = history(near, others, base, barred)
     if not past.targets:
         raise InputError("costs: no past target has costs from the reference start")
-    at_hand = _own(near, target, base, have, invalid or {})
+    at_hand = _own(near, target, base, have, barred)
     model, skill = fit(past), cross_validate(past)
     away = _reference_distance(near, target, base, at_hand)
     scale = model.reference_cost if reference_cost is None else reference_cost

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from behaviordist.behaviors import ArrayBehavior
 from behaviordist.distance import compare, distances, gate
 from behaviordist.selftest.check import Check
-from behaviordist.selftest.planted import probes_of, softmax_behavior
+from behaviordist.selftest.planted import Float64Array, probes_of, softmax_behavior
 
-Float64Array = NDArray[np.float64]
 SURE = 40.0
 DRAWS = 60
 SIZE = 0.05

@@ -12,9 +12,10 @@ from behaviordist.probes import Probe, ProbeSet
 Float64Array = NDArray[np.float64]
 
 
-def probes_of(n: int, name: str = "selftest") -> ProbeSet:
+def probes_of(n: int) -> ProbeSet:
     """N probes of one position each."""
-    return ProbeSet(name, tuple(Probe(f"{name}-{i}", f"prompt {i}", "x") for i in range(n)))
+    probes = (Probe(f"selftest-{i}", f"prompt {i}", "x") for i in range(n))
+    return ProbeSet("selftest", tuple(probes))
 
 
 def softmax_behavior(label: str, logits: Float64Array) -> ArrayBehavior:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from behaviordist.distance import matrix_of
 from behaviordist.hypothesis import transfer_test
 from behaviordist.selftest.check import Check, near
-from behaviordist.selftest.planted import linear_fingerprint
-
-Float64Array = NDArray[np.float64]
+from behaviordist.selftest.planted import Float64Array, linear_fingerprint
 
 N = 8
 
