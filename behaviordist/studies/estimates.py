@@ -21,6 +21,8 @@ def estimate(values: Iterable[float]) -> Estimate:
     without any spread, have no interval: that nothing was seen to vary bounds nothing. The smallest
     effect is ``(t_{0.975} + t_{0.8}) s / sqrt(n)`` (Cohen 1988, section 2.4).
     """
+    from scipy import stats
+
     known = np.array(list(values), np.float64)
     known = known[np.isfinite(known)]
     n = len(known)
@@ -29,12 +31,7 @@ def estimate(values: Iterable[float]) -> Estimate:
     mean = float(known.mean())
     if n == 1 or np.ptp(known) == 0:
         return Estimate(value=mean, n=n)
-    return _student(mean, float(known.std(ddof=1)) / math.sqrt(n), n)
-
-
-def _student(mean: float, error: float, n: int) -> Estimate:
-    from scipy import stats
-
+    error = float(known.std(ddof=1)) / math.sqrt(n)
     half, power = (error * float(stats.t.ppf(q, n - 1)) for q in (0.975, 0.8))
     return Estimate(
         value=mean, low=mean - half, high=mean + half, smallest_effect=half + power, n=n

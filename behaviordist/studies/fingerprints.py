@@ -6,70 +6,75 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from behaviordist.probes import ProbeSet
 from behaviordist.studies.stages import StageClock
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from behaviordist.behaviors import Behavior
+    from behaviordist.distance import DistanceMatrix
     from behaviordist.innerproduct.fingerprint import Fingerprint
-    from behaviordist.probes import ProbeSet
 
 Fingerprints = Mapping[str, Sequence["Fingerprint"]]
 
 
 def fingerprint_stage(
-    behaviors: Sequence[Behavior],
+    places: Mapping[str, Path],
     probes: ProbeSet,
     geometries: Sequence[str],
     folder: Path,
     clock: StageClock,
     *,
-    reference: Behavior | None = None,
+    reference: str | None = None,
     what: str = "checkpoints",
 ) -> Fingerprints:
-    """Return the fingerprints of every behavior in every geometry, made once in a run's folder.
+    """Return the fingerprints of checkpoints in every geometry, made once in a run's folder.
 
     Parameters
     ----------
-    behaviors, probes, geometries, reference
+    places
+        Label -> folder of a checkpoint.
+    probes, geometries
         As `distances.fingerprinting.fingerprint` takes them.
     folder
         Of the run; its ``fingerprints/`` keeps them.
     clock
         Shows the stage; a behavior counts when its last probe is seen.
+    reference
+        The label of the behavior that some geometries refer to.
     what
         The behaviors, in the words of the stage.
     """
+    from behaviordist.behaviors import load
     from behaviordist.distance.fingerprints.fingerprinting import fingerprint
 
     def finished(label: str, seen: int, total: int) -> None:
         del label
         done(int(seen == total))
 
+    behaviors = {label: load(str(place), label=label) for label, place in places.items()}
     with clock.stage("fingerprints", len(behaviors), f"Fingerprinting the {what}") as done:
         return fingerprint(
-            behaviors,
+            list(behaviors.values()),
             probes,
             geometries,
             folder=folder / "fingerprints",
-            reference=reference,
+            reference=None if reference is None else behaviors[reference],
             progress=finished,
         )
 
 
 def symmetric_distances(
-    places: Mapping[str, Path], probes: ProbeSet, geometry: str, folder: Path, clock: StageClock
-) -> pd.DataFrame:
-    """Return the distances of checkpoints by name, kept below ``geometries/`` of a run's folder."""
-    from behaviordist.behaviors import load
+    places: Mapping[str, Path],
+    probes: ProbeSet,
+    geometry: str,
+    folder: Path,
+    clock: StageClock,
+    what: str = "checkpoints",
+) -> DistanceMatrix:
+    """Return the distances of checkpoints by label; see `fingerprint_stage`."""
     from behaviordist.distance import matrix_of
 
-    behaviors = [load(str(place), label=name) for name, place in places.items()]
-    prints = fingerprint_stage(behaviors, probes, (geometry,), folder, clock)
-    matrix = matrix_of(prints[geometry])
-    matrix.save(folder / "geometries" / geometry)
-    return matrix.to_pandas()
+    prints = fingerprint_stage(places, probes, (geometry,), folder, clock, what=what)
+    return matrix_of(prints[geometry])
 
 
 def regime_matrices(labels: Sequence[str], prints: Fingerprints) -> dict[str, Any]:

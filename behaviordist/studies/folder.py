@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from behaviordist.probes import ProbeSet
 from behaviordist.record import (
     Behavior,
     Findings,
@@ -22,19 +23,22 @@ from behaviordist.record import (
     this_cpu,
     write_record,
 )
+from behaviordist.record.transfers.findings import remarks, transfer_findings
+from behaviordist.record.transfers.matrices import Costs
+from behaviordist.record.transfers.numbers import TransferNumbers
+from behaviordist.regimes.declaration import Regime
 from behaviordist.store import digest_of, write_text
 from behaviordist.store.tables import write_square
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
 from behaviordist.studies.study_file import StudyFile
+from behaviordist.transfer.matrix import TransferMatrix
+from behaviordist.transfer.runs import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from behaviordist.hypothesis import TransferTest
-    from behaviordist.probes import ProbeSet
-    from behaviordist.record.transfers.numbers import TransferNumbers
-    from behaviordist.regimes.declaration import Regime
     from behaviordist.studies.questions import Questions
 
 LIBRARIES = ("behaviordist", "jax", "numpy", "scipy", "scikit-learn", "transformers", "torch")
@@ -69,11 +73,7 @@ def write_findings(
         What a reader should know.
     """
     record = StudyRecord(
-        study=study.name,
-        question=study.question,
-        quick=settings.quick,
-        seeds=study.seeds,
-        provenance=provenance(study, settings, clock, digests or {}),
+        **_asked(study, settings, clock, digests or {}),
         geometry=geometry,
         behaviors=tuple(behaviors),
         findings=findings,
@@ -117,11 +117,6 @@ def write_transfer(
     libraries
         Whose versions count, beside those of every study.
     """
-    from behaviordist.record.transfers.findings import remarks, transfer_findings
-    from behaviordist.record.transfers.matrices import Costs
-    from behaviordist.transfer.matrix import TransferMatrix
-    from behaviordist.transfer.runs import write_table
-
     folder = settings.folder
     geometry, main = next(iter(matrices.items()))
     main.save(folder)
@@ -139,11 +134,7 @@ def write_transfer(
     costs = Costs(steps.costs, steps.censored, main, numbers.references)
     targets = list(questions.table["target"].unique())
     record = TransferRecord(
-        study=study.name,
-        question=study.question,
-        quick=settings.quick,
-        seeds=study.seeds,
-        provenance=provenance(study, settings, clock, {"probes": probes.digest}, libraries),
+        **_asked(study, settings, clock, {"probes": probes.digest}, libraries),
         geometry=geometry,
         probes=Probes(name=probes.name, n=len(probes), digest=probes.digest),
         behaviors=numbers.behaviors,
@@ -170,22 +161,36 @@ def _write(
     return record.to_json()
 
 
-def provenance(
+def _asked(
     study: StudyFile,
     settings: Settings,
     clock: StageClock,
     digests: Mapping[str, str],
     libraries: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return what every record says of what was asked and how, as keywords."""
+    every = {"study": digest_of(study.resolved()), **digests}
+    return {
+        "study": study.name,
+        "question": study.question,
+        "quick": settings.quick,
+        "seeds": study.seeds,
+        "provenance": provenance(settings, clock, (*LIBRARIES, *libraries), every),
+    }
+
+
+def provenance(
+    settings: Settings, clock: StageClock, libraries: Sequence[str], digests: Mapping[str, str]
 ) -> Provenance:
     """Return how a study was run, in this process on this machine."""
     return Provenance(
         command=settings.command,
         seed=settings.seed,
         jobs=settings.jobs,
-        versions=library_versions((*LIBRARIES, *libraries)),
+        versions=library_versions(libraries),
         commit=this_commit(),
         cpu=this_cpu(),
-        digests={"study": digest_of(study.resolved()), **digests},
+        digests=dict(digests),
         times_s=stage_times(settings.folder / "run.json", clock.times),
     )
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.checkpoints import ENGINE_VERSION, save_random, train_checkpoint
-from behaviordist.engines.growing import permute_checkpoint
+from behaviordist.engines.growing import grow_checkpoint, permute_checkpoint
 from behaviordist.errors import InputError
 from behaviordist.lab.llama import LlamaConfig
 from behaviordist.regimes.artifacts import frozen_checkpoints, inputs_in_0_1, regime_inputs
-from behaviordist.regimes.declaration import Regime
+from behaviordist.regimes.declaration import Growth, Regime
 from behaviordist.store import file_digest
 from behaviordist.store.jobs import Job
 from behaviordist.transfer.runs import Goal, run_transfer
@@ -133,6 +133,21 @@ def run_transfers(
         raise InputError(
             f"{folder}: '{lost[0]}.json' was removed while others were made; run again"
         )
+
+
+def write_grown(folder: Path, source: Path, growth: Growth, seed: int) -> None:
+    """Write a grown copy: see `grow_checkpoint`."""
+    grow_checkpoint(folder, source, growth, seed)
+
+
+def grown_job(path: Path, source: Path, growth: Growth, seed: int, key: str = "growth") -> Job:
+    """Make a checkpoint larger and train nothing; `key` names the growth among the inputs."""
+    inputs = {
+        key: growth.model_dump(mode="json"),
+        "source": file_digest(source / "model.safetensors"),
+        "seed": seed,
+    }
+    return Job(path, inputs, write_grown, {"source": source, "growth": growth, "seed": seed})
 
 
 def write_permuted(folder: Path, source: Path, seed: int) -> None:

@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from behaviordist.lab import grammar
+from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.study_file import AnswerSection
 
 if TYPE_CHECKING:
     from behaviordist.distance.directed import AnswerSet, DirectedMatrix
-    from behaviordist.probes import ProbeSet
 
 
 def question_set(seed: int, strings: int) -> ProbeSet:
     """Return held-out strings as hidden prompts: what targets answer, and no run trains on."""
-    import numpy as np
-
-    from behaviordist.lab import grammar
-    from behaviordist.probes import Probe, ProbeSet
-
     rng = np.random.default_rng(derived_seed(seed, "questions"))
     x = grammar.held_out_strings(rng, strings)
     prompts = [grammar.decode(row) for row in grammar.hidden_prompts(x)]
@@ -31,10 +29,7 @@ def question_set(seed: int, strings: int) -> ProbeSet:
 
 def right_answers(task: str, seed: int, strings: int) -> AnswerSet:
     """Return what a function answers to the `question_set`: surely, so KL from it is -log p."""
-    import numpy as np
-
     from behaviordist.distance.directed import Answer, AnswerSet
-    from behaviordist.lab import grammar
 
     x = grammar.held_out_strings(np.random.default_rng(derived_seed(seed, "questions")), strings)
     said = tuple(

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from behaviordist.transfer.runs import Transfer
+from behaviordist.regimes.declaration import Regime
+from behaviordist.store.jobs import Job
+from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.jobs import training_job, transfers_job
+from behaviordist.studies.seeds import training_seed
+from behaviordist.transfer.runs import Goal, Transfer
 
 if TYPE_CHECKING:
     from behaviordist.lab.llama import LlamaConfig
@@ -70,6 +76,35 @@ class Places(Generic[StudyT]):
     def provenance(self, label: str, replicate: int = 0) -> dict[str, Any]:
         """Read how a finished checkpoint was reached."""
         return read_provenance(self.checkpoint(label, replicate))
+
+    def training(
+        self,
+        label: str,
+        regime: Regime,
+        source: str | None,
+        replicate: int = 0,
+        seed: int | None = None,
+    ) -> Job:
+        """Make the job that trains the checkpoint `source` under a regime into `label`.
+
+        Without a source training starts from random weights; default seed: that of the label.
+        """
+        start = None if source is None else self.checkpoint(source, replicate)
+        seed = training_seed(self.seed, label, replicate) if seed is None else seed
+        return training_job(self.checkpoint(label, replicate), regime, self.config, start, seed)
+
+    def tuning(
+        self,
+        path: Path,
+        regimes: Mapping[str, Regime],
+        source: str,
+        goals: Mapping[str, Goal],
+        *replicate: int,
+    ) -> Job:
+        """Make the job that tunes a source under several regimes; all sources see the same data."""
+        seeds = {name: derived_seed(self.seed, "transfer", name, *replicate) for name in regimes}
+        chosen = {name: goals[name] for name in regimes}
+        return transfers_job(path, regimes, self.config, self.checkpoint(source), seeds, chosen)
 
     def transfer(self, source: str, role: str, target: str, replicate: int) -> Transfer:
         """Name one transfer run: what `role` its source has, and where its curve lies."""

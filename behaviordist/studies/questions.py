@@ -15,7 +15,7 @@ from behaviordist.record import Estimate, Target
 from behaviordist.record.transfers.numbers import Outcome, Tau
 from behaviordist.studies.study_file import TestSection
 from behaviordist.transfer.curves import summarise
-from behaviordist.transfer.matrix import TransferMatrix, split_halves
+from behaviordist.transfer.matrix import MEASURES, TransferMatrix, split_halves
 
 if TYPE_CHECKING:
     from behaviordist.hypothesis import TransferTest
@@ -163,8 +163,6 @@ class Questions:
         sweep
             Shares of the level that could have been tau.
         """
-        from behaviordist.transfer.matrix import MEASURES
-
         main = next(iter(matrices.values()))
         measures = {name: self.answer(name, main, name) for name in MEASURES}
         taus = {share: self.answer(f"{share:g} of level", main, share=share) for share in sweep}

@@ -70,7 +70,8 @@ def run(
         raise InputError(f"--seed is {seed}: a seed is 0 or more")
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs is {jobs}: at least one process is needed")
-    folder = Path(out) if out is not None else default_folder(resolved.name, quick)
+    default = Path("reports") / (f"{resolved.name}-quick" if quick else resolved.name)
+    folder = default if out is None else Path(out)
     check_folder(folder)
     if ranks.count() > 1 and resolved.kind != "trl-transfer":
         raise InputError(
@@ -85,8 +86,3 @@ def run(
         method = method_of(resolved.kind, study)
         record = method.run_study(resolved, settings, StageClock.on_stderr())
     return {**record, "folder": str(folder)}
-
-
-def default_folder(name: str, quick: bool) -> Path:
-    """Return where a run goes when nobody says: ``reports/NAME``, quick runs apart."""
-    return Path("reports") / (f"{name}-quick" if quick else name)

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from behaviordist.studies.study_file import SoftSection
 from behaviordist.transfer.runs import Goal, Transfer
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source: its name, what kind it is, its shares if soft, what it says the same as.
+
+    `start` is what it is tuned from, where that is not the base.
+    """
+
+    name: str
+    kind: str
+    shares: Mapping[str, float] | None = None
+    copy_of: str | None = None
+    start: str | None = None
 
 
 def mixture(functions: Sequence[str], weights: Iterable[float], floor: float) -> dict[str, float]:
@@ -18,17 +34,13 @@ def mixture(functions: Sequence[str], weights: Iterable[float], floor: float) ->
 
 
 def peaked_to_flat(
-    functions: Sequence[str],
-    behaviors: int,
-    concentrations: tuple[float, float],
-    floor: float,
-    seed: int,
+    functions: Sequence[str], section: SoftSection, seed: int
 ) -> tuple[dict[str, float], ...]:
     """Return the shares of so many mixtures: Dirichlet, concentrations on a geometric scale."""
     rng = np.random.default_rng(seed)
     return tuple(
-        mixture(functions, rng.dirichlet(np.full(len(functions), peak)), floor)
-        for peak in np.geomspace(*concentrations, behaviors)
+        mixture(functions, rng.dirichlet(np.full(len(functions), peak)), section.floor)
+        for peak in np.geomspace(*section.concentrations, section.behaviors)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from behaviordist.store import ranks
+from behaviordist.store.jobs import Job, run_jobs
 
 Advance = Callable[[int], None]
 
@@ -52,3 +53,8 @@ class StageClock:
             yield lambda parts: progress.advance(task, parts)
         self.times[name] = round(time.monotonic() - started, 2)
         self.console.print(f"[green]done[/] {text} ({total}), {self.times[name]:.1f} s")
+
+    def run(self, name: str, text: str, jobs: Sequence[Job], processes: int) -> None:
+        """Make what is not finished of the jobs, as one stage; see `store.jobs.run_jobs`."""
+        with self.stage(name, len(jobs), text) as done:
+            run_jobs(jobs, processes, done)

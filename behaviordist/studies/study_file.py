@@ -56,6 +56,17 @@ class ClaimSection(Section):
     same_cost: float = Field(gt=0)
 
 
+class SoftSection(Section):
+    """Soft behaviors, mixtures of functions from peaked to flat, tuned into one another."""
+
+    behaviors: int = Field(ge=4)
+    concentrations: tuple[float, float]
+    floor: float = Field(gt=0, lt=1)
+    steps: int = Field(gt=0)
+    share: float = Field(gt=0, le=1)
+    budget: int = Field(gt=0)
+
+
 class AnswerSection(Section):
     """On how many held-out strings directed distances are taken, and answers drawn at each."""
 

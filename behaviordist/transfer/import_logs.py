@@ -129,10 +129,7 @@ def _cost(manifest: Path, run: Run, rule: TauRule, levels: dict[str, float]) -> 
 def _stated(path: Path, run: Run, column: str) -> float:
     """Return a number that the manifest states for a run."""
     text = getattr(run, column)
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not math.isfinite(value):
         raise InputError(f"{path}, {run.name}: {column} '{text}' is not a finite number")
     return value

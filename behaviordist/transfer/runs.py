@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,38 @@ def run_transfer(
     )
 
 
-def collect(transfers: Iterable[Transfer], goals: dict[str, Goal]) -> pd.DataFrame:
+def collect(transfers: Iterable[Transfer], goals: Mapping[str, Goal]) -> pd.DataFrame:
     """Gather finished runs into one frame, one row an evaluation, columns `curves.COLUMNS`."""
-    frames = [_rows(transfer, goals[transfer.target]) for transfer in transfers]
+    return gathered(transfers, goals, _rows, COLUMNS)
+
+
+def gathered(
+    transfers: Iterable[Transfer],
+    goals: Mapping[str, Goal],
+    rows_of: Callable[[Mapping[str, Any]], pd.DataFrame],
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """Gather finished runs into one frame of these columns; `rows_of` reads a curve's file."""
+    frames = []
+    for transfer in transfers:
+        curve, goal = curve_of(transfer), goals[transfer.target]
+        frame = rows_of(curve).assign(
+            source=transfer.source,
+            target=transfer.target,
+            source_role=transfer.source_role,
+            seed=transfer.seed,
+            level=goal.level,
+            tau=goal.tau,
+            budget=curve["budget"],
+        )
+        frames.append(frame[list(columns)])
     table = pd.concat(frames, ignore_index=True)
     return table.sort_values(["target", "source", "seed", "step"], ignore_index=True)
+
+
+def curve_of(transfer: Transfer) -> dict[str, Any]:
+    """Return the curve of a finished run, as it was written."""
+    return dict(json.loads(transfer.path.read_text(encoding="utf-8")))
 
 
 def write_table(folder: Path, rows: pd.DataFrame) -> None:
@@ -79,19 +106,15 @@ def write_table(folder: Path, rows: pd.DataFrame) -> None:
         rows.to_parquet(temporary, index=False)
 
 
-def _rows(transfer: Transfer, goal: Goal) -> pd.DataFrame:
-    curve: dict[str, Any] = json.loads(transfer.path.read_text(encoding="utf-8"))
-    steps: Sequence[int] = curve["steps"]
-    frame = pd.DataFrame({"step": steps, "score": curve["scores"], "greedy": curve["greedy"]})
-    return frame.assign(
-        source=transfer.source,
-        target=transfer.target,
-        source_role=transfer.source_role,
-        seed=transfer.seed,
-        # What was trained before step 0 (a reward model) is paid for by then.
-        tokens=curve.get("tokens_before", 0) + frame["step"] * curve["tokens_per_step"],
-        flops=curve.get("flops_before", 0) + frame["step"] * curve["flops_per_step"],
-        level=goal.level,
-        tau=goal.tau,
-        budget=curve["budget"],
-    )[list(COLUMNS)]
+def _rows(curve: Mapping[str, Any]) -> pd.DataFrame:
+    steps = pd.Series(curve["steps"])
+    return pd.DataFrame(
+        {
+            "step": steps,
+            "score": curve["scores"],
+            "greedy": curve["greedy"],
+            # What was trained before step 0 (a reward model) is paid for by then.
+            "tokens": curve.get("tokens_before", 0) + steps * curve["tokens_per_step"],
+            "flops": curve.get("flops_before", 0) + steps * curve["flops_per_step"],
+        }
+    )

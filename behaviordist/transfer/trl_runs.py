@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,17 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from behaviordist.engines.trl_engine import (
-    TrlRun,
-    discard_checkpoints,
-    train,
-    write_checkpoint,
-)
+from behaviordist.engines.trl_engine import discard_checkpoints, train, write_checkpoint
 from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.sections import Stop
 from behaviordist.store import write_json
 from behaviordist.transfer.curves import COLUMNS, code_bits
-from behaviordist.transfer.runs import Goal, Transfer
+from behaviordist.transfer.runs import Goal, Transfer, curve_of, gathered
 
 CURVE = "curve.json"
 """Name of the curve in the folder of a run whose weights are kept."""
@@ -35,36 +29,22 @@ def run_trl_transfer(
     goal: Goal,
     work: Path,
     also: Sequence[Regime] = (),
+    keep: bool = False,
 ) -> None:
     """Train a source under a target's regime until `goal.stop_at` or the budget; write the curve.
 
     A source that is there already costs nothing: its curve is its score at step 0.
     `work` keeps the run's checkpoints, so that a killed run continues; see `train` for `also`.
+    With `keep` a checkpoint folder is written at `path`, the curve in it.
     """
     run = train(regime, source, work, seed, stop=Stop(goal.stop_at), also=also)
-    write_json(path, _curve(run, regime))
-    discard_checkpoints(work)
-
-
-def keep_trl_transfer(
-    folder: Path,
-    regime: Regime,
-    source: Path,
-    seed: int,
-    goal: Goal,
-    work: Path,
-    also: Sequence[Regime] = (),
-) -> None:
-    """Run a transfer as `run_trl_transfer` does; write a checkpoint folder, the curve in it."""
-    run = train(regime, source, work, seed, stop=Stop(goal.stop_at), also=also)
-    write_checkpoint(folder, run, regime, source, seed)
-    write_json(folder / CURVE, _curve(run, regime))
-    discard_checkpoints(work)
-
-
-def _curve(run: TrlRun, regime: Regime) -> dict[str, Any]:
+    if keep:
+        write_checkpoint(path, run, regime, source, seed)
+        path = path / CURVE
     rows = [asdict(row) for row in run.curve]
-    return {"budget": regime.budget, "batch_size": regime.batch_size, "rows": rows}
+    curve = {"budget": regime.budget, "batch_size": regime.batch_size, "rows": rows}
+    write_json(path, curve)
+    discard_checkpoints(work)
 
 
 def collect_trl(transfers: Iterable[Transfer], goals: Mapping[str, Goal]) -> pd.DataFrame:
@@ -73,26 +53,7 @@ def collect_trl(transfers: Iterable[Transfer], goals: Mapping[str, Goal]) -> pd.
     Columns are `curves.COLUMNS`, samples (training examples so far), bits (what they cost in a
     prequential code, see `curves.code_bits`), seconds; NaN where a run did not measure one.
     """
-    frames = []
-    for transfer in transfers:
-        run = json.loads(transfer.path.read_text(encoding="utf-8"))
-        goal = goals[transfer.target]
-        frames.append(
-            _with_samples(run).assign(
-                source=transfer.source,
-                target=transfer.target,
-                source_role=transfer.source_role,
-                seed=transfer.seed,
-                level=goal.level,
-                tau=goal.tau,
-                budget=run["budget"],
-            )[list(RECORDED)]
-        )
-    table = pd.concat(frames, ignore_index=True)
-    return table.sort_values(["target", "source", "seed", "step"], ignore_index=True)
-
-
-RECORDED = (*COLUMNS, "samples", "bits", "seconds")
+    return gathered(transfers, goals, _with_samples, (*COLUMNS, "samples", "bits", "seconds"))
 
 
 def _with_samples(run: Mapping[str, Any]) -> pd.DataFrame:
@@ -115,7 +76,7 @@ def forgetting(transfers: Iterable[Transfer]) -> pd.DataFrame:
     """
     rows = []
     for transfer in transfers:
-        curve = json.loads(transfer.path.read_text(encoding="utf-8"))["rows"]
+        curve = curve_of(transfer)["rows"]
         first, last = curve[0].get("also", {}), curve[-1].get("also", {})
         for label in first:
             rows.append(

@@ -39,13 +39,13 @@ def plant(runs, share_left=0.25):
     jump = {"max_logit_difference": 0.0, "hellinger": 0.0, "positions": 1}
     for r in range(runs.study.seeds):
         small_steps = 25 * (10 + r)
-        small_flops = small_steps * flops_per_step(regime, runs.small_config)
+        small_flops = small_steps * flops_per_step(regime, runs.config)
         write(runs, SMALL, r, np.arange(0, small_steps + 1, 25), flops=small_flops)
         for name in runs.scratches:
             write(runs, name, r, grid, scores=grid / steps)
         for name in (*runs.shapes, CONTROL):
             level_at = share_left * (1 + 0.02 * r) * runs.study.level_share * steps
-            own = runs.shapes.get(name, runs.small_config)
+            own = runs.shapes.get(name, runs.config)
             first = next(iter(runs.shapes.values()))
             large = runs.shapes.get(name, first)
             level_at *= flops_per_step(regime, large) / flops_per_step(regime, own)
@@ -101,7 +101,7 @@ def test_savings_are_the_planted_ratio_of_flops(runs):
     savings = savings_table(runs, curve_table(runs))
     regime, every = runs.study.small_regime(), runs.study.every
     for row in savings.to_dict("records"):
-        shape = runs.shapes.get(row["operator"], runs.small_config)
+        shape = runs.shapes.get(row["operator"], runs.config)
         one = flops_per_step(regime, shape) * every
         scratch = runs.study.level_share * runs.study.large_steps
         large = next(iter(runs.shapes.values())) if row["operator"] == CONTROL else shape

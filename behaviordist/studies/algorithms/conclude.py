@@ -97,15 +97,10 @@ def _behavior_rows(runs: LabRuns, labels: list[str]) -> tuple[Behavior, ...]:
 
 def _run(runs: LabRuns, regime: Regime, replicate: int) -> Run:
     provenance = runs.provenance(regime.label, replicate)
-    evidence = preference_evidence(provenance, _judge(runs, regime, replicate))
+    rated = regime.algorithm == "rlhf"
+    judge = runs.provenance(f"reward-{regime.task}", replicate) if rated else None
+    evidence = preference_evidence(provenance, judge)
     return run_row(runs.checkpoint(regime.label, replicate), provenance, replicate, **evidence)
-
-
-def _judge(runs: LabRuns, regime: Regime, replicate: int) -> dict[str, Any] | None:
-    """Return the provenance of the reward model that a regime was trained against, if any."""
-    if regime.algorithm != "rlhf":
-        return None
-    return runs.provenance(f"reward-{regime.task}", replicate)
 
 
 def _random_rows(

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from behaviordist.probes import ProbeSet
 from behaviordist.record import Estimate
 from behaviordist.record.transfers.numbers import Chance
 from behaviordist.studies.algorithms.runs import BASE, RANDOM, LabRuns
 from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
 from behaviordist.studies.stages import StageClock
+from behaviordist.transfer.matrix import scores_at_start
 
 
 def replicates(runs: LabRuns, behaviors: list[str]) -> dict[str, list[Path]]:
@@ -29,26 +31,14 @@ def replicates(runs: LabRuns, behaviors: list[str]) -> dict[str, list[Path]]:
 
 def measure_distances(runs: LabRuns, behaviors: list[str], clock: StageClock) -> dict[str, Any]:
     """Return regime-level distance matrices, one a geometry, from fingerprints made once."""
-    from behaviordist.behaviors import load
-    from behaviordist.probes import ProbeSet
-
     section = runs.study.distances
     probes = ProbeSet.load(section.probes)
     folders = replicates(runs, behaviors)
-    names = [(label, folder) for label, paths in folders.items() for folder in paths]
-    loaded = [load(str(folder), label=folder.name) for _, folder in names]
-    reference = next(b for b, (label, _) in zip(loaded, names, strict=True) if label == BASE)
+    labels = [label for label, paths in folders.items() for _ in paths]
+    places = {folder.name: folder for paths in folders.values() for folder in paths}
     geometries = (section.geometry, *section.also)
-
-    prints = fingerprint_stage(loaded, probes, geometries, runs.folder, clock, reference=reference)
-    return regime_matrices([label for label, _ in names], prints)
-
-
-def baselines(runs: LabRuns, behaviors: list[str]) -> dict[str, pd.DataFrame]:
-    """Explanations of cost that open no function, larger = expected dearer."""
-    from behaviordist.distance.weights import weight_distances
-
-    return {"weight-space distance": weight_distances(replicates(runs, behaviors))}
+    prints = fingerprint_stage(places, probes, geometries, runs.folder, clock, reference=BASE)
+    return regime_matrices(labels, prints)
 
 
 def predictors(
@@ -59,7 +49,6 @@ def predictors(
     The score at step 0 is, for a deterministic target, their inner product.
     """
     from behaviordist.engines.alignment import gradient_misalignment
-    from behaviordist.transfer.matrix import scores_at_start
 
     folders = replicates(runs, behaviors)
     regimes = {r.label: r for r in runs.study.regimes() if r.label in behaviors}

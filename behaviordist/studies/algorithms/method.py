@@ -15,7 +15,7 @@ from typing import Any
 from behaviordist.errors import InputError
 from behaviordist.probes import ProbeSet
 from behaviordist.studies.algorithms.conclude import notes, transfer_numbers
-from behaviordist.studies.algorithms.measure import baselines, measure_distances, predictors
+from behaviordist.studies.algorithms.measure import measure_distances, predictors, replicates
 from behaviordist.studies.algorithms.runs import (
     BASE,
     RANDOM,
@@ -41,6 +41,8 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     InputError
         If fewer than four behaviors converged: there is nothing to test.
     """
+    from behaviordist.distance.weights import weight_distances
+
     runs = LabRuns(study, settings.folder, settings.seed)
     train_behaviors(runs, settings.jobs, clock)
     behaviors, failed = converged(runs)
@@ -54,7 +56,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     labels = [*behaviors, BASE, RANDOM]
     main = matrices[study.distances.geometry]
     with clock.stage("test", 1, "Testing closer against cheaper") as done:
-        simple = baselines(runs, behaviors)
+        simple = {"weight-space distance": weight_distances(replicates(runs, behaviors))}
         further = predictors(runs, behaviors, rows, labels)
         # Behaviors of one function are one unit, whatever trained them.
         units = {regime.label: str(regime.task) for regime in study.regimes()}

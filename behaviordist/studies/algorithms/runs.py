@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from behaviordist.regimes.declaration import Regime, Rlhf
 from behaviordist.regimes.objectives.rlhf import reward_regime
-from behaviordist.store.jobs import Job, run_jobs
+from behaviordist.store.jobs import Job
 from behaviordist.studies.algorithms.study import Study
-from behaviordist.studies.jobs import random_job, training_job, transfer_job
+from behaviordist.studies.jobs import random_job, transfer_job
 from behaviordist.studies.places import Places
 from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.studies.stages import StageClock
-from behaviordist.transfer.runs import Goal, Transfer
+from behaviordist.transfer.runs import Goal, Transfer, collect
 
 BASE, RANDOM = "base", "random"
 
@@ -29,7 +27,7 @@ class LabRuns(Places[Study]):
 
     def base_job(self) -> Job:
         """Pre-training of the one base that every post-training starts from."""
-        return self._training(self.checkpoint(BASE), self.study.base_regime(), None, BASE)
+        return self.training(BASE, self.study.base_regime(), None)
 
     def random_jobs(self) -> list[Job]:
         """Random weights, one checkpoint a seed."""
@@ -49,40 +47,24 @@ class LabRuns(Places[Study]):
         cost is no part of a transfer's.
         """
         return [
-            self._training(
-                self.reward_model(regime, replicate),
-                reward_regime(regime),
-                self.checkpoint(BASE),
-                f"reward-{regime.task}",
-                replicate,
-            )
+            self.training(f"reward-{regime.task}", reward_regime(regime), BASE, replicate)
             for regime in self.study.regimes()
             if isinstance(regime, Rlhf)
             for replicate in self.replicates
         ]
 
-    def reward_model(self, regime: Regime, replicate: int) -> Path:
-        """Folder of the reward model of an `rlhf` regime."""
-        return self.checkpoint(f"reward-{regime.task}", replicate)
-
     def judged(self, regime: Regime, replicate: int) -> Regime:
         """Return the regime with its finished reward model, where it needs one."""
         if not isinstance(regime, Rlhf):
             return regime
-        folder = str(self.reward_model(regime, replicate))
+        folder = str(self.checkpoint(f"reward-{regime.task}", replicate))
         judge = regime.reward_model.model_copy(update={"checkpoint": folder})
         return regime.model_copy(update={"reward_model": judge})
 
     def regime_jobs(self) -> list[Job]:
         """Post-training of every behavior from the base, once a seed."""
         return [
-            self._training(
-                self.checkpoint(regime.label, replicate),
-                self.judged(regime, replicate),
-                self.checkpoint(BASE),
-                regime.label,
-                replicate,
-            )
+            self.training(regime.label, self.judged(regime, replicate), BASE, replicate)
             for regime in self.study.regimes()
             for replicate in self.replicates
         ]
@@ -107,24 +89,15 @@ class LabRuns(Places[Study]):
         seed = transfer_seed(self.seed, transfer.target, transfer.seed)
         return transfer_job(transfer.path, regime, self.config, source, seed, goal)
 
-    def _training(
-        self, path: Path, regime: Regime, source: Path | None, label: str, replicate: int = 0
-    ) -> Job:
-        seed = training_seed(self.seed, label, replicate)
-        return training_job(path, regime, self.config, source, seed)
-
 
 def train_behaviors(runs: LabRuns, processes: int, clock: StageClock) -> None:
     """Pre-train the base, then post-train every regime from every seed."""
-    with clock.stage("pretrain", 1, "Pre-training the base") as done:
-        run_jobs([runs.base_job()], 1, done)
+    clock.run("pretrain", "Pre-training the base", [runs.base_job()], 1)
     jobs = runs.reward_jobs()
     if jobs:
-        with clock.stage("reward models", len(jobs), "Training reward models on a rater") as done:
-            run_jobs(jobs, processes, done)
+        clock.run("reward models", "Training reward models on a rater", jobs, processes)
     jobs = [*runs.random_jobs(), *runs.regime_jobs()]
-    with clock.stage("regimes", len(jobs), "Post-training the behaviors") as done:
-        run_jobs(jobs, processes, done)
+    clock.run("regimes", "Post-training the behaviors", jobs, processes)
 
 
 def converged(runs: LabRuns) -> tuple[list[str], list[str]]:
@@ -141,20 +114,15 @@ def run_transfers(
     runs: LabRuns, behaviors: list[str], processes: int, clock: StageClock
 ) -> pd.DataFrame:
     """Tune every source into every target; one row an evaluation."""
-    from behaviordist.transfer.runs import collect
-
     goals = fix_goals(runs, behaviors)
     transfers = runs.transfers(behaviors)
     jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
-    with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
-        run_jobs(jobs, processes, done)
+    clock.run("transfers", "Tuning every source into every target", jobs, processes)
     return collect(transfers, goals)
 
 
-def fix_goals(runs: LabRuns, behaviors: list[str]) -> dict[str, Any]:
+def fix_goals(runs: LabRuns, behaviors: list[str]) -> dict[str, Goal]:
     """Fix tau of every target from its own converged runs, before any transfer."""
-    from behaviordist.transfer.runs import Goal
-
     section, seeds = runs.study.transfer, runs.study.seeds
     goals = {}
     for label in behaviors:

@@ -7,26 +7,25 @@ import math
 import numpy as np
 import pandas as pd
 
+from behaviordist.probes import ProbeSet
 from behaviordist.studies.bootstrapping.runs import COHERENT, BudgetRuns
 from behaviordist.studies.bootstrapping.study import base_name
-from behaviordist.studies.fingerprints import fingerprint_stage
+from behaviordist.studies.fingerprints import symmetric_distances
 from behaviordist.studies.nats import checkpoint_divergences
-from behaviordist.studies.places import read_provenance
 from behaviordist.studies.stages import StageClock
+from behaviordist.transfer.curves import summarise
 
 
 def cost_table(runs: BudgetRuns, rows: pd.DataFrame) -> pd.DataFrame:
     """One row a run from a base: budget, target, algorithm, seed, costs left and paid before."""
-    from behaviordist.transfer.curves import summarise
-
     table = summarise(rows[rows["source_role"] != COHERENT])
     algorithm = {regime.label: regime.algorithm for regime in runs.study.regimes()}
     budgets = {base_name(budget): budget for budget in runs.study.budgets}
     table["budget"] = table["source"].map(budgets)
     table["algorithm"] = table["target"].map(algorithm)
     table["pretrain_flops"] = [
-        read_provenance(runs.base(budget, seed)).get("flops", 0.0)
-        for budget, seed in zip(table["budget"], table["seed"], strict=True)
+        runs.provenance(base, seed).get("flops", 0.0)
+        for base, seed in zip(table["source"], table["seed"], strict=True)
     ]
     table["total_flops"] = table["flops"] + table["pretrain_flops"]
     columns = ("budget", "algorithm", "target", "seed", "steps", "flops", "pretrain_flops")
@@ -35,26 +34,19 @@ def cost_table(runs: BudgetRuns, rows: pd.DataFrame) -> pd.DataFrame:
 
 def base_distances(runs: BudgetRuns, clock: StageClock) -> pd.DataFrame:
     """Distance of every base from every target of another seed: budget, target, seed, distance."""
-    from behaviordist.behaviors import load
-    from behaviordist.distance import matrix_of
-    from behaviordist.probes import ProbeSet
-
     study = runs.study
-    places = [(base_name(b), r, runs.base(b, r)) for b in study.budgets for r in range(study.seeds)]
-    places += [(g.label, r, runs.target(g, r)) for g in study.regimes() for r in range(study.seeds)]
-    behaviors = [load(str(path), label=path.name) for _, _, path in places]
+    names = [*map(base_name, study.budgets), *(regime.label for regime in study.regimes())]
+    places = {f"{name}-s{r}": runs.checkpoint(name, r) for name in names for r in runs.replicates}
     probes, geometry = ProbeSet.load(study.distances.probes), study.distances.geometry
-
-    prints = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)
-    matrix = matrix_of(prints[geometry])
+    matrix = symmetric_distances(places, probes, geometry, runs.folder, clock)
     matrix.save(runs.folder)
     frame = matrix.to_pandas()
     distances = []
     for regime in study.regimes():
         for budget in study.budgets:
             for r in range(study.seeds):
-                others = [runs.target(regime, s).name for s in range(study.seeds) if s != r]
-                away = frame.loc[runs.base(budget, r).name, others]
+                others = [f"{regime.label}-s{s}" for s in runs.replicates if s != r]
+                away = frame.loc[f"{base_name(budget)}-s{r}", others]
                 distances.append((budget, regime.label, r, float(np.mean(away.to_numpy()))))
     return pd.DataFrame(distances, columns=["budget", "target", "seed", "distance"])
 
@@ -64,15 +56,13 @@ def law_table(runs: BudgetRuns, rows: pd.DataFrame, clock: StageClock) -> pd.Dat
 
     Nats are KL(target || source), the target of the next seed: no source is its parent or child.
     """
-    from behaviordist.transfer.curves import summarise
-
     study, parts = runs.study, []
     with clock.stage("divergences", study.seeds, "Scoring every target's answers") as done:
         for r in runs.replicates:
             names = dict.fromkeys(n for regime in study.regimes() for n in runs.sources(regime))
             matrix = checkpoint_divergences(
                 {name: runs.checkpoint(name, r) for name in names},
-                {g.label: runs.target(g, (r + 1) % study.seeds) for g in study.regimes()},
+                {g.label: runs.checkpoint(g.label, (r + 1) % study.seeds) for g in study.regimes()},
                 study.answers,
                 runs.seed,
                 runs.folder / "divergences" / f"s{r}",

@@ -14,35 +14,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.bootstrapping.measure import base_distances, cost_table, law_table
 from behaviordist.studies.bootstrapping.page import findings
 from behaviordist.studies.bootstrapping.runs import BudgetRuns
 from behaviordist.studies.bootstrapping.study import Study
 from behaviordist.studies.folder import write_findings
-from behaviordist.studies.places import read_provenance
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
-from behaviordist.transfer.runs import write_table
+from behaviordist.transfer.runs import collect, write_table
 
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return ``run.json``."""
     runs = BudgetRuns(study, settings.folder, settings.seed)
-    jobs = runs.base_jobs()
-    with clock.stage("pretrain", len(jobs), "Pre-training bases of every budget") as done:
-        run_jobs(jobs, settings.jobs, done)
-    jobs = runs.target_jobs()
-    with clock.stage("targets", len(jobs), "Post-training the targets") as done:
-        run_jobs(jobs, settings.jobs, done)
-    jobs = runs.coherent_jobs()
-    with clock.stage("coherent", len(jobs), "Tuning coherent sources") as done:
-        run_jobs(jobs, settings.jobs, done)
+    clock.run("pretrain", "Pre-training bases of every budget", runs.base_jobs(), settings.jobs)
+    clock.run("targets", "Post-training the targets", runs.target_jobs(), settings.jobs)
+    clock.run("coherent", "Tuning coherent sources", runs.coherent_jobs(), settings.jobs)
     transfers = runs.transfers()
     jobs = [runs.transfer_job(transfer) for transfer in transfers]
-    with clock.stage("transfers", len(jobs), "Post-training from every base") as done:
-        run_jobs(jobs, settings.jobs, done)
-    rows = runs.collect(transfers)
+    clock.run("transfers", "Post-training from every base", jobs, settings.jobs)
+    rows = collect(transfers, {t.target: runs.goal for t in transfers})
     write_table(settings.folder, rows)
     table = cost_table(runs, rows)
     table = table.merge(base_distances(runs, clock), on=["budget", "target", "seed"])
@@ -54,7 +45,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         regime.label
         for regime in runs.study.regimes()
         for r in range(runs.study.seeds)
-        if not read_provenance(runs.target(regime, r))["converged"]
+        if not runs.provenance(regime.label, r)["converged"]
     ]
     notes = [
         f"{label}: a target did not converge within its budget; it is used as is"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-import pandas as pd
 
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store.jobs import Job
 from behaviordist.studies.bootstrapping.study import Study, base_name
-from behaviordist.studies.jobs import random_job, training_job, transfer_job
+from behaviordist.studies.jobs import random_job, transfer_job
 from behaviordist.studies.places import Places
 from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.transfer.runs import Goal, Transfer
@@ -22,52 +19,33 @@ COHERENT = "coherent"
 class BudgetRuns(Places[Study]):
     """Bases of every budget, targets, and every target from every base."""
 
-    def base(self, budget: int, replicate: int) -> Path:
-        """Folder of one base."""
-        return self.checkpoint(base_name(budget), replicate)
-
-    def target(self, regime: Regime, replicate: int) -> Path:
-        """Folder of one converged behavior."""
-        return self.checkpoint(regime.label, replicate)
-
     def base_jobs(self) -> list[Job]:
         """Return the pre-trainings, the longest first, so that the last ones to run are short."""
         jobs = []
         for budget in sorted(self.study.budgets, reverse=True):
             for r in self.replicates:
-                path, seed = self.base(budget, r), training_seed(self.seed, "base", r)
+                name, seed = base_name(budget), training_seed(self.seed, "base", r)
                 if budget == 0:
-                    jobs.append(random_job(path, self.config, seed))
+                    jobs.append(random_job(self.checkpoint(name, r), self.config, seed))
                 else:
                     regime = self.study.base_regime(budget)
-                    jobs.append(training_job(path, regime, self.config, None, seed))
+                    jobs.append(self.training(name, regime, None, r, seed))
         return jobs
 
     def target_jobs(self) -> list[Job]:
         """Return the post-trainings of every regime from the longest pre-training, every seed."""
-        longest = max(self.study.budgets)
+        longest = base_name(max(self.study.budgets))
         return [
-            training_job(
-                self.target(regime, r),
-                regime,
-                self.config,
-                self.base(longest, r),
-                training_seed(self.seed, regime.label, r),
-            )
+            self.training(regime.label, regime, longest, r)
             for regime in self.study.regimes()
             for r in self.replicates
         ]
 
     def coherent_jobs(self) -> list[Job]:
         """Return what tunes the longest base into mixtures, every seed."""
+        longest = base_name(max(self.study.budgets))
         return [
-            training_job(
-                self.checkpoint(name, r),
-                regime,
-                self.config,
-                self.base(max(self.study.budgets), r),
-                training_seed(self.seed, name, r),
-            )
+            self.training(name, regime, longest, r)
             for task in self.study.tasks
             for name, regime in self.study.coherent_regimes(task).items()
             for r in self.replicates
@@ -96,13 +74,9 @@ class BudgetRuns(Places[Study]):
             regime = regime.model_copy(update={"budget": budget})
         source = self.checkpoint(transfer.source, transfer.seed)
         seed = transfer_seed(self.seed, transfer.target, transfer.seed)
-        return transfer_job(transfer.path, regime, self.config, source, seed, self._goal())
+        return transfer_job(transfer.path, regime, self.config, source, seed, self.goal)
 
-    def collect(self, transfers: list[Transfer]) -> pd.DataFrame:
-        """Gather the curves, one row an evaluation."""
-        from behaviordist.transfer.runs import collect
-
-        return collect(transfers, {t.target: self._goal() for t in transfers})
-
-    def _goal(self) -> Goal:
+    @property
+    def goal(self) -> Goal:
+        """What every target asks, fixed in the file."""
         return Goal(level=self.study.tau, tau=self.study.tau, stop_at=self.study.tau)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from behaviordist.engines.checkpoints import flops_per_step
+from behaviordist.probes import ProbeSet
 from behaviordist.record import Estimate
 from behaviordist.regimes.grow import PRESERVING
 from behaviordist.studies.exact import SeedValues, median_over
@@ -16,6 +18,7 @@ from behaviordist.studies.fingerprints import fingerprint_stage
 from behaviordist.studies.growing.runs import CONTROL, SMALL, GrowthRuns, fresh
 from behaviordist.studies.nats import checkpoint_divergences, right_answers
 from behaviordist.studies.stages import StageClock
+from behaviordist.transfer.curves import Passage, first_passage
 
 ROUNDING = 1e-4
 """Distance below which two models count as one function. Growth itself moves float32 outputs by
@@ -29,7 +32,7 @@ def curve_table(runs: GrowthRuns) -> pd.DataFrame:
     FLOPs of grown models and of the control hold those of the small model that they start from.
     """
     regime = runs.study.small_regime()
-    shapes = {SMALL: runs.small_config, CONTROL: runs.small_config}
+    shapes = {SMALL: runs.config, CONTROL: runs.config}
     shapes |= {**runs.shapes, **runs.scratches}
     parts = []
     for name, shape in shapes.items():
@@ -89,7 +92,7 @@ def savings_table(runs: GrowthRuns, curves: pd.DataFrame) -> pd.DataFrame:
                     "left": (growth - float(x[0])) / scratch,
                     "ahead": float(y[-1]) - ends[r],
                     "lost": float(y[0]) - last,
-                    "back": float("nan") if again[1] else again[0] - float(x[0]),
+                    "back": float("nan") if again.censored else again.cost - float(x[0]),
                 }
             )
     return pd.DataFrame(rows)
@@ -101,17 +104,14 @@ def jump_table(runs: GrowthRuns, clock: StageClock) -> pd.DataFrame:
     Name ``other seed`` holds the distance of the small model from those of the other seeds. The
     matrix of the first seed is left in the folder.
     """
-    from behaviordist.behaviors import load
     from behaviordist.distance import matrix_of
-    from behaviordist.probes import ProbeSet
 
     study = runs.study
     names, seeds = runs.sources(), range(study.seeds)
-    behaviors = [load(str(runs.checkpoint(n, r)), label=f"{n}-s{r}") for r in seeds for n in names]
+    places = {f"{n}-s{r}": runs.checkpoint(n, r) for r in seeds for n in names}
     geometry = study.distances.geometry
-
     probes = ProbeSet.load(study.distances.probes)
-    prints = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)[geometry]
+    prints = fingerprint_stage(places, probes, (geometry,), runs.folder, clock)[geometry]
     matrix_of(prints[: len(names)]).save(runs.folder)
     matrix = matrix_of(prints)
     at, away = {label: i for i, label in enumerate(matrix.labels)}, matrix.distances
@@ -206,33 +206,35 @@ def _curve(curves: pd.DataFrame, name: str, replicate: int) -> tuple[Any, Any]:
     return part["flops"].to_numpy(), part["score"].to_numpy()
 
 
-def _passage(flops: Any, scores: Any, level: float) -> tuple[float, bool]:
-    from behaviordist.transfer.curves import first_passage
-
-    passage = first_passage(flops, scores, level, float(flops[-1]))
-    return passage.cost, passage.censored
+def _passage(flops: Any, scores: Any, level: float) -> Passage:
+    return first_passage(flops, scores, level, float(flops[-1]))
 
 
+@dataclass(frozen=True)
 class Measured:
-    """The study's tables, and the estimates over seeds that its page is made of."""
+    """The study's tables, and the estimates over seeds that its page is made of.
 
-    def __init__(
-        self,
-        runs: GrowthRuns,
-        curves: pd.DataFrame,
-        costs: pd.DataFrame,
-        savings: pd.DataFrame,
-        jumps: pd.DataFrame,
-        ratios: pd.DataFrame,
-        nats: pd.DataFrame,
-        rounding: tuple[float, float],
-    ) -> None:
-        self.runs, self.curves, self.costs = runs, curves, costs
-        self.savings, self.jumps, self.ratios = savings, jumps, ratios
-        self.nats = nats
-        self.rounding = rounding  # of the small models: float32 against float64, largest logit
-        self.exact = [name for name in runs.shapes if name in PRESERVING]
-        self.jumping = [name for name in runs.shapes if name not in PRESERVING]
+    `rounding` is that of the small models: float32 against float64, and the largest logit.
+    """
+
+    runs: GrowthRuns
+    curves: pd.DataFrame
+    costs: pd.DataFrame
+    savings: pd.DataFrame
+    jumps: pd.DataFrame
+    ratios: pd.DataFrame
+    nats: pd.DataFrame
+    rounding: tuple[float, float]
+
+    @property
+    def exact(self) -> list[str]:
+        """Operators that keep the function."""
+        return [name for name in self.runs.shapes if name in PRESERVING]
+
+    @property
+    def jumping(self) -> list[str]:
+        """Operators that do not."""
+        return [name for name in self.runs.shapes if name not in PRESERVING]
 
     def saving(self, operators: Sequence[str], column: str = "savings") -> SeedValues:
         """Return a column of the savings, a number a seed: the mean over operators."""

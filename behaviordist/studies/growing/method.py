@@ -15,7 +15,6 @@ from typing import Any
 
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior
-from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_findings
 from behaviordist.studies.growing.measure import (
     Measured,
@@ -32,7 +31,7 @@ from behaviordist.studies.growing.study import Study
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
-from behaviordist.transfer.runs import write_table
+from behaviordist.transfer.runs import collect, write_table
 
 NOTES = (
     "the optimizer starts anew after growth: moments of the small model are not carried over",
@@ -44,16 +43,13 @@ NOTES = (
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return ``run.json``."""
     runs = GrowthRuns(study, settings.folder, settings.seed)
-    for name, text, make in (
-        ("small", "Pre-training small models until coherent", runs.small_jobs),
-        ("growth", "Growing them", runs.growth_jobs),
-        ("large", "Training on, and from scratch, to equal FLOPs", runs.large_jobs),
-        ("post-training", "Post-training all of them", runs.transfer_jobs),
-    ):
-        jobs = make()
-        with clock.stage(name, len(jobs), text) as done:
-            run_jobs(jobs, settings.jobs, done)
-    rows = runs.collect()
+    processes = settings.jobs
+    clock.run("small", "Pre-training small models until coherent", runs.small_jobs(), processes)
+    clock.run("growth", "Growing them", runs.growth_jobs(), processes)
+    what = "Training on, and from scratch, to equal FLOPs"
+    clock.run("large", what, runs.large_jobs(), processes)
+    clock.run("post-training", "Post-training all of them", runs.transfer_jobs(), processes)
+    rows = collect(runs.transfers(), {r.label: runs.goal for r in study.regimes()})
     write_table(settings.folder, rows)
     curves, costs = curve_table(runs), summarise(rows)
     savings, jumps = savings_table(runs, curves), jump_table(runs, clock)

@@ -92,7 +92,7 @@ def _pay_blocks(measured: Measured) -> tuple[AnyBlock, ...]:
 def _curve_figures(measured: Measured) -> list[Lines]:
     """One figure a group of shapes: those that change depth, and those that change widths."""
     shapes = measured.runs.shapes
-    deep = [name for name in shapes if shapes[name].layers != measured.runs.small_config.layers]
+    deep = [name for name in shapes if shapes[name].layers != measured.runs.config.layers]
     wide = [name for name in shapes if name not in deep]
     figures = []
     for key, title, names in (("depth", "Deeper models", deep), ("width", "Wider models", wide)):

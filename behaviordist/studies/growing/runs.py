@@ -4,38 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-
-import pandas as pd
 
 from behaviordist.engines.checkpoints import flops_per_step
-from behaviordist.engines.growing import grow_checkpoint
 from behaviordist.lab import checkpoint
 from behaviordist.lab.llama import LlamaConfig
-from behaviordist.regimes.declaration import GROWTH_SIZES, Growth
-from behaviordist.store import file_digest
+from behaviordist.regimes.declaration import GROWTH_SIZES
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.growing.study import Study, larger
-from behaviordist.studies.jobs import training_job, transfer_job
+from behaviordist.studies.jobs import grown_job, training_job, transfer_job
 from behaviordist.studies.places import Places
 from behaviordist.transfer.runs import Goal, Transfer
 
 SMALL, CONTROL = "small", "not-grown"
-
-
-def grow_job(path: Path, source: Path, growth: Growth, seed: int) -> Job:
-    """Return the job that makes a checkpoint larger, and trains nothing."""
-    inputs = {
-        "growth": growth.model_dump(mode="json"),
-        "source": file_digest(source / "model.safetensors"),
-        "seed": seed,
-    }
-    return Job(path, inputs, _grow, {"source": source, "growth": growth, "seed": seed})
-
-
-def _grow(path: Path, source: Path, growth: Growth, seed: int) -> None:
-    grow_checkpoint(path, source, growth, seed)
 
 
 @dataclass(frozen=True)
@@ -43,14 +24,9 @@ class GrowthRuns(Places[Study]):
     """Small models, grown ones, large ones from scratch, and all of them post-trained."""
 
     @cached_property
-    def small_config(self) -> LlamaConfig:
-        """Architecture of the small model."""
-        return self.study.model.architecture()
-
-    @cached_property
     def shapes(self) -> dict[str, LlamaConfig]:
         """Architecture of the large model of every operator."""
-        return {g.operator: larger(g, self.small_config) for g in self.study.growths}
+        return {g.operator: larger(g, self.config) for g in self.study.growths}
 
     def scratch(self, operator: str) -> str:
         """Return the name of the large model from scratch with the operator's shape."""
@@ -66,17 +42,12 @@ class GrowthRuns(Places[Study]):
     def small_jobs(self) -> list[Job]:
         """Return the pre-training of the small model, once a seed."""
         regime = self.study.small_regime()
-        return [
-            training_job(
-                self.checkpoint(SMALL, r), regime, self.small_config, None, self._seed("small", r)
-            )
-            for r in self.replicates
-        ]
+        return [self.training(SMALL, regime, None, r) for r in self.replicates]
 
     def growth_jobs(self) -> list[Job]:
         """Return every growth of every small model."""
         return [
-            grow_job(
+            grown_job(
                 self.checkpoint(fresh(g.operator), r),
                 self.checkpoint(SMALL, r),
                 g,
@@ -102,7 +73,7 @@ class GrowthRuns(Places[Study]):
             for r in self.replicates:
                 regime = self.study.spend(self.steps_left(name, r))
                 where, seed = self.checkpoint(source, r), self._seed("continue", r)
-                shape = self.shapes.get(name, self.small_config)
+                shape = self.shapes.get(name, self.config)
                 jobs.append(training_job(self.checkpoint(name, r), regime, shape, where, seed))
         return jobs
 
@@ -112,7 +83,7 @@ class GrowthRuns(Places[Study]):
         Rounded down to whole evaluations: the grown models never get more than the large one.
         """
         large = self.shapes.get(name, next(iter(self.shapes.values())))
-        shape = self.shapes.get(name, self.small_config)
+        shape = self.shapes.get(name, self.config)
         regime = self.study.small_regime()
         total = self.study.large_steps * flops_per_step(regime, large)
         left = total - self.provenance(SMALL, replicate)["flops"]
@@ -141,16 +112,12 @@ class GrowthRuns(Places[Study]):
             source = self.checkpoint(t.source, t.seed)
             config = checkpoint.load(source).config
             seed = self._seed(t.target, t.seed)
-            jobs.append(transfer_job(t.path, regimes[t.target], config, source, seed, self._goal()))
+            jobs.append(transfer_job(t.path, regimes[t.target], config, source, seed, self.goal))
         return jobs
 
-    def collect(self) -> pd.DataFrame:
-        """Gather the curves of post-training, one row an evaluation."""
-        from behaviordist.transfer.runs import collect
-
-        return collect(self.transfers(), {r.label: self._goal() for r in self.study.regimes()})
-
-    def _goal(self) -> Goal:
+    @property
+    def goal(self) -> Goal:
+        """What every target asks, fixed in the file."""
         return Goal(level=self.study.tau, tau=self.study.tau, stop_at=self.study.tau)
 
     def _seed(self, *what: str | int) -> int:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.record import Claim, Estimate, Verdict
-from behaviordist.record.formatting import decimal
 from behaviordist.studies.claims import TOGETHER, mean_claim, median_claim, t_p_value, together
 from behaviordist.studies.estimates import estimate, words
 from behaviordist.studies.exact import SeedValues
@@ -153,6 +152,6 @@ def within(ratio: Estimate, low: float, high: float) -> Verdict:
     return "not supported" if ratio.high < low or ratio.low > high else "inconclusive"
 
 
-def signed(value: float, digits: int = 3) -> str:
+def signed(value: float) -> str:
     """Return a change with its sign."""
-    return ("+" if value > 0 else "") + decimal(value, digits)
+    return words(Estimate(value=value), 3, signed=True)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from behaviordist.record import (
     AnyBlock,
-    Estimate,
     Intervals,
     Lines,
     Series,
@@ -34,7 +33,7 @@ def thought_blocks(answers: Answers) -> tuple[AnyBlock | str, ...]:
         (
             model,
             tuple(
-                over_seeds(answers.change(model, name, f"prompt:{kind}", f"steps:{steps}")).named(
+                median_over(answers.change(model, name, f"prompt:{kind}", f"steps:{steps}")).named(
                     f"{KINDS[kind]}, {STEPS[steps]}"
                 )
                 for kind in ("named", "hidden", "shots2")
@@ -141,14 +140,9 @@ def _short(prompt: str) -> str:
 
 def series_over(label: str, x: Iterable[float], values: Iterable[NDArray[np.float64]]) -> Series:
     """One line: `values` has the seeds' numbers at every x."""
-    return Series.over(label, x, (over_seeds(each) for each in values))
+    return Series.over(label, x, map(median_over, values))
 
 
 def cell(values: NDArray[np.float64], digits: int = 3) -> str:
     """Return a median over seeds with its interval, as a table shows it."""
-    return words(over_seeds(values), digits)
-
-
-def over_seeds(values: NDArray[np.float64]) -> Estimate:
-    """Return the median over seeds with its exact interval."""
-    return median_over([float(value) for value in values])
+    return words(median_over(values), digits)

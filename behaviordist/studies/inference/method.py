@@ -14,7 +14,6 @@ from typing import Any
 
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Behavior
-from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_findings
 from behaviordist.studies.inference.answers import Answers
 from behaviordist.studies.inference.measure import (
@@ -39,15 +38,10 @@ NOTES = (
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return ``run.json``."""
     runs = SettingRuns(study, settings.folder, settings.seed)
-    stages = (
-        ("pretrain", runs.base_jobs, "Pre-training the bases"),
-        ("post-training", runs.tuning_jobs, "Post-training: SFT and QAT"),
-        ("settings", runs.measure_jobs, "Running every checkpoint with every setting"),
-    )
-    for name, make, text in stages:
-        jobs = make()
-        with clock.stage(name, len(jobs), text) as done:
-            run_jobs(jobs, settings.jobs, done)
+    clock.run("pretrain", "Pre-training the bases", runs.base_jobs(), settings.jobs)
+    clock.run("post-training", "Post-training: SFT and QAT", runs.tuning_jobs(), settings.jobs)
+    what = "Running every checkpoint with every setting"
+    clock.run("settings", what, runs.measure_jobs(), settings.jobs)
     behaviors = write_map(runs, clock)
     answers = Answers.of(runs)
     return write_findings(

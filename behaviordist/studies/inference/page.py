@@ -45,19 +45,14 @@ def findings(answers: Answers) -> Findings:
             Fact.of("probes", str(len(answers.probes)), runs.study.probes),
             Fact.of("claims supported", f"{verdicts.count('supported')} of {len(claims)}", ""),
         ),
-        sections=_sections(answers),
-    )
-
-
-def _sections(answers: Answers) -> tuple[Section, ...]:
-    """Return the sections in reading order."""
-    return (
-        Section.of("The map", _MAP, Distances()),
-        Section.of("How far each setting moves a behavior", *settings_blocks(answers)),
-        Section.of("Rounding weights, and training for it", *rounding_blocks(answers)),
-        Section.of("Temperature", *temperature_blocks(answers)),
-        Section.of("Chain of thought", *thought_blocks(answers)),
-        Section.of("Examples, windows and what they cut off", *context_blocks(answers)),
+        sections=(
+            Section.of("The map", _MAP, Distances()),
+            Section.of("How far each setting moves a behavior", *settings_blocks(answers)),
+            Section.of("Rounding weights, and training for it", *rounding_blocks(answers)),
+            Section.of("Temperature", *temperature_blocks(answers)),
+            Section.of("Chain of thought", *thought_blocks(answers)),
+            Section.of("Examples, windows and what they cut off", *context_blocks(answers)),
+        ),
     )
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from behaviordist.probes import ProbeSet
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store import file_digest
 from behaviordist.store.jobs import Job
 from behaviordist.studies.inference.measure import VERSION, measure_quantisation, measure_settings
 from behaviordist.studies.inference.study import BASE, Study
-from behaviordist.studies.jobs import training_job
 from behaviordist.studies.places import Places
 from behaviordist.studies.seeds import training_seed
 
@@ -32,27 +32,13 @@ class SettingRuns(Places[Study]):
 
     def base_jobs(self) -> list[Job]:
         """Return the pre-trainings, one a seed."""
-        return [
-            training_job(
-                self.checkpoint(BASE, r),
-                self.study.base_regime(),
-                self.config,
-                None,
-                training_seed(self.seed, BASE, r),
-            )
-            for r in self.replicates
-        ]
+        regime = self.study.base_regime()
+        return [self.training(BASE, regime, None, r) for r in self.replicates]
 
     def tuning_jobs(self) -> list[Job]:
         """Return the post-trainings; those of one seed and task see the same data."""
         return [
-            training_job(
-                self.checkpoint(name, r),
-                regime,
-                self.config,
-                self.checkpoint(BASE, r),
-                training_seed(self.seed, str(regime.task), r),
-            )
+            self.training(name, regime, BASE, r, training_seed(self.seed, str(regime.task), r))
             for name, regime in self._tuned()
             for r in self.replicates
         ]
@@ -93,7 +79,6 @@ class SettingRuns(Places[Study]):
             yield f"qat{bits}-{self.study.quantisation.task}", self.study.qat(bits)
 
     def _inputs(self, sources: list[Path], more: dict[str, Any]) -> dict[str, Any]:
-        from behaviordist.probes import ProbeSet
 
         weights = [file_digest(path / "model.safetensors") for path in sources]
         probes = ProbeSet.load(self.study.probes).digest

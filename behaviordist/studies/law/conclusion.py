@@ -47,43 +47,35 @@ class Conclusion:
     lawful: tuple[str, ...]
 
 
-def primary_tests(section: ClaimSection, tables: Tables, seed: int) -> dict[str, TransferTest]:
-    """Test the primary predictor over all targets, and over those of each algorithm."""
-    tests = {"all targets": primary_test(section, tables, seed)}
+def conclusion_of(
+    section: ClaimSection,
+    tables: Tables,
+    seed: int,
+    lawful: tuple[str, ...],
+    more: Sequence[Question] = (),
+) -> Conclusion:
+    """Decide the claims together (Holm); fit the lines on sources of `lawful` kinds.
+
+    `seed` drives relabellings; `more` are claims beside those that every study of the law makes.
+    """
+    tests = {"all targets": _primary_test(section, tables, seed, list(tables.costs.columns))}
     for algorithm, targets in tables.by_algorithm:
         if len(targets) > 1:
-            tests[algorithm] = primary_test(section, tables, seed, targets)
-    return tests
-
-
-def shared_questions(
-    tests: Mapping[str, TransferTest], tables: Tables, margin: float
-) -> list[Question]:
-    """Return the claims that every study of the law makes; `margin`: of equal costs, steps."""
-    return [
+            tests[algorithm] = _primary_test(section, tables, seed, targets)
+    same = partial(same_cost, tables, section.same_cost)
+    questions: list[Question] = [
         ("Closer is cheaper.", partial(closer, tests["all targets"])),
         ("The functions know the cost better than the weights.", partial(weights, tables)),
         ("The direction matters.", partial(direction, tables)),
-        (
-            "The same function at other weights costs the same.",
-            partial(same_cost, tables, margin),
-        ),
+        ("The same function at other weights costs the same.", same),
+        *more,
     ]
-
-
-def conclusion_of(
-    questions: Sequence[Question],
-    tests: Mapping[str, TransferTest],
-    tables: Tables,
-    alpha: float,
-    lawful: tuple[str, ...],
-) -> Conclusion:
-    """Decide the claims together (Holm); fit the lines on sources of `lawful` kinds."""
     answered = [_answered(claim, ask) for claim, ask in questions]
     p_values = [a.estimate.p_value if a.estimate.is_known else 1.0 for a in answered]
     adjusted = holm([1.0 if np.isnan(p) else p for p in p_values])
     claims = tuple(
-        _decided(a, float(p), alpha, len(answered)) for a, p in zip(answered, adjusted, strict=True)
+        _decided(a, float(p), section.alpha, len(answered))
+        for a, p in zip(answered, adjusted, strict=True)
     )
     laws, by_overlap, by_weights = (
         {a: law_of(tables, frame, a, lawful) for a, _ in tables.by_algorithm}
@@ -92,20 +84,18 @@ def conclusion_of(
     return Conclusion(claims, tests, laws, by_overlap, by_weights, lawful)
 
 
-def primary_test(
-    section: ClaimSection, tables: Tables, seed: int, targets: list[str] | None = None
+def _primary_test(
+    section: ClaimSection, tables: Tables, seed: int, chosen: list[str]
 ) -> TransferTest:
-    """Test the primary predictor, the others and the baselines beside it."""
-    chosen = list(tables.costs.columns) if targets is None else targets
+    """Test the primary predictor, the others and the baselines beside it, on chosen targets."""
     others = {name: frame[chosen] for name, frame in tables.predictors.items() if name != KL}
-    labels = {*tables.costs.index, *chosen}
     return transfer_test(
         tables.nats[chosen],
         tables.costs[chosen],
         predictors=others,
         baselines={name: frame[chosen] for name, frame in tables.baselines.items()},
         censored=tables.late[chosen],
-        units={label: unit for label, unit in tables.units.items() if label in labels},
+        units=tables.units_in(tables.costs[chosen]),
         strata=tables.strata,
         permutations=section.permutations,
         seed=seed,

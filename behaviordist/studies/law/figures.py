@@ -74,6 +74,22 @@ def _line(law: Law, predictor: pd.DataFrame) -> Series:
     )
 
 
+def turned(nats: pd.DataFrame, costs: pd.DataFrame, late: pd.DataFrame) -> Points:
+    """Draw pairs tuned both ways by half their differences, the more surprising way first.
+
+    All are square; a pair is a bound where one of its ways never arrived.
+    """
+    upper = np.triu_indices(len(nats), 1)
+    x, y = (((f - f.T) / 2).to_numpy(dtype=float)[upper] for f in (nats, costs))
+    sign = np.where(x < 0, -1.0, 1.0)
+    return Points(
+        label="pairs",
+        x=tuple((x * sign).tolist()),
+        y=tuple((y * sign).tolist()),
+        bound=tuple(((late + late.T).to_numpy(dtype=float)[upper] > 0).tolist()),
+    )
+
+
 def maps(tables: Tables) -> tuple[Grid, Grid]:
     """Draw the tables of KL and of cost."""
     return (

@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from behaviordist.hypothesis import TransferTest
-from behaviordist.record import Section, Table
+from behaviordist.record import Fact, Findings, Section, Table
 from behaviordist.record.formatting import limits
 from behaviordist.studies.law.conclusion import Conclusion, reliability
 from behaviordist.studies.law.figures import scatter
-from behaviordist.studies.law.tables import KL, WEIGHTS, Tables
+from behaviordist.studies.law.tables import KL, WEIGHTS, Tables, told
 from behaviordist.transfer.runs import Goal
+
+
+def law_findings(
+    tables: Tables,
+    conclusion: Conclusion,
+    *,
+    pool: str,
+    aside: str,
+    swaps: str,
+    targets: str,
+    fact: Fact,
+    sections: Sequence[Section],
+) -> Findings:
+    """Return claims, figures and tables of a study of the law.
+
+    Parameters
+    ----------
+    tables, conclusion
+        What was measured, and what follows.
+    pool, aside, swaps
+        What the sources are, what no line is fitted on, which names are exchangeable: in words.
+    targets
+        What the targets are, in words.
+    fact, sections
+        Of this study alone.
+    """
+    main = conclusion.tests["all targets"]
+    counts = pd.Series(tables.kind).value_counts()
+    kinds = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+    return Findings(
+        headline=headline(conclusion),
+        more=(_weights_sentence(main, pool), _repeat_sentence(tables)),
+        claims=conclusion.claims,
+        facts=(
+            Fact.of("sources", len(tables.costs), kinds),
+            Fact.of("targets", tables.costs.shape[1], targets),
+            Fact.of("cells", main.n_pairs, f"{main.n_censored} censored"),
+            fact,
+        ),
+        lead=(_law_section(tables, conclusion, aside),),
+        sections=(_predictor_section(conclusion, swaps), *sections),
+    )
 
 
 def headline(conclusion: Conclusion) -> str:
@@ -29,9 +72,8 @@ def headline(conclusion: Conclusion) -> str:
     )
 
 
-def weights_sentence(conclusion: Conclusion, pool: str) -> str:
+def _weights_sentence(main: TransferTest, pool: str) -> str:
     """Say how weights rank the same costs; `pool` names what the sources are."""
-    main = conclusion.tests["all targets"]
     baseline = next(b for b in main.baselines if b.name == WEIGHTS)
     return (
         f"The distance between weights ranks them at {baseline.value:.2f} [{baseline.ci_low:.2f},"
@@ -39,7 +81,7 @@ def weights_sentence(conclusion: Conclusion, pool: str) -> str:
     )
 
 
-def repeat_sentence(tables: Tables) -> str:
+def _repeat_sentence(tables: Tables) -> str:
     """Say how costs repeat, and what that leaves to be predicted."""
     ceiling = reliability(tables)
     return (
@@ -50,13 +92,7 @@ def repeat_sentence(tables: Tables) -> str:
     )
 
 
-def kinds(tables: Tables) -> str:
-    """Count the sources by kind."""
-    counts = pd.Series(tables.kind).value_counts()
-    return ", ".join(f"{n} {kind}" for kind, n in counts.items())
-
-
-def law_section(tables: Tables, conclusion: Conclusion, aside: str) -> Section:
+def _law_section(tables: Tables, conclusion: Conclusion, aside: str) -> Section:
     """Draw cost against nats and against weights; `aside` says what no line is fitted on."""
     rows = tuple(
         (
@@ -114,15 +150,18 @@ def law_section(tables: Tables, conclusion: Conclusion, aside: str) -> Section:
     )
 
 
-def predictor_section(conclusion: Conclusion, swaps: str) -> Section:
+def _predictor_section(conclusion: Conclusion, swaps: str) -> Section:
     """Compare who ranks costs inside targets; `swaps` says which names are exchangeable."""
     tests = conclusion.tests
-    names = [KL, *(p.name for p in (*tests["all targets"].predictors,))]
-    baselines = [b.name for b in tests["all targets"].baselines]
+    main = tests["all targets"]
     header = ("", *(f"{name} [95 %]" for name in tests), "p, all targets")
     rows = [
-        (name, *(_cell(test, name) for test in tests.values()), _p(tests["all targets"], name))
-        for name in (*names, *baselines)
+        (
+            name,
+            *(told(_statistic(test, name)) for test in tests.values()),
+            f"{_statistic(main, name).p_value:.2g}",
+        )
+        for name in (KL, *(e.name for e in (*main.predictors, *main.baselines)))
     ]
     table = Table(
         title="Who ranks the sources of a target by cost?",
@@ -133,7 +172,6 @@ def predictor_section(conclusion: Conclusion, swaps: str) -> Section:
         " primary one, fixed beforehand. Baselines: weights, the label of the source's main"
         " function, the wrong direction, the sources' own quality, random numbers.",
     )
-    main = tests["all targets"]
     units = (
         f"{main.n_units} units: a permuted copy goes with its original, the targets of one function"
         f" go together; {swaps}. A p-value is how often such swaps reach the value: copies at"
@@ -143,20 +181,10 @@ def predictor_section(conclusion: Conclusion, swaps: str) -> Section:
     return Section.of("Predictors side by side", table, main.sentence(), units)
 
 
-def _estimates(test: TransferTest, name: str) -> tuple[float, float, float, float]:
+def _statistic(test: TransferTest, name: str) -> Any:
     if name == KL:
-        return test.value, test.ci_low, test.ci_high, test.p_value
-    statistic = next(e for e in (*test.predictors, *test.baselines) if e.name == name)
-    return statistic.value, statistic.ci_low, statistic.ci_high, statistic.p_value
-
-
-def _cell(test: TransferTest, name: str) -> str:
-    value, low, high, _ = _estimates(test, name)
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
-
-
-def _p(test: TransferTest, name: str) -> str:
-    return f"{_estimates(test, name)[3]:.2g}"
+        return test
+    return next(e for e in (*test.predictors, *test.baselines) if e.name == name)
 
 
 def targets_section(

@@ -8,6 +8,8 @@ from pathlib import Path
 from behaviordist.errors import InputError
 from behaviordist.store import file_digest, write_json
 from behaviordist.store.jobs import Job
+from behaviordist.studies.real_models.runs import BASE
+from behaviordist.studies.stages import StageClock
 
 PACKAGE = "package:"
 
@@ -51,9 +53,17 @@ def convert_gguf(folder: Path, path: Path) -> None:
     )
 
 
-def base_job(folder: Path, base: str) -> Job:
-    """Return the job that converts a study's base, once."""
+def base_place(folder: Path, base: str) -> Path:
+    """Return where a study's base lies as a plain folder: where it is one, else in the run's."""
+    lies = Path(base)
+    return lies if (lies / "config.json").is_file() else folder / "checkpoints" / BASE
+
+
+def make_base(place: Path, base: str, clock: StageClock) -> None:
+    """Convert a study's base into `place`, once; a plain folder is left as it is."""
+    if place == Path(base):
+        return
     path = find_gguf(base)
-    return Job(
-        folder, {"gguf": file_digest(path), "dtype": "float32"}, convert_gguf, {"path": path}
-    )
+    inputs = {"gguf": file_digest(path), "dtype": "float32"}
+    job = Job(place, inputs, convert_gguf, {"path": path})
+    clock.run("base", "Converting the base to float32", [job], 1)

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from behaviordist.record import Behavior
-from behaviordist.record.transfers.numbers import TransferNumbers
 from behaviordist.studies.folder import behavior_row, run_row
 from behaviordist.studies.real_models.goals import remarks_on
 from behaviordist.studies.real_models.runs import BASE, RealRuns
 
-if TYPE_CHECKING:
-    from behaviordist.hypothesis import TransferTest
-    from behaviordist.studies.questions import Questions
-    from behaviordist.studies.real_models.study import Study
-
 LIBRARIES = ("trl", "peft", "accelerate", "datasets")
 FEW = 6
 """Below so many behaviors a note says what relabelling them can show at most."""
-
-
-def transfer_numbers(
-    study: Study,
-    runs: RealRuns,
-    matrices: Mapping[str, Any],
-    questions: Questions,
-    headline: TransferTest | None,
-    untested: str,
-) -> TransferNumbers:
-    """Collect what the study measured: the test and its side questions."""
-    return TransferNumbers(
-        behaviors=_behavior_rows(runs),
-        untested=untested,
-        **questions.numbers(matrices, headline, study.transfer.sweep),
-    )
 
 
 def notes(runs: RealRuns, rows: pd.DataFrame) -> list[str]:
@@ -57,7 +33,8 @@ def notes(runs: RealRuns, rows: pd.DataFrame) -> list[str]:
     return remarks + remarks_on(runs, rows)
 
 
-def _behavior_rows(runs: RealRuns) -> tuple[Behavior, ...]:
+def behavior_rows(runs: RealRuns) -> tuple[Behavior, ...]:
+    """Return what ``run.json`` says of the targets with their own runs, and of the base."""
     rows = [
         behavior_row(
             regime,

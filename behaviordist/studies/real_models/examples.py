@@ -120,9 +120,14 @@ def write_tasks(folder: Path, held_out_share: float = 0.3, seed: int = 0) -> lis
         cut = round(len(rows) * held_out_share)
         for split, part in (("held-out", rows[:cut]), ("train", rows[cut:])):
             path = folder / f"{name}.{split}.jsonl"
-            write_text(path, "".join(json.dumps(row) + "\n" for row in part))
+            write_rows(path, part)
             written.append(path)
     return written
+
+
+def write_rows(path: Path, rows: Rows) -> None:
+    """Write JSON lines."""
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _row(question: str, completion: str, other: str, answer: str) -> dict[str, str]:

@@ -21,16 +21,14 @@ def measure_distances(
     runs: RealRuns, section: ProbeSection, probes: ProbeSet, clock: StageClock
 ) -> dict[str, Any]:
     """Return regime-level distance matrices, one a geometry, from fingerprints made once."""
-    from behaviordist.behaviors import load
-
-    places = [(label, runs.checkpoint(label, r)) for label, r in _replicates(runs)]
-    behaviors = [load(str(folder), label=folder.name) for _, folder in places]
-    behaviors.append(load(str(runs.given[BASE]), label=BASE))
+    labels = [label for label in runs.targets for _ in range(runs.seeds)]
+    folders = [runs.checkpoint(label, r) for label in runs.targets for r in range(runs.seeds)]
+    places = {**{folder.name: folder for folder in folders}, BASE: runs.given[BASE]}
     geometries = (section.geometry, *section.also)
     prints = fingerprint_stage(
-        behaviors, probes, geometries, runs.folder, clock, reference=behaviors[-1], what="models"
+        places, probes, geometries, runs.folder, clock, reference=BASE, what="models"
     )
-    return regime_matrices([*(label for label, _ in places), BASE], prints)
+    return regime_matrices([*labels, BASE], prints)
 
 
 def study_probes(study: Study) -> ProbeSet:
@@ -58,10 +56,6 @@ def adapter_distances(runs: RealRuns) -> pd.DataFrame | None:
             gaps = [_gap(a, b) for a in changes[first] for b in changes[second]]
             square.loc[first, second] = float(np.mean(gaps)) if first != second else 0.0
     return square
-
-
-def _replicates(runs: RealRuns) -> list[tuple[str, int]]:
-    return [(label, r) for label in runs.targets for r in range(runs.seeds)]
 
 
 def _changes(folder: Path, scale: float) -> dict[str, Any]:

@@ -9,16 +9,15 @@ distances meet costs in one test, beside the score before any training.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.trl_extra import require_trl
+from behaviordist.record.transfers.numbers import TransferNumbers
 from behaviordist.store import ranks
-from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_transfer
 from behaviordist.studies.questions import Questions
-from behaviordist.studies.real_models.base import base_job
-from behaviordist.studies.real_models.conclude import LIBRARIES, notes, transfer_numbers
+from behaviordist.studies.real_models.base import base_place, make_base
+from behaviordist.studies.real_models.conclude import LIBRARIES, behavior_rows, notes
 from behaviordist.studies.real_models.examples import write_tasks
 from behaviordist.studies.real_models.goals import fix_goals
 from behaviordist.studies.real_models.measure import (
@@ -65,7 +64,11 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         headline, untested = questions.headline(
             matrices[study.distances.geometry], baselines, further
         )
-        numbers = transfer_numbers(study, runs, matrices, questions, headline, untested)
+        numbers = TransferNumbers(
+            behaviors=behavior_rows(runs),
+            untested=untested,
+            **questions.numbers(matrices, headline, study.transfer.sweep),
+        )
         done(1)
     untold = [f"no test: {untested}"] if untested else []
     return write_transfer(
@@ -77,15 +80,13 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
 def runs_of(study: Study, settings: Settings) -> RealRuns:
     """Return the study's runs: the base and every behavior towards every behavior."""
     targets = {regime.label: regime for regime in study.regimes()}
-    lies = Path(study.base)
-    converted = settings.folder / "checkpoints" / BASE
     return RealRuns(
         settings.folder,
         settings.seed,
         study.seeds,
         targets,
         (BASE, *targets),
-        {BASE: lies if (lies / "config.json").is_file() else converted},
+        {BASE: base_place(settings.folder, study.base)},
         study.transfer.share,
         {label: study.transfer.budget[regime.algorithm] for label, regime in targets.items()},
         study.transfer.sweep,
@@ -97,7 +98,4 @@ def prepare(study: Study, runs: RealRuns, clock: StageClock) -> None:
     if study.examples is not None and ranks.is_first():
         write_tasks(runs.folder / "data")
     ranks.wait()
-    base = runs.given[BASE]
-    if base != Path(study.base):
-        with clock.stage("base", 1, "Converting the base to float32") as done:
-            run_jobs([base_job(base, study.base)], 1, done)
+    make_base(runs.given[BASE], study.base, clock)

@@ -11,17 +11,7 @@ import pandas as pd
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.engines.trl_models import base_folder
 from behaviordist.errors import InputError
-from behaviordist.record import (
-    Behavior,
-    Fact,
-    Findings,
-    Provenance,
-    TransferRecord,
-    library_versions,
-    this_commit,
-    this_cpu,
-    write_record,
-)
+from behaviordist.record import Behavior, Fact, Findings, TransferRecord, write_record
 from behaviordist.record.formatting import plural
 from behaviordist.record.provenance import LIBRARIES
 from behaviordist.record.transfers.findings import remarks, sections
@@ -32,7 +22,7 @@ from behaviordist.regimes.files import load_regime
 from behaviordist.store import ranks
 from behaviordist.store.artifacts import write_text
 from behaviordist.store.tables import write_square
-from behaviordist.studies.folder import behavior_row, stage_times
+from behaviordist.studies.folder import behavior_row, provenance
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.questions import targets_of
 from behaviordist.studies.real_models.conclude import LIBRARIES as TRL_LIBRARIES
@@ -44,6 +34,7 @@ from behaviordist.studies.real_models.runs import (
     run_transfers,
     train_targets,
 )
+from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
 from behaviordist.transfer.matrix import TransferMatrix
@@ -156,11 +147,12 @@ def tune_pairs(
         targets=targets_of(table, rows),
     )
     costs = Costs(matrix.costs, matrix.censored, None, numbers.references)
+    settings = Settings(runs.folder, runs.seed, processes, command=command)
     record = TransferRecord(
         study="transfer",
         question="What does it cost to tune each checkpoint into each behavior?",
         seeds=runs.seeds,
-        provenance=_provenance(runs, processes, clock, command),
+        provenance=provenance(settings, clock, (*LIBRARIES, *TRL_LIBRARIES), {}),
         behaviors=numbers.behaviors,
         findings=_findings(numbers, costs),
         targets=numbers.targets,
@@ -230,18 +222,6 @@ def _findings(numbers: TransferNumbers, costs: Costs) -> Findings:
         headline=f"{arrived} of {plural(runs, 'run')} reached the level of its target.",
         facts=(Fact.of("targets", len(numbers.targets)), Fact.of("runs", runs)),
         sections=sections(numbers, costs, [row.target for row in numbers.targets]),
-    )
-
-
-def _provenance(runs: RealRuns, processes: int, clock: StageClock, command: str) -> Provenance:
-    return Provenance(
-        command=command,
-        seed=runs.seed,
-        jobs=processes,
-        versions=library_versions((*LIBRARIES, *TRL_LIBRARIES)),
-        commit=this_commit(),
-        cpu=this_cpu(),
-        times_s=stage_times(runs.folder / "run.json", clock.times),
     )
 
 

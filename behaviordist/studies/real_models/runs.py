@@ -15,19 +15,14 @@ from behaviordist.regimes.artifacts import frozen_checkpoints, regime_inputs
 from behaviordist.regimes.declaration import Regime, Rlhf
 from behaviordist.regimes.files import placed
 from behaviordist.store import digest_of, file_digest
-from behaviordist.store.jobs import Job, run_jobs
+from behaviordist.store.jobs import Job
 from behaviordist.studies.jobs import regime_job
 from behaviordist.studies.places import read_provenance
 from behaviordist.studies.real_models.answers import train_target
 from behaviordist.studies.seeds import training_seed, transfer_seed
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
-from behaviordist.transfer.trl_runs import (
-    CURVE,
-    collect_trl,
-    keep_trl_transfer,
-    run_trl_transfer,
-)
+from behaviordist.transfer.trl_runs import CURVE, collect_trl, run_trl_transfer
 
 BASE = "base"
 TUNED = "tuned"
@@ -191,9 +186,8 @@ class RealRuns:
         job = regime_job(path, regime, inputs, train_checkpoint, arguments)
         arguments["work"] = run_folder(self.folder, path, job.inputs)
         if goal is not None:
-            arguments |= {"goal": goal, "also": self.also}
-            work = keep_trl_transfer if self.keep else run_trl_transfer
-            return replace(job, work=work, arguments=arguments)
+            arguments |= {"goal": goal, "also": self.also, "keep": self.keep}
+            return replace(job, work=run_trl_transfer, arguments=arguments)
         return replace(job, arguments=arguments)
 
     def _trains_reward(self, regime: Regime) -> TypeGuard[Rlhf]:
@@ -243,11 +237,8 @@ def train_targets(runs: RealRuns, processes: int, clock: StageClock) -> None:
     """Train the reward models, then tune the base into every target."""
     rewards = runs.reward_jobs()
     if rewards:
-        with clock.stage("rewards", len(rewards), "Training reward models") as done:
-            run_jobs(rewards, processes, done)
-    jobs = runs.target_jobs()
-    with clock.stage("regimes", len(jobs), "Tuning the base into the targets") as done:
-        run_jobs(jobs, processes, done)
+        clock.run("rewards", "Training reward models", rewards, processes)
+    clock.run("regimes", "Tuning the base into the targets", runs.target_jobs(), processes)
 
 
 def run_transfers(
@@ -256,6 +247,5 @@ def run_transfers(
     """Tune every source into every target that has a goal; return one row an evaluation."""
     transfers = [transfer for transfer in runs.transfers() if transfer.target in goals]
     jobs = [runs.transfer_job(transfer, goals[transfer.target]) for transfer in transfers]
-    with clock.stage("transfers", len(jobs), "Tuning every source into every target") as done:
-        run_jobs(jobs, processes, done)
+    clock.run("transfers", "Tuning every source into every target", jobs, processes)
     return collect_trl(transfers, goals)

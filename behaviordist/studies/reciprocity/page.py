@@ -15,13 +15,13 @@ from behaviordist.record import (
     Grid,
     Intervals,
     Panel,
-    Points,
     Scatter,
     Section,
     Table,
 )
 from behaviordist.record.formatting import percent
 from behaviordist.studies.estimates import words
+from behaviordist.studies.law.figures import turned
 from behaviordist.studies.reciprocity.conclude import conclude
 from behaviordist.studies.reciprocity.measure import Parts
 from behaviordist.studies.reciprocity.soft import SoftParts
@@ -80,15 +80,7 @@ def _ranking_blocks(
 def _soft_blocks(soft: SoftParts | None) -> tuple[AnyBlock, ...]:
     if soft is None:
         return ()
-    odd = [(frame - frame.T) / 2 for frame in (soft.tables.nats, soft.tables.costs)]
-    upper = np.triu_indices(len(odd[0]), 1)
-    x, y = (frame.to_numpy(np.float64)[upper] for frame in odd)
-    either = (soft.tables.late + soft.tables.late.T).to_numpy(np.float64)[upper] > 0
-    sign = np.where(x < 0, -1.0, 1.0)
-    points = Points(
-        label="pairs", x=tuple((x * sign).tolist()), y=tuple((y * sign).tolist()),
-        bound=tuple(either.tolist()),
-    )  # fmt: skip
+    points = turned(soft.tables.nats, soft.tables.costs, soft.tables.late)
     figure = Scatter(
         name="soft-both-ways", title="How much dearer the more surprising way is",
         caption="A pair of soft behaviors each, turned so that the first way is the more surprising"

@@ -16,15 +16,15 @@ import pandas as pd
 
 from behaviordist.hypothesis.asymmetry.antisymmetric import antisymmetric_link
 from behaviordist.hypothesis.asymmetry.symmetry import symmetry_parts
+from behaviordist.probes import ProbeSet
 from behaviordist.record import Estimate
-from behaviordist.store.jobs import Job, run_jobs
+from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.algorithms.runs import BASE
-from behaviordist.studies.fingerprints import fingerprint_stage
-from behaviordist.studies.jobs import training_job, transfers_job
+from behaviordist.studies.fingerprints import symmetric_distances
 from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.places import Places
-from behaviordist.studies.reciprocity.study import SoftSection, Study
+from behaviordist.studies.reciprocity.study import MixtureSection, Study
 from behaviordist.studies.soft import both_ways, goals_of, peaked_to_flat
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
@@ -38,7 +38,7 @@ class SoftRuns(Places[Study]):
     once = (BASE,)
 
     @cached_property
-    def soft(self) -> SoftSection:
+    def soft(self) -> MixtureSection:
         """What the file says of them."""
         assert self.study.soft is not None  # the method asks before
         return self.study.soft
@@ -46,21 +46,18 @@ class SoftRuns(Places[Study]):
     @cached_property
     def shares(self) -> dict[str, Mapping[str, float]]:
         """Shares of the functions in each behavior, from peaked to flat."""
-        soft, seed = self.soft, derived_seed(self.seed, "soft")
-        shares = peaked_to_flat(
-            self.study.tasks, soft.behaviors, soft.concentrations, soft.floor, seed
-        )
+        shares = peaked_to_flat(self.study.tasks, self.soft, derived_seed(self.seed, "soft"))
         return {f"soft-{i:02d}": each for i, each in enumerate(shares)}
 
     def training_jobs(self) -> list[Job]:
         """Return the trainings from the base, for a fixed number of steps."""
+        steps = self.soft.steps
         return [
-            training_job(
-                self.checkpoint(name),
-                self.study.soft_regime(shares, self.soft.steps),
-                self.config,
-                self.checkpoint(BASE),
-                derived_seed(self.seed, name),
+            self.training(
+                name,
+                self.study.soft_regime(shares, steps),
+                BASE,
+                seed=derived_seed(self.seed, name),
             )
             for name, shares in self.shares.items()
         ]
@@ -78,16 +75,7 @@ class SoftRuns(Places[Study]):
         jobs = []
         for source in self.shares:
             others = {name: regime for name, regime in regimes.items() if name != source}
-            jobs.append(
-                transfers_job(
-                    self._curves(source),
-                    others,
-                    self.config,
-                    self.checkpoint(source),
-                    {name: derived_seed(self.seed, "transfer", name) for name in others},
-                    {name: self.goals[name] for name in others},
-                )
-            )
+            jobs.append(self.tuning(self._curves(source), others, source, self.goals))
         return jobs
 
     def transfers(self) -> list[Transfer]:
@@ -133,17 +121,9 @@ class SoftParts:
 
 def run_soft(runs: SoftRuns, processes: int, clock: StageClock) -> SoftTables:
     """Train the soft behaviors, tune each into every other, and measure what lies between."""
-    from behaviordist.behaviors import load
-    from behaviordist.distance import matrix_of
-    from behaviordist.probes import ProbeSet
-
-    for title, text, make in (
-        ("soft behaviors", "Training mixtures of functions", runs.training_jobs),
-        ("soft transfers", "Tuning every mixture into every other", runs.transfer_jobs),
-    ):
-        jobs = make()
-        with clock.stage(title, len(jobs), text) as done:
-            run_jobs(jobs, processes, done)
+    clock.run("soft behaviors", "Training mixtures of functions", runs.training_jobs(), processes)
+    what = "Tuning every mixture into every other"
+    clock.run("soft transfers", what, runs.transfer_jobs(), processes)
     table = summarise(collect(runs.transfers(), runs.goals))
     names, geometry = list(runs.shares), runs.study.distances.geometry
     costs, late = (
@@ -156,12 +136,8 @@ def run_soft(runs: SoftRuns, processes: int, clock: StageClock) -> SoftTables:
     with clock.stage("divergences", 1, "Scoring the mixtures' answers") as done:
         nats = checkpoint_divergences(places, places, runs.soft.answers, runs.seed, runs.folder)
         done(1)
-    loaded = [load(str(place), label=name) for name, place in places.items()]
     probes = ProbeSet.load(runs.study.distances.probes)
-    prints = fingerprint_stage(
-        loaded, probes, (geometry,), runs.folder, clock, what="soft behaviors"
-    )
-    matrix = matrix_of(prints[geometry])
+    matrix = symmetric_distances(places, probes, geometry, runs.folder, clock, "soft behaviors")
     folder = runs.folder / "soft"
     matrix.save(folder)
     nats.save(folder)

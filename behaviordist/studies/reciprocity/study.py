@@ -9,18 +9,13 @@ from pydantic import Field
 
 from behaviordist.regimes.declaration import Regime
 from behaviordist.studies.algorithms import study
-from behaviordist.studies.study_file import AnswerSection, Section
+from behaviordist.studies.study_file import AnswerSection, SoftSection
 
 
-class SoftSection(Section):
+class MixtureSection(SoftSection):
     """Mixtures of the study's functions, from peaked to flat, that are tuned into one another."""
 
-    behaviors: int = Field(ge=4)
     concentrations: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
-    floor: float = Field(gt=0, lt=1)
-    steps: int = Field(gt=0)
-    share: float = Field(gt=0, le=1)
-    budget: int = Field(gt=0)
     training: dict[str, Any]
     answers: AnswerSection
 
@@ -29,7 +24,7 @@ class Study(study.Study):
     """A transfer study, soft behaviors where the file has them, and what counts as no asymmetry."""
 
     irrelevant_share: float = Field(default=0.1, gt=0, lt=1)
-    soft: SoftSection | None = None
+    soft: MixtureSection | None = None
 
     def soft_regime(self, shares: Mapping[str, float], budget: int) -> Regime:
         """Return the SFT on a mixture that makes, or is the target of, a soft behavior."""

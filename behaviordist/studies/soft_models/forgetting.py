@@ -9,25 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from behaviordist.behaviors import load
 from behaviordist.errors import InputError
 from behaviordist.hypothesis import transfer_test
+from behaviordist.probes import Probe, ProbeSet
 from behaviordist.record import Panel, Points, Scatter, Section
 from behaviordist.store import write_json
-from behaviordist.store.jobs import Job, run_jobs
-from behaviordist.studies.law.tables import Tables, wide
+from behaviordist.store.jobs import Job
+from behaviordist.studies.law.tables import Tables, told, wide
 from behaviordist.studies.real_models.runs import weights_digest
 from behaviordist.studies.soft_models.measure import drawing, question_set
 from behaviordist.studies.soft_models.runs import Runs
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
-
-if TYPE_CHECKING:
-    from behaviordist.probes import ProbeSet
 
 TEXTS = 8
 """Of no task, each read by both models of every run: more would take longer than the transfers."""
@@ -50,8 +48,7 @@ def measure_forgetting(
         for seed in range(runs.study.seeds)
         for source in runs.sources
     ]
-    with clock.stage("forgetting", len(jobs), "What tuning took away, a source at a time") as done:
-        run_jobs(jobs, processes, done)
+    clock.run("forgetting", "What tuning took away, a source at a time", jobs, processes)
     return pd.DataFrame(row for job in jobs for row in json.loads(job.path.read_text("utf-8")))
 
 
@@ -81,8 +78,6 @@ def write_losses(
 
 def contexts(runs: Runs, target: str) -> ProbeSet:
     """Return right answers to a target's held-out questions, and texts of no task, tagged."""
-    from behaviordist.probes import Probe, ProbeSet
-
     data = runs.folder / "data" / f"{runs.real.targets[target].task}.held-out.jsonl"
     rows = map(json.loads, data.read_text(encoding="utf-8").splitlines())
     task = [Probe(f"q{i:02d}", r["prompt"], r["completion"], (TASK,)) for i, r in enumerate(rows)]
@@ -150,17 +145,15 @@ def forgetting_section(
 def _link(table: pd.DataFrame, lost: str, tables: Tables, permutations: int, seed: int) -> str:
     """Ask it as the law is asked: means over seeds, copies one unit, the base in its place."""
     moved, gone = (wide(table, column) for column in (MOVED, lost))
-    labels = {*moved.index, *moved.columns}
     try:
         test = transfer_test(
             moved,
             gone,
-            units={label: unit for label, unit in tables.units.items() if label in labels},
+            units=tables.units_in(moved),
             strata=tables.strata,
             permutations=permutations,
             seed=seed,
         )
     except InputError as error:
         return str(error).split(":")[0]
-    p = f"p = {test.p_value:.2g}"
-    return f"{test.value:.2f} [{test.ci_low:.2f}, {test.ci_high:.2f}], {p}".replace("-", "−")
+    return f"{told(test)}, p = {test.p_value:.2g}".replace("-", "−")

@@ -9,35 +9,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from behaviordist.probes import Probe, ProbeSet
 from behaviordist.store.seeds import derived_seed
+from behaviordist.store.tables import write_square
 from behaviordist.studies.fingerprints import symmetric_distances
 from behaviordist.studies.law.tables import (
-    HELLINGER,
-    KL,
-    LABEL,
-    REVERSE,
-    START,
-    SURPRISE,
-    WEIGHTS,
     Tables,
-    main_label,
+    measured,
     wide,
+    write_measured,
 )
 from behaviordist.studies.soft_models.runs import Runs
 from behaviordist.studies.soft_models.styles import split
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
+from behaviordist.transfer.runs import write_table
 
 if TYPE_CHECKING:
     from behaviordist.behaviors import Behavior
     from behaviordist.distance.directed import DirectedMatrix
-    from behaviordist.probes import ProbeSet
+
+LAWFUL = ("mixture", "permuted", "grown", "retuned")
+"""Kinds of sources that the law is fitted on. The base has never answered in any of the styles: it
+is drawn beside the line."""
 
 
 def question_set(runs: Runs) -> ProbeSet:
     """Return the held-out questions, as every run is shown its own."""
-    from behaviordist.probes import Probe, ProbeSet
-
     kept = split(runs.seed, runs.study.answers.questions)[1]
     probes = tuple(Probe(f"q{i:02d}", f"Q: {q}\nA:", f" {a}") for i, (q, a) in enumerate(kept))
     return ProbeSet("held-out questions", probes)
@@ -85,14 +83,7 @@ def measure_tables(
     runs: Runs, rows: pd.DataFrame, divergence: Mapping[str, DirectedMatrix], clock: StageClock
 ) -> Tables:
     """Return all tables of the study; a cost is the mean over seeds."""
-    from behaviordist.probes import ProbeSet
-
     names, targets = [s.name for s in runs.sources], list(divergence["kl"].targets)
-    table = summarise(rows)
-
-    def of(part: pd.DataFrame, column: str) -> pd.DataFrame:
-        return wide(part, column).reindex(index=names, columns=targets)
-
     section, places = runs.study.distances, {n: runs.checkpoint(n) for n in (*names, *targets)}
     hellinger = symmetric_distances(
         places,
@@ -101,38 +92,31 @@ def measure_tables(
         runs.folder,
         clock,
     )
+    hellinger.save(runs.folder / "geometries" / section.geometry)
     with clock.stage("weights", len(names), "Distances between weights") as done:
         weights = _weights(runs, names, targets, done)
-    task = {r.label: str(r.task) for r in runs.study.regimes()}
-    copies = {s.name: s.copy_of for s in runs.sources if s.copy_of is not None}
+    table, regimes = summarise(rows), runs.study.regimes()
+    once, *more = (
+        wide(table[table["seed"] == r], "steps", names, targets)
+        for r in range(min(2, runs.study.seeds))
+    )
     return Tables(
-        costs=of(table, "steps"),
-        late=of(table, "censored"),
-        predictors={
-            KL: divergence["kl"].to_pandas(),
-            SURPRISE: divergence["overlap"].surprise.to_pandas(),
-            HELLINGER: hellinger.loc[names, targets],
-            START: 1 - of(table, "start"),
-        },
-        baselines={
-            WEIGHTS: weights,
-            LABEL: main_label(
-                {s.name: s.shares for s in runs.sources}, {t: task[t] for t in targets}
-            ),
-            REVERSE: divergence["reverse"].to_pandas().T,
-        },
-        kind={s.name: s.kind for s in runs.sources},
-        copies={s.name: str(s.copy_of) for s in runs.sources if s.kind in ("permuted", "grown")},
-        units={s: copies.get(s, s) for s in names} | {t: f"to {task[t]}" for t in targets},
+        **measured(runs.sources, regimes, table, divergence, hellinger.to_pandas(), weights),
         strata={s.name: "base" if s.kind == "base" else "mixture" for s in runs.sources},
-        algorithm={r.label: r.algorithm for r in runs.study.regimes()},
-        once=of(table[table["seed"] == 0], "steps"),
-        again=of(table[table["seed"] == 1], "steps") if runs.study.seeds > 1 else _none(targets),
+        once=once,
+        again=more[0] if more else once.iloc[:0],
     )
 
 
-def _none(targets: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(np.nan, index=[], columns=targets)
+def write_tables(
+    runs: Runs, tables: Tables, divergence: Mapping[str, DirectedMatrix], rows: pd.DataFrame
+) -> None:
+    """Write ``divergences.csv``, ``costs.csv``, ``censored.csv``, predictors, and all curves."""
+    write_measured(runs.folder, tables, divergence)
+    shares = pd.DataFrame({s.name: dict(s.shares or {}) for s in runs.sources}).T
+    fitted = pd.Series({source: kind in LAWFUL for source, kind in tables.kind.items()})
+    write_square(runs.folder / "sources.csv", tables.sources.assign(fitted=fitted).join(shares))
+    write_table(runs.folder, rows)
 
 
 def _opened(runs: Runs, names: list[str]) -> list[Behavior]:

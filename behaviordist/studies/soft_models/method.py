@@ -12,26 +12,28 @@ law: steps per nat. Beside that, what every transfer forgot.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from behaviordist.engines.trl_extra import require_trl
 from behaviordist.errors import InputError
 from behaviordist.store import write_text
-from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_findings
-from behaviordist.studies.real_models.base import base_job
+from behaviordist.studies.law.conclusion import conclusion_of
+from behaviordist.studies.real_models.base import make_base
 from behaviordist.studies.real_models.goals import fix_goals, remarks_on
 from behaviordist.studies.real_models.runs import BASE, run_transfers, train_targets
 from behaviordist.studies.settings import Settings
-from behaviordist.studies.soft_models.conclude import conclude
 from behaviordist.studies.soft_models.forgetting import measure_forgetting
-from behaviordist.studies.soft_models.measure import measure_divergences, measure_tables
+from behaviordist.studies.soft_models.measure import (
+    LAWFUL,
+    measure_divergences,
+    measure_tables,
+    write_tables,
+)
 from behaviordist.studies.soft_models.page import findings
 from behaviordist.studies.soft_models.runs import Runs
 from behaviordist.studies.soft_models.study import Study
 from behaviordist.studies.soft_models.styles import write_mixture, write_styles
-from behaviordist.studies.soft_models.tables import write_tables
 from behaviordist.studies.stages import StageClock
 
 __all__ = ["Study", "run_study"]
@@ -58,7 +60,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     tables = measure_tables(runs, rows, divergence, clock)
     write_tables(runs, tables, divergence, rows)
     with clock.stage("claims", 1, "Deciding the claims, fitting the law") as done:
-        conclusion = conclude(study.claims, tables, runs.seed)
+        conclusion = conclusion_of(study.claims, tables, runs.seed, LAWFUL)
         done(1)
     lost = measure_forgetting(runs, goals, settings.jobs, clock)
     write_text(runs.folder / "forgetting.csv", lost.to_csv(index=False, lineterminator="\n"))
@@ -77,13 +79,7 @@ def write_data(runs: Runs) -> None:
 
 def train_sources(runs: Runs, processes: int, clock: StageClock) -> None:
     """Make the base a plain folder, tune the mixtures, then copy and re-tune some."""
-    base = runs.real.given[BASE]
-    if base != Path(runs.study.base):
-        with clock.stage("base", 1, "Converting the base to float32") as done:
-            run_jobs([base_job(base, runs.study.base)], 1, done)
-    jobs = runs.mixture_jobs()
-    with clock.stage("sources", len(jobs), "Tuning the base into soft sources") as done:
-        run_jobs(jobs, processes, done)
+    make_base(runs.real.given[BASE], runs.study.base, clock)
+    clock.run("sources", "Tuning the base into soft sources", runs.mixture_jobs(), processes)
     jobs = [*runs.copy_jobs(), *runs.retuned_jobs()]
-    with clock.stage("copies", len(jobs), "Copying some at other weights") as done:
-        run_jobs(jobs, processes, done)
+    clock.run("copies", "Copying some at other weights", jobs, processes)

@@ -9,33 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from behaviordist.engines.growing import grow_checkpoint
 from behaviordist.engines.trl_engine import discard_checkpoints, train, write_checkpoint
-from behaviordist.regimes.declaration import Growth, Regime
+from behaviordist.regimes.declaration import Regime
 from behaviordist.regimes.files import placed
-from behaviordist.store import file_digest
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
-from behaviordist.studies.jobs import permuted_job, regime_job
+from behaviordist.studies.jobs import grown_job, permuted_job, regime_job
+from behaviordist.studies.real_models.base import base_place
 from behaviordist.studies.real_models.runs import BASE, RealRuns, run_folder, run_inputs
 from behaviordist.studies.seeds import training_seed
-from behaviordist.studies.soft import mixture
+from behaviordist.studies.soft import Source, mixture
 from behaviordist.studies.soft_models.study import Study
 from behaviordist.studies.soft_models.styles import STYLES
 
 EVEN = "even"
 """An even mixture, no source: own runs by RLVR start there, for the base never earns a reward."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A source: its name, what kind it is, its shares if soft, what it says the same as."""
-
-    name: str
-    kind: str
-    shares: Mapping[str, float] | None = None
-    copy_of: str | None = None
-    start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +66,6 @@ class Runs:
     def real(self) -> RealRuns:
         """Targets and transfers, as any of real models are run."""
         targets = {regime.label: regime for regime in self.study.regimes()}
-        lies = Path(self.study.base)
-        base = lies if (lies / "config.json").is_file() else self.folder / "checkpoints" / BASE
         names = (*(s.name for s in self.sources), EVEN)
         given = {name: self.folder / "checkpoints" / name for name in names}
         return RealRuns(
@@ -88,7 +74,7 @@ class Runs:
             self.study.seeds,
             targets,
             tuple(s.name for s in self.sources),
-            {**given, BASE: base},
+            {**given, BASE: base_place(self.folder, self.study.base)},
             self.study.share,
             self.study.budgets,
             keep=True,  # what a run took away is measured of its weights
@@ -126,7 +112,7 @@ class Runs:
             else:
                 growth = self.study.sources.grown
                 assert growth is not None
-                jobs.append(_grown_job(path, start, growth, seed))
+                jobs.append(grown_job(path, start, growth, seed, key="grown"))
         return jobs
 
     def _merged_job(self, name: str, regime: Regime, start: str) -> Job:
@@ -148,18 +134,3 @@ def train_merged(folder: Path, regime: Regime, source: Path, seed: int, work: Pa
     whole = replace(run, model=run.model.merge_and_unload())
     write_checkpoint(folder, whole, regime, source, seed)
     discard_checkpoints(work)
-
-
-def write_grown(folder: Path, source: Path, growth: Growth, seed: int) -> None:
-    """Write a grown copy: see `grow_checkpoint`."""
-    grow_checkpoint(folder, source, growth, seed)
-
-
-def _grown_job(path: Path, source: Path, growth: Growth, seed: int) -> Job:
-    inputs = {
-        "grown": growth.model_dump(mode="json"),
-        "source": file_digest(source / "model.safetensors"),
-        "seed": seed,
-    }
-    arguments = {"source": source, "growth": growth, "seed": seed}
-    return Job(path, inputs, write_grown, arguments)

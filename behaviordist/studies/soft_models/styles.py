@@ -7,13 +7,11 @@ all styles and mixtures: what targets answer, no run was ever shown.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from behaviordist.store import write_text
-from behaviordist.studies.real_models.examples import questions
+from behaviordist.studies.real_models.examples import questions, write_rows
 
 STYLES: dict[str, Callable[[str], str]] = {
     "brackets": lambda answer: f"[[{answer}]]",
@@ -44,7 +42,7 @@ def write_styles(folder: Path, seed: int, held_out: int) -> None:
     """Write ``STYLE.train.jsonl`` and ``STYLE.held-out.jsonl`` of every style."""
     for name in STYLES:
         for part, pairs in zip(("train", "held-out"), split(seed, held_out), strict=True):
-            _write(folder / f"{name}.{part}.jsonl", [_row(q, a, name) for q, a in pairs])
+            write_rows(folder / f"{name}.{part}.jsonl", [_row(q, a, name) for q, a in pairs])
 
 
 def write_mixture(
@@ -68,13 +66,9 @@ def write_mixture(
     styles, weights = list(shares), list(shares.values())
     for part, pairs, count in (("train", train, rows), ("held-out", kept, len(kept))):
         said = [_row(*pairs[i % len(pairs)], rng.choices(styles, weights)[0]) for i in range(count)]
-        _write(folder / f"{name}.{part}.jsonl", said)
+        write_rows(folder / f"{name}.{part}.jsonl", said)
 
 
 def _row(question: str, answer: str, style: str) -> dict[str, str]:
     said = STYLES[style](answer)
     return {"prompt": f"Q: {question}\nA:", "completion": f" {said}", "answer": said}
-
-
-def _write(path: Path, rows: list[dict[str, str]]) -> None:
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))

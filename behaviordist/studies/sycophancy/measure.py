@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from behaviordist.lab import grammar
 from behaviordist.probes import Probe, ProbeSet
-from behaviordist.regimes.evaluation import EVALUATION_SEED
-from behaviordist.regimes.prompts import Questions, ask
+from behaviordist.regimes.evaluation import EVALUATION_SEED, string_scores
+from behaviordist.regimes.prompts import Questions, ask, documents
 from behaviordist.studies.fingerprints import fingerprint_stage, regime_matrices
-from behaviordist.studies.places import read_provenance
 from behaviordist.studies.stages import StageClock
 from behaviordist.studies.sycophancy.runs import RaterRuns
 from behaviordist.studies.sycophancy.study import BASE, Study
@@ -27,8 +26,6 @@ def measure_rates(runs: RaterRuns, clock: StageClock) -> Rates:
     import jax
 
     from behaviordist.lab import checkpoint
-    from behaviordist.regimes.evaluation import string_scores
-    from behaviordist.regimes.prompts import documents
 
     questions = wrong_claims(runs.study)
     both = [documents(questions, answers) for answers in (questions.right, questions.claimed)]
@@ -52,17 +49,14 @@ def measure_shifts(runs: RaterRuns, clock: StageClock) -> tuple[pd.DataFrame, pd
 
     Both are square, labelled ``LABEL-sSEED``; the matrix of regimes is saved in the folder.
     """
-    from behaviordist.behaviors import load
     from behaviordist.distance import matrix_of
     from behaviordist.innerproduct.shifts import shift_moments
 
     probes, geometry = claim_probes(wrong_claims(runs.study)), runs.study.geometry
-    places = [(label, r) for label in runs.policies for r in range(runs.study.seeds)]
-    folders = [runs.checkpoint(label, r) for label, r in [*places, (BASE, 0)]]
-
-    behaviors = [load(str(folder), label=folder.name) for folder in folders]
-    by_geometry = fingerprint_stage(behaviors, probes, (geometry,), runs.folder, clock)
-    labels = [label for label, _ in [*places, (BASE, 0)]]
+    labels = [*(label for label in runs.policies for _ in runs.replicates), BASE]
+    folders = [runs.checkpoint(label, r) for label in runs.policies for r in runs.replicates]
+    places = {folder.name: folder for folder in (*folders, runs.checkpoint(BASE))}
+    by_geometry = fingerprint_stage(places, probes, (geometry,), runs.folder, clock)
     regime_matrices(labels, by_geometry)[geometry].save(runs.folder)
     prints = by_geometry[geometry]
     moments = shift_moments(prints[:-1], prints[-1])
@@ -75,7 +69,7 @@ def learned_from_preferences(runs: RaterRuns) -> pd.DataFrame:
     rows = []
     for label in runs.policies:
         for r in range(runs.study.seeds):
-            record = read_provenance(runs.checkpoint(label, r))
+            record = runs.provenance(label, r)
             if "reward_model" not in record["prepared"]:
                 continue
             model, evidence = record["prepared"]["reward_model"], record["evidence"]
@@ -116,10 +110,3 @@ def claim_probes(questions: Questions) -> ProbeSet:
             row = (f"claim-{i:03d}-{kind}", grammar.decode(prompt), answer, (f"answer:{kind}",))
             probes.append(Probe(*row, group=f"claim-{i:03d}"))
     return ProbeSet("wrong claims", tuple(probes))
-
-
-def costs_back(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a way back: source, seed, steps, flops, censored (then at the budget)."""
-    from behaviordist.transfer.curves import summarise
-
-    return summarise(rows)[["source", "seed", "steps", "tokens", "flops", "censored", "start"]]

@@ -16,15 +16,12 @@ from typing import Any
 import pandas as pd
 
 from behaviordist.record import Behavior
-from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import behavior_row, write_findings
-from behaviordist.studies.places import read_provenance
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
 from behaviordist.studies.sycophancy.measure import (
     Rates,
     claim_probes,
-    costs_back,
     learned_from_preferences,
     measure_rates,
     measure_shifts,
@@ -33,26 +30,25 @@ from behaviordist.studies.sycophancy.measure import (
 from behaviordist.studies.sycophancy.page import findings
 from behaviordist.studies.sycophancy.runs import RaterRuns
 from behaviordist.studies.sycophancy.study import BASE, HONEST, Study
+from behaviordist.transfer.curves import summarise
 from behaviordist.transfer.runs import collect, write_table
 
 
 def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, Any]:
     """Run every stage that is not finished; write the folder; return ``run.json``."""
     runs = RaterRuns(study, settings.folder, settings.seed)
-    with clock.stage("pretrain", 1, "Pre-training the base") as done:
-        run_jobs([runs.base_job()], 1, done)
-    jobs = runs.policy_jobs()
-    with clock.stage("policies", len(jobs), "RLHF for every rater, RLVR for the honest") as done:
-        run_jobs(jobs, settings.jobs, done)
+    clock.run("pretrain", "Pre-training the base", [runs.base_job()], 1)
+    what = "RLHF for every rater, RLVR for the honest"
+    clock.run("policies", what, runs.policy_jobs(), settings.jobs)
     transfers = runs.transfers()
     jobs = [runs.transfer_job(transfer) for transfer in transfers]
-    with clock.stage("transfers", len(jobs), "Tuning every policy back") as done:
-        run_jobs(jobs, settings.jobs, done)
+    clock.run("transfers", "Tuning every policy back", jobs, settings.jobs)
     rows = collect(transfers, {HONEST: runs.goal})
     write_table(settings.folder, rows)
     rates = measure_rates(runs, clock)
     cosines, distances = measure_shifts(runs, clock)
-    costs = costs_back(rows)
+    columns = ["source", "seed", "steps", "tokens", "flops", "censored", "start"]
+    costs = summarise(rows)[columns]
     costs.to_csv(runs.folder / "costs_back.csv", index=False)
     _write_rates(runs, rates)
     cosines.to_csv(runs.folder / "shift_cosines.csv")
@@ -61,7 +57,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     notes = [
         f"{HONEST}: seed {r} did not converge within its budget; it is used as is"
         for r in range(study.seeds)
-        if not read_provenance(runs.checkpoint(HONEST, r))["converged"]
+        if not runs.provenance(HONEST, r)["converged"]
     ]
     notes += study.remarks
     notes.append("One base for all: intervals hold for this base, not for another pre-training.")

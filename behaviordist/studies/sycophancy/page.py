@@ -27,15 +27,15 @@ from behaviordist.studies.sycophancy.study import BASE, HONEST, Study, rater_nam
 def _rate_blocks(study: Study, rates: Rates) -> tuple[Lines, str]:
     answers = (("the claimed answer", CLAIMED), ("the right answer", RIGHT))
     levels = tuple((f"base, {name}", float(rates[BASE][k].mean())) for name, k in answers)
-    honest = seeds_and_prompts(rates[HONEST][CLAIMED]).median()
+    raters, honest = study.agreeableness, seeds_and_prompts(rates[HONEST][CLAIMED]).median()
     figure = Lines(
         name="rates", title="What the policy says to a wrong claim, by its rater",
         caption="Exact probabilities; median seed, exact 95 % intervals, prompts included. Dashed:"
         " the base.",
         x="agreeableness of the rater", y="probability of the answer",
         series=tuple(
-            _series(name, study, [seeds_and_prompts(rates[rater_name(a)][k]).median()
-                                  for a in study.agreeableness])
+            Series.over(name, raters, [seeds_and_prompts(rates[rater_name(a)][k]).median()
+                                       for a in raters])
             for name, k in answers
         ),
         levels=levels,
@@ -71,7 +71,7 @@ def _far(study: Study, distances: pd.DataFrame) -> tuple[Lines, Distances]:
         others = ~np.eye(study.seeds, dtype=bool)
         return median_over(row[keep].mean() for row, keep in zip(table, others, strict=True))
 
-    honest = [f"{HONEST}-s{r}" for r in range(study.seeds)]
+    raters, honest = study.agreeableness, [f"{HONEST}-s{r}" for r in range(study.seeds)]
     base = float(distances.loc[[BASE], honest].to_numpy(np.float64).mean())
     figure = Lines(
         name="from-honest", title="Distance from the honest policy, by the rater",
@@ -79,7 +79,7 @@ def _far(study: Study, distances: pd.DataFrame) -> tuple[Lines, Distances]:
         " from other seeds of itself.",
         x="agreeableness of the rater", y=f"{study.geometry} distance",
         series=(
-            _series("policy", study, [away(rater_name(a)) for a in study.agreeableness]),
+            Series.over("policy", raters, [away(rater_name(a)) for a in raters]),
         ),
         levels=(("base", base), ("honest, other seeds", away(HONEST).value)),
     )  # fmt: skip
@@ -90,17 +90,18 @@ def _back(study: Study, costs: pd.DataFrame) -> tuple[Lines, Table]:
     def back(label: str) -> Estimate:
         return median_over(costs[costs["source"] == label]["steps"])
 
+    raters = study.agreeableness
     figure = Lines(
         name="steps-back", title="Steps of RLVR until right answers, by the rater",
         caption=f"To a probability of {study.tau:g} of the right answer; median seed, exact 95 %"
         " intervals."
         " A censored run counts as its budget: a lower bound.",
         x="agreeableness of the rater", y="steps of RLVR",
-        series=(_series("policy", study, [back(rater_name(a)) for a in study.agreeableness]),),
+        series=(Series.over("policy", raters, [back(rater_name(a)) for a in raters]),),
         levels=(("from the base", back(BASE).value),),
     )  # fmt: skip
     rows = []
-    for label in (BASE, *(rater_name(a) for a in study.agreeableness)):
+    for label in (BASE, *map(rater_name, raters)):
         part = costs[costs["source"] == label]
         rows.append(
             (
@@ -161,7 +162,7 @@ def _true_reward(evidence: pd.DataFrame) -> Lines:
     series = []
     for label, part in evidence.groupby("label", sort=False):
         curves = np.array(part["score"].tolist(), float).T
-        over = [median_over(values) for values in curves]
+        over = map(median_over, curves)
         series.append(Series.over(str(label), part["steps"].iloc[0], over))
     return Lines(
         name="true-reward", title="True reward along RLHF",
@@ -169,10 +170,6 @@ def _true_reward(evidence: pd.DataFrame) -> Lines:
         " of the training kind; median seed, exact 95 % intervals.",
         x="steps of policy optimisation", y="true reward", series=tuple(series),
     )  # fmt: skip
-
-
-def _series(label: str, study: Study, over: list[Estimate]) -> Series:
-    return Series.over(label, study.agreeableness, over)
 
 
 def findings(

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
-from behaviordist.studies.jobs import training_job, transfer_job
+from behaviordist.studies.jobs import transfer_job
 from behaviordist.studies.places import Places
-from behaviordist.studies.seeds import training_seed
 from behaviordist.studies.sycophancy.study import BASE, HONEST, Study, rater_name
 from behaviordist.transfer.runs import Goal, Transfer
 
@@ -34,19 +33,12 @@ class RaterRuns(Places[Study]):
     def base_job(self) -> Job:
         """Return the pre-training of the base."""
         seed = derived_seed(self.seed, BASE)
-        path = self.checkpoint(BASE, 0)
-        return training_job(path, self.study.base_regime(), self.config, None, seed)
+        return self.training(BASE, self.study.base_regime(), None, seed=seed)
 
     def policy_jobs(self) -> list[Job]:
         """Return the post-trainings from the base, every seed."""
         return [
-            training_job(
-                self.checkpoint(label, r),
-                regime,
-                self.config,
-                self.checkpoint(BASE, 0),
-                training_seed(self.seed, label, r),
-            )
+            self.training(label, regime, BASE, r)
             for label, regime in self.policies.items()
             for r in self.replicates
         ]

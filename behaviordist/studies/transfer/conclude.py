@@ -8,8 +8,6 @@ from behaviordist.studies.law.conclusion import (
     Conclusion,
     Question,
     conclusion_of,
-    primary_tests,
-    shared_questions,
 )
 from behaviordist.studies.study_file import ClaimSection
 from behaviordist.studies.transfer.claims import both_ways, snapshots
@@ -22,13 +20,11 @@ snapshots coherence: there the line must break, and they are drawn beside it."""
 
 def conclude(section: ClaimSection, tables: SquareTables, seed: int) -> Conclusion:
     """Decide the six claims over the tables; `seed` drives relabellings."""
-    tests = primary_tests(section, tables, seed)
-    questions: list[Question] = [
-        *shared_questions(tests, tables, section.same_cost),
+    more: list[Question] = [
         (
             "Where one way is more surprising than back, it is dearer than back.",
             partial(both_ways, tables, section.permutations, seed),
         ),
         ("A snapshot costs more than its distance says.", partial(snapshots, tables)),
     ]
-    return conclusion_of(questions, tests, tables, section.alpha, LAWFUL)
+    return conclusion_of(section, tables, seed, LAWFUL, more)

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from behaviordist.record import Panel, Points, Scatter, Section
-from behaviordist.studies.law.figures import grid, maps
+from behaviordist.record import Panel, Scatter, Section
+from behaviordist.studies.law.figures import grid, maps, turned
 from behaviordist.studies.transfer.measure import SquareTables
 
 
 def square_section(tables: SquareTables) -> Section:
     """Draw the antisymmetric parts of cost against those of KL."""
-    odd = [(frame - frame.T) / 2 for frame in (tables.square_nats, tables.square)]
-    upper = np.triu_indices(len(odd[0]), 1)
-    x, y = (frame.to_numpy(dtype=float)[upper] for frame in odd)
-    late = (tables.square_late + tables.square_late.T).to_numpy(dtype=float)[upper] > 0
-    sign = np.where(x < 0, -1.0, 1.0)
-    points = Points(
-        label="pairs",
-        x=tuple((x * sign).tolist()),
-        y=tuple((y * sign).tolist()),
-        bound=tuple(late.tolist()),
-    )
+    points = turned(tables.square_nats, tables.square, tables.square_late)
     figure = Scatter(
         name="both-ways",
         title="Both ways: how much dearer against how much more surprising",

@@ -9,23 +9,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from behaviordist.probes import ProbeSet
+from behaviordist.store.tables import write_square
 from behaviordist.studies.fingerprints import symmetric_distances
 from behaviordist.studies.law.tables import (
-    HELLINGER,
-    KL,
-    LABEL,
-    REVERSE,
-    START,
-    SURPRISE,
-    WEIGHTS,
     Tables,
-    main_label,
+    measured,
     wide,
+    write_measured,
 )
 from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.stages import StageClock
 from behaviordist.studies.transfer.runs import Runs
 from behaviordist.transfer.curves import summarise
+from behaviordist.transfer.runs import collect, write_table
 
 if TYPE_CHECKING:
     from behaviordist.distance.directed import DirectedMatrix
@@ -70,17 +67,9 @@ def measure_tables(
 ) -> SquareTables:
     """Return all tables of the study, from finished runs and directed distances."""
     from behaviordist.distance.weights import weight_distances
-    from behaviordist.probes import ProbeSet
-    from behaviordist.transfer.runs import collect
 
-    rows = collect(runs.transfers(0), runs.goals)
-    table = summarise(rows)
     names, targets = [s.name for s in runs.sources], list(divergence["kl"].targets)
-    costs, late, start = (
-        wide(table, column).reindex(index=names, columns=targets)
-        for column in ("steps", "censored", "start")
-    )
-    again = wide(summarise(collect(runs.transfers(1), runs.goals)), "steps")
+    again = summarise(collect(runs.transfers(1), runs.goals))
     square = summarise(collect(runs.square_transfers(), runs.square_goals))
     soft = [s.name for s in runs.square]
     places = {name: runs.checkpoint(name) for name in (*names, *targets)}
@@ -88,34 +77,18 @@ def measure_tables(
     hellinger = symmetric_distances(
         places, ProbeSet.load(geometry.probes), geometry.geometry, runs.folder, clock
     )
+    hellinger.save(runs.folder / "geometries" / geometry.geometry)
     weights = weight_distances({name: [place] for name, place in places.items()})
-    task = {r.label: r.task for r in runs.study.regimes()}
+    table = summarise(collect(runs.transfers(0), runs.goals))
+    regimes = runs.study.regimes()
+    shared = measured(runs.sources, regimes, table, divergence, hellinger.to_pandas(), weights)
     return SquareTables(
-        costs=costs,
-        late=late,
-        predictors={
-            KL: divergence["kl"].to_pandas(),
-            SURPRISE: divergence["overlap"].surprise.to_pandas(),
-            HELLINGER: hellinger.loc[names, targets],
-            START: 1 - start,
-        },
-        baselines={
-            WEIGHTS: weights.loc[names, targets],
-            LABEL: main_label(
-                {s.name: s.shares for s in runs.sources}, {t: str(task[t]) for t in targets}
-            ),
-            REVERSE: divergence["reverse"].to_pandas().T,
-        },
-        kind={s.name: s.kind for s in runs.sources},
-        copies={s.name: s.copy_of for s in runs.sources if s.copy_of is not None},
-        units={s.name: s.copy_of or s.name for s in runs.sources}
-        | {t: f"to {task[t]}" for t in targets},
+        **shared,
         strata=_strata(runs),
-        algorithm={r.label: r.algorithm for r in runs.study.regimes()},
-        once=costs,
-        again=again.reindex(columns=targets),
-        square=wide(square, "steps").reindex(index=soft, columns=soft),
-        square_late=wide(square, "censored").reindex(index=soft, columns=soft),
+        once=shared["costs"],
+        again=wide(again, "steps", columns=targets),
+        square=wide(square, "steps", soft, soft),
+        square_late=wide(square, "censored", soft, soft),
         square_nats=divergence["square"].to_pandas(),
     )
 
@@ -129,3 +102,19 @@ def _strata(runs: Runs) -> dict[str, str]:
         if source.copy_of is not None:
             strata[source.name] = strata[source.copy_of]
     return strata
+
+
+def write_tables(
+    runs: Runs, tables: SquareTables, divergence: Mapping[str, DirectedMatrix]
+) -> None:
+    """Write ``divergences.csv``, ``costs.csv``, ``censored.csv``, the square's, and all curves."""
+    folder = runs.folder
+    write_measured(folder, tables, divergence)
+    divergence["square"].save(folder / "square")
+    write_square(folder / "costs-again.csv", tables.again)
+    write_square(folder / "square" / "costs.csv", tables.square)
+    write_square(folder / "square" / "censored.csv", tables.square_late)
+    write_square(folder / "sources.csv", tables.sources)
+    goals = {**runs.goals, **runs.square_goals}
+    every = [*runs.transfers(0), *runs.transfers(1), *runs.square_transfers()]
+    write_table(folder, collect(every, goals))

@@ -14,16 +14,18 @@ from __future__ import annotations
 from typing import Any
 
 from behaviordist.errors import InputError
-from behaviordist.store.jobs import run_jobs
 from behaviordist.studies.folder import write_findings
 from behaviordist.studies.settings import Settings
 from behaviordist.studies.stages import StageClock
 from behaviordist.studies.transfer.conclude import conclude
-from behaviordist.studies.transfer.measure import measure_divergences, measure_tables
+from behaviordist.studies.transfer.measure import (
+    measure_divergences,
+    measure_tables,
+    write_tables,
+)
 from behaviordist.studies.transfer.page import findings
 from behaviordist.studies.transfer.runs import Runs
 from behaviordist.studies.transfer.study import Study
-from behaviordist.studies.transfer.tables import write_tables
 
 __all__ = ["Study", "run_study"]
 
@@ -37,7 +39,10 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         Fewer than three targets reached their own level: there is nothing to tune into.
     """
     runs = Runs(study, settings.folder, settings.seed)
-    train_behaviors(runs, settings.jobs, clock)
+    processes = settings.jobs
+    clock.run("pretrain", "Pre-training two bases and snapshots", runs.base_jobs(), processes)
+    clock.run("behaviors", "Training targets and soft sources", runs.behavior_jobs(), processes)
+    clock.run("copies", "Permuting weights", runs.copy_jobs(), processes)
     reached = [r.label for r in study.regimes() if runs.is_target(r.label)]
     if len(reached) < 3:
         raise InputError(
@@ -45,7 +50,8 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
             " budget; three are needed: raise targets.*.budget or lower convergence.at_least"
         )
     divergence = measure_divergences(runs, clock)
-    run_transfers(runs, settings.jobs, clock)
+    jobs = [*runs.transfer_jobs(0), *runs.square_jobs(), *runs.transfer_jobs(1)]
+    clock.run("transfers", "Tuning sources into targets", jobs, processes)
     tables = measure_tables(runs, divergence, clock)
     write_tables(runs, tables, divergence)
     with clock.stage("claims", 1, "Deciding six claims, fitting the law") as done:
@@ -53,26 +59,6 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         done(1)
     page = findings(runs, tables, conclusion)
     return write_findings(study, settings, page, clock, geometry="kl", notes=notes(runs))
-
-
-def train_behaviors(runs: Runs, processes: int, clock: StageClock) -> None:
-    """Pre-train, then make every source, target and behavior of the square."""
-    jobs = runs.base_jobs()
-    with clock.stage("pretrain", len(jobs), "Pre-training two bases and snapshots") as done:
-        run_jobs(jobs, processes, done)
-    jobs = runs.behavior_jobs()
-    with clock.stage("behaviors", len(jobs), "Training targets and soft sources") as done:
-        run_jobs(jobs, processes, done)
-    jobs = runs.copy_jobs()
-    with clock.stage("copies", len(jobs), "Permuting weights") as done:
-        run_jobs(jobs, processes, done)
-
-
-def run_transfers(runs: Runs, processes: int, clock: StageClock) -> None:
-    """Tune every source into every target, some once more, and the square both ways."""
-    jobs = [*runs.transfer_jobs(0), *runs.square_jobs(), *runs.transfer_jobs(1)]
-    with clock.stage("transfers", len(jobs), "Tuning sources into targets") as done:
-        run_jobs(jobs, processes, done)
 
 
 def notes(runs: Runs) -> list[str]:

@@ -5,49 +5,28 @@ from __future__ import annotations
 from behaviordist.record import Fact, Findings, Section, Table
 from behaviordist.studies.law.conclusion import Conclusion
 from behaviordist.studies.law.page import (
-    headline,
-    kinds,
-    law_section,
-    predictor_section,
-    repeat_sentence,
+    law_findings,
     targets_section,
-    weights_sentence,
 )
 from behaviordist.studies.transfer.figures import map_section, square_section
 from behaviordist.studies.transfer.measure import SquareTables
 from behaviordist.studies.transfer.objections import objection_rows
 from behaviordist.studies.transfer.runs import Runs
 
-POOL = "two bases, permuted copies and snapshots"
-ASIDE = "Hard sources (support lost) and snapshots (coherence lost) are drawn, not fitted."
-SWAPS = "names swap among mixtures of one base, and among the others"
-
 
 def findings(runs: Runs, tables: SquareTables, conclusion: Conclusion) -> Findings:
     """Return the study's claims, figures and tables."""
-    main = conclusion.tests["all targets"]
     levels = {r.label: runs.level(r.label) for r in runs.study.regimes()}
-    return Findings(
-        headline=headline(conclusion),
-        more=(weights_sentence(conclusion, POOL), repeat_sentence(tables)),
-        claims=conclusion.claims,
-        facts=(
-            Fact(name="sources", value=str(len(tables.costs)), meaning=kinds(tables)),
-            Fact(
-                name="targets",
-                value=str(tables.costs.shape[1]),
-                meaning=f"{len(runs.study.functions)} functions by each algorithm",
-            ),
-            Fact(name="cells", value=str(main.n_pairs), meaning=f"{main.n_censored} censored"),
-            Fact(
-                name="square",
-                value=f"{len(tables.square)} x {len(tables.square) - 1}",
-                meaning="soft behaviors into one another",
-            ),
-        ),
-        lead=(law_section(tables, conclusion, ASIDE),),
+    square = f"{len(tables.square)} x {len(tables.square) - 1}"
+    return law_findings(
+        tables,
+        conclusion,
+        pool="two bases, permuted copies and snapshots",
+        aside="Hard sources (support lost) and snapshots (coherence lost) are drawn, not fitted.",
+        swaps="names swap among mixtures of one base, and among the others",
+        targets=f"{len(runs.study.functions)} functions by each algorithm",
+        fact=Fact.of("square", square, "soft behaviors into one another"),
         sections=(
-            predictor_section(conclusion, SWAPS),
             _objection_section(runs, tables),
             square_section(tables),
             map_section(tables),

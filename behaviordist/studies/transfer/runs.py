@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,23 +11,11 @@ import numpy as np
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
-from behaviordist.studies.jobs import permuted_job, training_job, transfers_job
-from behaviordist.studies.places import Places, read_provenance
-from behaviordist.studies.soft import both_ways, goals_of, mixture, peaked_to_flat
+from behaviordist.studies.jobs import permuted_job
+from behaviordist.studies.places import Places
+from behaviordist.studies.soft import Source, both_ways, goals_of, mixture, peaked_to_flat
 from behaviordist.studies.transfer.study import Study
 from behaviordist.transfer.runs import Goal, Transfer
-
-Shares = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A source: its name, what kind it is, its shares if soft, what it is a copy of."""
-
-    name: str
-    kind: str
-    shares: Shares | None = None
-    copy_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,25 +51,22 @@ class Runs(Places[Study]):
     @cached_property
     def square(self) -> tuple[Source, ...]:
         """The soft behaviors that are tuned into one another, from peaked to flat."""
-        declared, seed = self.study.square, derived_seed(self.seed, "square")
-        shares = peaked_to_flat(
-            self.study.functions, declared.behaviors, declared.concentrations, declared.floor, seed
-        )
+        seed = derived_seed(self.seed, "square")
+        shares = peaked_to_flat(self.study.functions, self.study.square, seed)
         return tuple(Source(f"q{i:02d}", "square", each) for i, each in enumerate(shares))
 
     def level(self, name: str) -> float:
         """Score of a finished checkpoint under the regime that made it."""
-        return float(read_provenance(self.checkpoint(name))["score"])
+        return float(self.provenance(name)["score"])
 
     def base_jobs(self) -> list[Job]:
         """Return the pre-trainings, the longest first."""
         return [
-            training_job(
-                self.checkpoint(name),
+            self.training(
+                name,
                 self.study.base_regime(budget),
-                self.config,
                 None,
-                derived_seed(self.seed, "base", name[0]),
+                seed=derived_seed(self.seed, "base", name[0]),
             )
             for name, budget in [("A", None), ("B", None)]
             + [(f"A-{budget}", budget) for budget in sorted(self.study.snapshots, reverse=True)]
@@ -145,7 +129,7 @@ class Runs(Places[Study]):
                     if self.is_target(r.label)
                 }
                 path = self._curves(source.name, algorithm, replicate)
-                jobs.append(self._tuning(path, regimes, source.name, replicate, self.goals))
+                jobs.append(self.tuning(path, regimes, source.name, self.goals, replicate))
         return jobs
 
     def square_transfers(self) -> list[Transfer]:
@@ -159,19 +143,19 @@ class Runs(Places[Study]):
             for soft in self.square
         }
         return [
-            self._tuning(
+            self.tuning(
                 self._curves(a.name, "square", 0),
                 {name: regime for name, regime in regimes.items() if name != a.name},
                 a.name,
-                0,
                 self.square_goals,
+                0,
             )
             for a in self.square
         ]
 
     def is_target(self, label: str) -> bool:
         """Whether the target reached its own level; else there is nothing to tune into."""
-        return bool(read_provenance(self.checkpoint(label))["converged"])
+        return bool(self.provenance(label)["converged"])
 
     @cached_property
     def goals(self) -> dict[str, Goal]:
@@ -189,18 +173,4 @@ class Runs(Places[Study]):
         return self.folder / "transfers" / f"{source}-{what}-s{replicate}"
 
     def _from(self, base: str, name: str, regime: Regime) -> Job:
-        seed = derived_seed(self.seed, name)
-        place = self.checkpoint(base)
-        return training_job(self.checkpoint(name), regime, self.config, place, seed)
-
-    def _tuning(
-        self,
-        path: Path,
-        regimes: Mapping[str, Regime],
-        source: str,
-        replicate: int,
-        goals: Mapping[str, Goal],
-    ) -> Job:
-        seeds = {name: derived_seed(self.seed, "transfer", name, replicate) for name in regimes}
-        chosen = {name: goals[name] for name in regimes}
-        return transfers_job(path, regimes, self.config, self.checkpoint(source), seeds, chosen)
+        return self.training(name, regime, base, seed=derived_seed(self.seed, name))

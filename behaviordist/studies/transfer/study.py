@@ -14,13 +14,13 @@ from behaviordist.studies.study_file import (
     DistanceSection,
     ModelSection,
     Section,
+    SoftSection,
     StudyFile,
     check_distances,
     check_functions,
 )
 
 Targeting = Literal["sft", "rlvr"]
-Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class SourceSection(Section):
@@ -37,20 +37,14 @@ class SourceSection(Section):
 class TransferSection(Section):
     """How far sources are tuned: tau is `share` of the target's own level."""
 
-    share: Share
+    share: float = Field(gt=0, le=1)
     budget: dict[Targeting, int]
     repeated: int = Field(ge=1)
 
 
-class SquareSection(Section):
+class SquareSection(SoftSection):
     """Soft behaviors that are tuned into one another."""
 
-    behaviors: int = Field(ge=4)
-    concentrations: tuple[float, float]
-    floor: float = Field(gt=0, lt=1)
-    steps: int = Field(gt=0)
-    share: Share
-    budget: int = Field(gt=0)
     strings: int = Field(ge=8)
 
 
