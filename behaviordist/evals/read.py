@@ -168,16 +168,11 @@ def _rows(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
 
 def _cells(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a CSV or Parquet table by column."""
-    import pandas as pd
-
     from behaviordist.store.delimited import read_table
+    from behaviordist.store.tables import read_parquet
 
     if path.suffix == ".parquet":
-        try:
-            frame = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: not a Parquet table ({error})") from None
-        first = 1
+        frame, first = read_parquet(path), 1
     else:
         read = read_table(path)
         assert read is not None  # of a header with all that is needed: nothing is

@@ -25,6 +25,7 @@ from behaviordist.record import (
 from behaviordist.record.directed import directed_findings
 from behaviordist.report.look import FILE as LOOK
 from behaviordist.report.look import Look, read_look
+from behaviordist.store.folders import QUESTION
 from behaviordist.store.tables import read_parquet, read_square
 
 TRANSFER_COLUMNS = ("source", "target", "seed", "step", "score")
@@ -66,7 +67,8 @@ class RunFolder:
     def files(self) -> Sequence[str]:
         """Names of the files that hold numbers."""
         names = (path.name for path in sorted(self.path.iterdir()) if path.suffix in DATA)
-        return [n for n in names if not n.endswith(".manifest.json") and n != LOOK]
+        no_numbers = (LOOK, QUESTION)  # how it is drawn, and what was asked
+        return [n for n in names if not n.endswith(".manifest.json") and n not in no_numbers]
 
 
 def read_run(folder: Path, look: Look | None = None) -> RunFolder:

@@ -60,7 +60,7 @@ class SoftSection(Section):
     """Soft behaviors, mixtures of functions from peaked to flat, tuned into one another."""
 
     behaviors: int = Field(ge=4)
-    concentrations: tuple[float, float]
+    concentrations: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
     floor: float = Field(gt=0, lt=1)
     steps: int = Field(gt=0)
     share: float = Field(gt=0, le=1)

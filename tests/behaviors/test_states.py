@@ -13,10 +13,11 @@ import pytest
 
 import behaviordist as bd
 from behaviordist.behaviors import load
+from behaviordist.behaviors.abilities import SpellsBytes
 from behaviordist.behaviors.states import recording
 from behaviordist.behaviors.states.files import load_states
 from behaviordist.behaviors.states.head import packed, smallest, unpacked
-from behaviordist.behaviors.states.recording import divergences
+from behaviordist.behaviors.states.recording import divergences, plain_head
 from behaviordist.distance import gate
 from behaviordist.distance.comparison import compare
 from behaviordist.distance.fingerprints.without_models import open_behaviors
@@ -208,6 +209,24 @@ def test_few_tokens_are_kept_as_log_probabilities(tmp_path):
     for file, model in zip(files, models, strict=True):
         np.testing.assert_allclose(rows(file, probe_set(10)), rows(model, probe_set(10)), atol=1e-6)
     assert files[0].states.dtype == np.float32  # they are small as they are
+
+
+def test_few_tokens_that_are_not_known_as_bytes_are_kept_all_the_same():
+    class Words:
+        """Its tokens are words, and it says so when it is asked for bytes."""
+
+        label, vocabulary, vocabulary_size = "words", "w", 3
+
+        def token_text(self, token):
+            return "abc"[token]
+
+        def first_bytes(self):
+            raise InputError("its tokens are not known as bytes")
+
+        boundaries = first_bytes
+
+    assert isinstance(Words(), SpellsBytes)
+    assert len(plain_head(Words()).first) == 0
 
 
 @pytest.mark.slow

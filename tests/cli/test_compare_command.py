@@ -120,6 +120,9 @@ def test_the_gate_writes_for_pull_requests_and_for_lists_of_tests(model, probes,
     assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
     for bad in (("--json", "-", "--markdown", "-"), ("--junit", "-"), ("--junit", tmp_path)):
         assert run(*line, *bad)[:2] == (2, "")
+    one = tmp_path / "one"
+    code, _, stderr = run(*line, "--markdown", one, "--junit", tmp_path / "." / "one")
+    assert (code, one.exists()) == (2, False) and "name one file" in stderr
 
 
 def test_a_policy_is_calibrated_on_a_replicate_and_holds_what_differs_no_more(

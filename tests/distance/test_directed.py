@@ -229,6 +229,7 @@ def test_bad_input_is_one_line(folder, tmp_path):
         "{": "not JSON",
         json.dumps({"prompt": "x"}): "no answer; give 'answer'",
         json.dumps({"answer": "x"}): "'prompt' and 'answer' belongs here",
+        json.dumps({"prompt": "x", "answer": "y", "group": 3}): "'group' must be a text",
     }.items():
         path = tmp_path / "bad.jsonl"
         path.write_text(line)

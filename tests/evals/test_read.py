@@ -208,6 +208,7 @@ def test_a_range_makes_shares(tmp_path):
         ("a.eval", "PK", "a.eval: not a whole zip"),
         ("a.txt", "x", "a.txt: not a log by its name"),
         ("a.parquet", "x", "a.parquet: not a Parquet table"),
+        ("a.parquet", "PAR1" + "x" * 40 + "PAR1", "a.parquet: not a Parquet table"),
     ],
 )  # fmt: skip
 def test_bad_logs_are_one_line_with_file_and_row(tmp_path, name, text, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,10 +108,8 @@ class Recorded(WithSettings):
     def starts(self, probes: ProbeSet) -> IntArray:
         """Return where in its continuation each token begins; empty where that is not known."""
         if isinstance(self.behavior, SpellsBytes):
-            try:
+            with suppress(InputError):
                 return np.concatenate([np.array(s, np.int64) for s in self.boundaries(probes)])
-            except InputError:
-                pass
         return np.empty(0, dtype=np.int64)
 
     def _pass(self, probes: ProbeSet) -> Iterator[tuple[LogProbBlock, Any, Head]]:
@@ -130,7 +129,8 @@ def plain_head(behavior: Behavior) -> Head:
     texts = tuple(behavior.token_text(t) for t in range(behavior.vocabulary_size))
     first = np.empty(0, dtype=np.int64)
     if isinstance(behavior, SpellsBytes):
-        first = np.asarray(behavior.first_bytes(), dtype=np.int64)
+        with suppress(InputError):  # its tokens are not known as bytes
+            first = np.asarray(behavior.first_bytes(), dtype=np.int64)
     return Head(
         empty, empty[0:0, 0:0].ravel(), 1.0, 0.0, texts, tuple(names), first, behavior.vocabulary
     )

@@ -172,6 +172,8 @@ def _parsed(line: str, where: str, number: int) -> tuple[Probe, tuple[Answer, ..
         raise InputError(f"{where}: no answer; give 'answer', or 'answers' as a list")
     answers = tuple(_answer(a, len(several), where) for a in several)
     name, group = str(row.get("id", number)), row.get("group")
+    if group is not None and not isinstance(group, str):
+        raise InputError(f"{where}: 'group' must be a text")
     if "messages" in row:
         messages = parse_messages(row["messages"], where)
         return Probe.chat(name, messages, " ", (), group), answers

@@ -48,7 +48,7 @@ def restricted_mean(times: FloatArray, arrived: BoolArray, horizon: float = np.i
 
 @dataclass(frozen=True)
 class CoxFit:
-    """Log hazard ratio of one covariate, its standard error, and the score test's weights."""
+    """Log hazard ratio of one covariate, and its standard error."""
 
     beta: float
     standard_error: float

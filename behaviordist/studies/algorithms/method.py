@@ -1,4 +1,4 @@
-"""Study `transfer`: are closer behaviors cheaper to reach?
+"""Study `algorithms`: are closer behaviors cheaper to reach?
 
 Method, in the order of the code. One base is pre-trained. Every regime (algorithm x function)
 post-trains it from several seeds, until its convergence rule holds; a regime that does not

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -15,7 +15,6 @@ from behaviordist.studies.study_file import AnswerSection, SoftSection
 class MixtureSection(SoftSection):
     """Mixtures of the study's functions, from peaked to flat, that are tuned into one another."""
 
-    concentrations: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
     training: dict[str, Any]
     answers: AnswerSection
 
