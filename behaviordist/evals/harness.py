@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.evals.rows import Row, Wanted, content_digest, read_lines, score_of, text_of
+from behaviordist.evals.rows import EvalRow, Wanted, content_digest, read_lines, score_of, text_of
 
 TIME = re.compile(r"_\d{4}-\d\d-\d\dT[\d:.+-]+$")
 FIRST = "samples_"
@@ -23,7 +23,7 @@ NOT_METRICS = frozenset({
 })  # fmt: skip
 
 
-def read_harness(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
+def read_harness(path: Path, name: str | None, wanted: Wanted) -> Iterator[EvalRow]:
     """Yield the rows of one file.
 
     Parameters
@@ -50,7 +50,7 @@ def read_harness(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
             known = did_you_mean(metric, map(str, _metrics(row)))
             raise InputError(f"{where}: no metric '{metric}'; {known}"[:300])
         tag, cluster = wanted.labels(row.get("doc"), where)
-        yield Row(
+        yield EvalRow(
             task, _item(row, where), model, score_of(row[metric], where), where, tag, cluster,
             prompt=str(row.get("prompt_hash") or ""), how=f"{metric}, filter {chosen}",
         )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.evals.rows import Row, Wanted, content_digest, read_json, score_of, text_of
+from behaviordist.evals.rows import EvalRow, Wanted, content_digest, read_json, score_of, text_of
 
 Parsed = tuple[dict[str, Any], Iterator[tuple[str, Any]]]
 LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0, "yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
@@ -28,7 +28,7 @@ MOST_BYTES = 2**31
 """Of one sample: a damaged header may ask for any number."""
 
 
-def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
+def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[EvalRow]:
     """Yield the rows of one log; its model is `name`, or what the log says."""
     log, samples = _by_inspect(path) or (_zipped if path.suffix == ".eval" else _plain)(path)
     asked = log.get("eval")
@@ -50,7 +50,7 @@ def read_inspect(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
         score = scores.get(scorer) if scores else None
         value = score.get("value") if isinstance(score, dict) else None
         tag, cluster = wanted.labels(sample.get("metadata"), where)
-        yield Row(
+        yield EvalRow(
             task, _item(sample), model, score_of(_value(value), where), where, tag, cluster,
             how=scorer or "",
         )  # fmt: skip

@@ -17,7 +17,7 @@ import numpy as np
 from behaviordist.errors import InputError, did_you_mean
 from behaviordist.evals.harness import read_harness
 from behaviordist.evals.inspect_logs import read_inspect
-from behaviordist.evals.rows import Row, Wanted, read_lines, score_of, text_of
+from behaviordist.evals.rows import EvalRow, Wanted, read_lines, score_of, text_of
 from behaviordist.evals.scores import EvalScores, gather
 
 NEEDED = ("item", "model", "score")
@@ -96,7 +96,7 @@ def read_pair(
         As `read_evals`, or if a log holds several models.
     """
 
-    def of_one(log: str | Path, name: str) -> Iterator[Row]:
+    def of_one(log: str | Path, name: str) -> Iterator[EvalRow]:
         first = None
         for row in _every([log], wanted):
             first = row.model if first is None else first
@@ -111,7 +111,7 @@ def read_pair(
     return gather(rows, _checked(score_range))
 
 
-def _every(logs: Sequence[str | Path], wanted: Wanted) -> Iterator[Row]:
+def _every(logs: Sequence[str | Path], wanted: Wanted) -> Iterator[EvalRow]:
     return (row for log in logs for name, path in _files(log) for row in _rows(path, name, wanted))
 
 
@@ -143,7 +143,7 @@ def _files(log: str | Path) -> list[tuple[str | None, Path]]:
     return found
 
 
-def _rows(path: Path, name: str | None, wanted: Wanted) -> Iterator[Row]:
+def _rows(path: Path, name: str | None, wanted: Wanted) -> Iterator[EvalRow]:
     try:
         path.stat()
     except FileNotFoundError:
@@ -190,7 +190,7 @@ def _cells(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _table(
     path: Path, rows: Iterator[tuple[str, dict[str, Any]]], name: str | None, wanted: Wanted
-) -> Iterator[Row]:
+) -> Iterator[EvalRow]:
     if name is not None:
         raise InputError(f"{name}={path}: a table names its models; leave out {name}=")
     seen: set[tuple[str, ...]] = set()
@@ -210,4 +210,4 @@ def _table(
                 " column epoch"
             )
         seen.add(key)
-        yield Row(task, item, model, score_of(row["score"], where), where, tag, cluster)
+        yield EvalRow(task, item, model, score_of(row["score"], where), where, tag, cluster)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from behaviordist.errors import InputError, did_you_mean
 
 
-class Row(NamedTuple):
+class EvalRow(NamedTuple):
     """A score of one model on one item; `item` is a digest or an id, never a place in a file.
 
     `prompt` is a digest of what the model was shown, empty where the log does not say; `how` is

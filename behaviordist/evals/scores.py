@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from behaviordist.errors import InputError, did_you_mean
-from behaviordist.evals.rows import Row
+from behaviordist.evals.rows import EvalRow
 
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -98,7 +98,7 @@ class EvalScores:
         return self.models.index(model)
 
 
-def gather(rows: Iterable[Row], score_range: tuple[float, float]) -> EvalScores:
+def gather(rows: Iterable[EvalRow], score_range: tuple[float, float]) -> EvalScores:
     """Return the table of rows that come in any order.
 
     Raises

@@ -14,7 +14,7 @@ import yaml
 from behaviordist.errors import InputError
 from behaviordist.store.tables import read_matrix
 from behaviordist.studies.load import load_study
-from behaviordist.studies.soft_models.runs import EVEN, Runs
+from behaviordist.studies.soft_models.runs import EVEN, SoftRuns
 from behaviordist.studies.soft_models.styles import (
     PATTERNS,
     STYLES,
@@ -54,7 +54,7 @@ def test_a_verifier_takes_its_style_and_no_other():
 @pytest.mark.parametrize("quick", [False, True])
 def test_the_shipped_study_is_whole(quick, tmp_path):
     study = load_study("smollm2", quick)
-    runs = Runs(study, tmp_path, 0)
+    runs = SoftRuns(study, tmp_path, 0)
     kinds = Counter(s.kind for s in runs.sources)
     assert kinds["mixture"] == study.sources.mixtures and kinds["base"] == 1
     assert all(abs(sum(shares.values()) - 1) < 1e-9 for shares in runs.mixtures.values())

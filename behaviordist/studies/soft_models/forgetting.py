@@ -23,7 +23,7 @@ from behaviordist.store.jobs import Job
 from behaviordist.studies.law.tables import Tables, told, wide
 from behaviordist.studies.real_models.runs import weights_digest
 from behaviordist.studies.soft_models.measure import drawing, question_set
-from behaviordist.studies.soft_models.runs import Runs
+from behaviordist.studies.soft_models.runs import SoftRuns
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.runs import Goal, Transfer
 
@@ -37,7 +37,7 @@ task, nats a token."""
 
 
 def measure_forgetting(
-    runs: Runs, goals: Mapping[str, Goal], processes: int, clock: StageClock
+    runs: SoftRuns, goals: Mapping[str, Goal], processes: int, clock: StageClock
 ) -> pd.DataFrame:
     """Measure every transfer's weights, once it has ended, against its source: one row a run."""
     made = [t for t in runs.real.transfers() if t.target in goals]
@@ -76,7 +76,7 @@ def write_losses(
     write_json(path, rows)
 
 
-def contexts(runs: Runs, target: str) -> ProbeSet:
+def contexts(runs: SoftRuns, target: str) -> ProbeSet:
     """Return right answers to a target's held-out questions, and texts of no task, tagged."""
     data = runs.folder / "data" / f"{runs.real.targets[target].task}.held-out.jsonl"
     rows = map(json.loads, data.read_text(encoding="utf-8").splitlines())
@@ -86,7 +86,7 @@ def contexts(runs: Runs, target: str) -> ProbeSet:
     return ProbeSet(f"answers of {target}", (*task, *texts))
 
 
-def _job(runs: Runs, source: str, seed: int, transfers: Sequence[Transfer]) -> Job:
+def _job(runs: SoftRuns, source: str, seed: int, transfers: Sequence[Transfer]) -> Job:
     """Make the job of one source's transfers of one seed: the source is opened once."""
     start, questions = runs.checkpoint(source), question_set(runs)
     tuned = [

@@ -19,7 +19,7 @@ from behaviordist.studies.law.tables import (
     wide,
     write_measured,
 )
-from behaviordist.studies.soft_models.runs import Runs
+from behaviordist.studies.soft_models.runs import SoftRuns
 from behaviordist.studies.soft_models.styles import split
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
@@ -34,14 +34,14 @@ LAWFUL = ("mixture", "permuted", "grown", "retuned")
 is drawn beside the line."""
 
 
-def question_set(runs: Runs) -> ProbeSet:
+def question_set(runs: SoftRuns) -> ProbeSet:
     """Return the held-out questions, as every run is shown its own."""
     kept = split(runs.seed, runs.study.answers.questions)[1]
     probes = tuple(Probe(f"q{i:02d}", f"Q: {q}\nA:", f" {a}") for i, (q, a) in enumerate(kept))
     return ProbeSet("held-out questions", probes)
 
 
-def drawing(runs: Runs) -> dict[str, Any]:
+def drawing(runs: SoftRuns) -> dict[str, Any]:
     """Return how answers to the held-out questions are drawn, whoever answers."""
     return {
         "answers": runs.study.answers.draws,
@@ -51,7 +51,7 @@ def drawing(runs: Runs) -> dict[str, Any]:
 
 
 def measure_divergences(
-    runs: Runs, targets: list[str], clock: StageClock
+    runs: SoftRuns, targets: list[str], clock: StageClock
 ) -> dict[str, DirectedMatrix]:
     """Return KL and overlap of sources and targets, and KL the other way."""
     from behaviordist.distance.directed import divergences
@@ -80,7 +80,7 @@ def measure_divergences(
 
 
 def measure_tables(
-    runs: Runs, rows: pd.DataFrame, divergence: Mapping[str, DirectedMatrix], clock: StageClock
+    runs: SoftRuns, rows: pd.DataFrame, divergence: Mapping[str, DirectedMatrix], clock: StageClock
 ) -> Tables:
     """Return all tables of the study; a cost is the mean over seeds."""
     names, targets = [s.name for s in runs.sources], list(divergence["kl"].targets)
@@ -109,7 +109,7 @@ def measure_tables(
 
 
 def write_tables(
-    runs: Runs, tables: Tables, divergence: Mapping[str, DirectedMatrix], rows: pd.DataFrame
+    runs: SoftRuns, tables: Tables, divergence: Mapping[str, DirectedMatrix], rows: pd.DataFrame
 ) -> None:
     """Write ``divergences.csv``, ``costs.csv``, ``censored.csv``, predictors, and all curves."""
     write_measured(runs.folder, tables, divergence)
@@ -119,13 +119,13 @@ def write_tables(
     write_table(runs.folder, rows)
 
 
-def _opened(runs: Runs, names: list[str]) -> list[Behavior]:
+def _opened(runs: SoftRuns, names: list[str]) -> list[Behavior]:
     from behaviordist.behaviors import load
 
     return [load(str(runs.checkpoint(name)), label=name) for name in names]
 
 
-def _weights(runs: Runs, sources: list[str], targets: list[str], done: Any) -> pd.DataFrame:
+def _weights(runs: SoftRuns, sources: list[str], targets: list[str], done: Any) -> pd.DataFrame:
     """Return Euclidean distances of whole weights, adapters merged; NaN between two sizes."""
     from behaviordist.engines.trl_models import load_policy, quiet
 

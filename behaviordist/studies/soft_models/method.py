@@ -31,7 +31,7 @@ from behaviordist.studies.soft_models.measure import (
     write_tables,
 )
 from behaviordist.studies.soft_models.page import findings
-from behaviordist.studies.soft_models.runs import Runs
+from behaviordist.studies.soft_models.runs import SoftRuns
 from behaviordist.studies.soft_models.study import Study
 from behaviordist.studies.soft_models.styles import write_mixture, write_styles
 from behaviordist.studies.stages import StageClock
@@ -48,7 +48,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
         Fewer than three targets' own runs scored above their start.
     """
     require_trl()
-    runs = Runs(study, settings.folder, settings.seed)
+    runs = SoftRuns(study, settings.folder, settings.seed)
     write_data(runs)
     train_sources(runs, settings.jobs, clock)
     train_targets(runs.real, settings.jobs, clock)
@@ -69,7 +69,7 @@ def run_study(study: Study, settings: Settings, clock: StageClock) -> dict[str, 
     return write_findings(study, settings, page, clock, geometry="kl", notes=notes)
 
 
-def write_data(runs: Runs) -> None:
+def write_data(runs: SoftRuns) -> None:
     """Write the files of all styles and mixtures into the run's ``data/``."""
     folder, declared, held_out = runs.folder / "data", runs.study.sources, runs.study.answers
     write_styles(folder, runs.seed, held_out.questions)
@@ -77,7 +77,7 @@ def write_data(runs: Runs) -> None:
         write_mixture(folder, name, shares, declared.rows, runs.seed, held_out.questions)
 
 
-def train_sources(runs: Runs, processes: int, clock: StageClock) -> None:
+def train_sources(runs: SoftRuns, processes: int, clock: StageClock) -> None:
     """Make the base a plain folder, tune the mixtures, then copy and re-tune some."""
     make_base(runs.real.given[BASE], runs.study.base, clock)
     clock.run("sources", "Tuning the base into soft sources", runs.mixture_jobs(), processes)

@@ -16,12 +16,12 @@ from behaviordist.studies.law.page import (
 from behaviordist.studies.law.tables import Tables
 from behaviordist.studies.real_models.goals import scores_of_target
 from behaviordist.studies.soft_models.forgetting import forgetting_section
-from behaviordist.studies.soft_models.runs import Runs
+from behaviordist.studies.soft_models.runs import SoftRuns
 from behaviordist.transfer.runs import Goal
 
 
 def findings(
-    runs: Runs,
+    runs: SoftRuns,
     tables: Tables,
     conclusion: Conclusion,
     goals: Mapping[str, Goal],

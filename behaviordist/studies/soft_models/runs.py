@@ -27,7 +27,7 @@ EVEN = "even"
 
 
 @dataclass(frozen=True)
-class Runs:
+class SoftRuns:
     """The study's sources and targets in one folder, for one seed."""
 
     study: Study
