@@ -22,9 +22,9 @@ from scipy import stats
 from behaviordist.regimes.declaration import Regime
 from behaviordist.store.jobs import run_jobs
 from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.divergences import checkpoint_divergences, right_answers
 from behaviordist.studies.jobs import training_job, transfers_job
 from behaviordist.studies.load import load_study
-from behaviordist.studies.nats import checkpoint_divergences, right_answers
 from behaviordist.studies.study_file import AnswerSection
 from behaviordist.transfer.curves import excess_bits, first_passage
 from behaviordist.transfer.runs import Goal

@@ -24,8 +24,8 @@ from behaviordist.distance.directed import Answer, AnswerSet, divergences
 from behaviordist.lab import grammar
 from behaviordist.probes import Probe
 from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.divergences import question_set
 from behaviordist.studies.load import load_study
-from behaviordist.studies.nats import question_set
 
 BASE = "A"
 DRAWS = 2_000

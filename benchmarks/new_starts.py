@@ -22,9 +22,9 @@ from scipy import stats
 from behaviordist.lab import checkpoint
 from behaviordist.store.jobs import run_jobs
 from behaviordist.store.seeds import derived_seed
+from behaviordist.studies.divergences import checkpoint_divergences
 from behaviordist.studies.jobs import transfers_job
 from behaviordist.studies.load import load_study
-from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.transfer.runs import Runs
 from behaviordist.transfer.curves import first_passage
 

@@ -1,4 +1,4 @@
-"""Sampled answers: what black boxes give, and what on-policy probes are made of."""
+"""The seed of every draw, which kept answers depend on, and on-policy probes (`rollout`)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from behaviordist import __version__
-from behaviordist.cli.compare import compare, gate
+from behaviordist.cli.compare import compare
 from behaviordist.cli.costs import app as costs
 from behaviordist.cli.distance import distance
 from behaviordist.cli.evals import app as evals
@@ -27,6 +27,7 @@ from behaviordist.cli.evals import eval_distance
 from behaviordist.cli.fingerprints.atlas import app as atlas
 from behaviordist.cli.fingerprints.fingerprint import fingerprint
 from behaviordist.cli.fingerprints.hub import card, pull, push
+from behaviordist.cli.gate.command import gate
 from behaviordist.cli.grow import convert, grow
 from behaviordist.cli.help import (
     ADVICE,

@@ -22,7 +22,7 @@ from behaviordist.record import (
 )
 from behaviordist.record.directed import VALUES
 from behaviordist.record.formatting import decimal
-from behaviordist.report.directed import directed_map
+from behaviordist.report.directed_map import directed_map
 from behaviordist.report.distances import distance_blocks
 from behaviordist.report.figures.cost_curves import draw_cost_curves
 from behaviordist.report.figures.forest import draw_forest

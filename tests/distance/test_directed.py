@@ -23,7 +23,7 @@ from behaviordist.lab.llama import LlamaConfig
 from behaviordist.lab.permutation import permute
 from behaviordist.measurements.directed import kept_answers
 from behaviordist.probes import Probe, ProbeSet
-from behaviordist.studies.nats import checkpoint_divergences
+from behaviordist.studies.divergences import checkpoint_divergences
 from behaviordist.studies.study_file import AnswerSection
 
 CONFIG = LlamaConfig(

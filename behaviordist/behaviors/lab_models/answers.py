@@ -38,6 +38,7 @@ def drawn(
 
     The draws of a probe depend on the seed and its id alone; all prompts are drawn for at once.
     """
+    # Fixed: kept answers depend on these seeds and on the order of draws.
     rngs = [np.random.default_rng(seed_of(seed, probes.probes[item.index])) for item in prompts]
     said: list[list[int]] = [[] for _ in range(len(prompts) * count)]
     for _ in range(max_tokens):

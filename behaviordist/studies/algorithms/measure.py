@@ -48,7 +48,7 @@ def predictors(
 
     The score at step 0 is, for a deterministic target, their inner product.
     """
-    from behaviordist.engines.alignment import gradient_misalignment
+    from behaviordist.engines.gradient_alignment import gradient_misalignment
 
     folders = replicates(runs, behaviors)
     regimes = {r.label: r for r in runs.study.regimes() if r.label in behaviors}

@@ -10,8 +10,8 @@ import pandas as pd
 from behaviordist.probes import ProbeSet
 from behaviordist.studies.bootstrapping.runs import COHERENT, BudgetRuns
 from behaviordist.studies.bootstrapping.study import base_name
+from behaviordist.studies.divergences import checkpoint_divergences
 from behaviordist.studies.fingerprints import symmetric_distances
-from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import summarise
 

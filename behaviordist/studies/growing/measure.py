@@ -13,10 +13,10 @@ from behaviordist.engines.checkpoints import flops_per_step
 from behaviordist.probes import ProbeSet
 from behaviordist.record import Estimate
 from behaviordist.regimes.grow import PRESERVING
+from behaviordist.studies.divergences import checkpoint_divergences, right_answers
 from behaviordist.studies.exact import SeedValues, median_over
 from behaviordist.studies.fingerprints import fingerprint_stage
 from behaviordist.studies.growing.runs import CONTROL, SMALL, GrowthRuns, fresh
-from behaviordist.studies.nats import checkpoint_divergences, right_answers
 from behaviordist.studies.stages import StageClock
 from behaviordist.transfer.curves import Passage, first_passage
 

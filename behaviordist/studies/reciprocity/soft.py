@@ -21,8 +21,8 @@ from behaviordist.record import Estimate
 from behaviordist.store.jobs import Job
 from behaviordist.store.seeds import derived_seed
 from behaviordist.studies.algorithms.runs import BASE
+from behaviordist.studies.divergences import checkpoint_divergences
 from behaviordist.studies.fingerprints import symmetric_distances
-from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.places import Places
 from behaviordist.studies.reciprocity.study import MixtureSection, Study
 from behaviordist.studies.soft import both_ways, goals_of, peaked_to_flat

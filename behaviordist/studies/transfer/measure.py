@@ -11,6 +11,7 @@ import pandas as pd
 
 from behaviordist.probes import ProbeSet
 from behaviordist.store.tables import write_square
+from behaviordist.studies.divergences import checkpoint_divergences
 from behaviordist.studies.fingerprints import symmetric_distances
 from behaviordist.studies.law.tables import (
     Tables,
@@ -18,7 +19,6 @@ from behaviordist.studies.law.tables import (
     wide,
     write_measured,
 )
-from behaviordist.studies.nats import checkpoint_divergences
 from behaviordist.studies.stages import StageClock
 from behaviordist.studies.transfer.runs import Runs
 from behaviordist.transfer.curves import summarise

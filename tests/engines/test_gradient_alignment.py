@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from behaviordist.engines.alignment import gradient_misalignment
+from behaviordist.engines.gradient_alignment import gradient_misalignment
 from behaviordist.engines.jax_engine import initial_params
 from behaviordist.lab import checkpoint, grammar
 from behaviordist.lab.llama import LlamaConfig

@@ -1,1 +1,0 @@
-"""Commands where a model only answers."""
