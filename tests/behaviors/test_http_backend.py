@@ -246,6 +246,8 @@ def test_a_host_that_refuses_options_of_others_is_asked_without_them(status):
         load(f"{url}#m@temperature=0.5").samples(PROBES, 2)
         assert sum("min_p" in body for body in asked) == 1  # it is told once
         assert all((body["temperature"], body["top_p"]) == (0.5, 1) for body in asked)
+        load(f"{url}#m@repetition_penalty=1.3").samples(PROBES, 1)
+        assert asked[-1]["repetition_penalty"] == 1.3
         # What is asked for by name is never left out.
         with pytest.raises(InputError, match="min_p"):
             load(f"{url}#m@min_p=0.1").samples(PROBES, 2)

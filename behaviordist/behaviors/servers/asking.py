@@ -28,7 +28,7 @@ NOTHING = {
     "repetition_penalty": 1.0,
     "repeat_penalty": 1.0,
 }
-EVERYWHERE = ("top_p",)
+EVERYWHERE, LLAMA_CPP = "top_p", "repeat_penalty"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,11 @@ class Asked:
         self, session: Session, body: dict[str, Any], probe: Probe
     ) -> dict[str, Any]:
         """Return an answer; a host that refuses options that do nothing is not told them again."""
-        plain = {k: v for k, v in body.items() if k in EVERYWHERE or v != NOTHING.get(k)}
+        plain = {
+            name: value
+            for name, value in body.items()
+            if name == EVERYWHERE or (value != NOTHING.get(name) and name != LLAMA_CPP)
+        }
         if session.strict:
             return await self.post(session, plain, probe)
         try:
