@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from behaviordist.behaviors.array_files import READERS, load_arrays
 from behaviordist.behaviors.behavior import Behavior
@@ -151,11 +150,14 @@ def short_labels(specs: Sequence[str]) -> list[str]:
 
 
 def _name(model: str, settings: InferenceSettings, depth: int = 1) -> str:
-    where = urlsplit(model) if model.startswith(("http://", "https://")) else None
-    path = Path(model if where is None else where.fragment)
-    # One model behind two servers is told apart by them.
-    host = [] if where is None else [where.netloc]
-    parts = host + [p for p in path.parts if p not in ("/", ".", "..")]
+    address, _, served = model.partition("#")
+    remote = address.startswith(("http://", "https://"))
+    path = Path(served if remote else served or model)
+    parts = [p for p in path.parts if p not in ("/", ".", "..")]
+    if remote:
+        # One model behind two servers is told apart by them. An address is checked where it is
+        # opened; what stands before an @ may be a key, and is not repeated.
+        parts.insert(0, address.split("/")[2].rpartition("@")[2])
     name = "/".join(parts[-depth:]) or Path(model).resolve().name
     for suffix in (".gguf", *READERS):
         name = name.removesuffix(suffix)

@@ -89,13 +89,13 @@ class Outputs:
         check_json(self.junit_to, "--junit")
         if self.json_to == self.markdown_to == "-":
             raise InputError("--json - and --markdown - both want stdout: give one of them a file")
+        if self.junit_to == "-":
+            raise InputError("--junit wants a file: CI services read it from one")
         files = [Path(f).resolve() for f in (self.json_to, self.markdown_to, self.junit_to) if f]
         if len(set(files)) < len(files):
             raise InputError(
                 "two of --json, --markdown and --junit name one file: give each its own"
             )
-        if self.junit_to == "-":
-            raise InputError("--junit wants a file: CI services read it from one")
 
     @property
     def take_stdout(self) -> bool:

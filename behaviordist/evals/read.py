@@ -146,7 +146,7 @@ def _files(log: str | Path) -> list[tuple[str | None, Path]]:
 def _rows(path: Path, name: str | None, wanted: Wanted) -> Iterator[EvalRow]:
     try:
         path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file") from None
     except OSError:  # what opens it says what is wrong
         pass
@@ -161,8 +161,6 @@ def _rows(path: Path, name: str | None, wanted: Wanted) -> Iterator[EvalRow]:
         return read_harness(path, name, wanted)
     if path.suffix in (".csv", ".tsv", ".parquet"):
         return _table(path, _cells(path), name, wanted)
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
     raise InputError(f"{path}: not a log by its name; {', '.join(LOGS)} are read")
 
 

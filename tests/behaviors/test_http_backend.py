@@ -423,7 +423,7 @@ def test_keys_reach_the_server_and_nothing_else(monkeypatch):
         return 400, {}, f"bad request with {headers['Authorization']}"
 
     message = failure(echo)
-    assert set(seen) == {f"Bearer {KEY}"}
+    assert seen == [f"Bearer {KEY}"] * 2  # a refused one is asked without options
     assert KEY not in message
     assert "[key]" in message
     refused = failure(lambda path, body, headers: (401, {}, headers["Authorization"]))
@@ -447,7 +447,7 @@ def test_blanks_around_a_key_are_cut_off(monkeypatch, end):
     opened, _ = ask(answer)
     with opened as behavior:
         behavior.samples(ProbeSet("p", PROBES.probes[:1]), 1)
-    assert set(seen) == {f"Bearer {KEY}"}
+    assert seen == [f"Bearer {KEY}"]
 
 
 @pytest.mark.parametrize("inner", ["\n", "\r\n", " ", "\t", "é", "\x7f"])

@@ -142,3 +142,9 @@ def test_one_model_behind_two_servers_has_two_labels(llama):
     assert second == f"a:1/{first}"
     with pytest.raises(InputError, match="is named twice"):
         short_labels(["http://a:1/v1#m", "http://a:1/v1#m"])
+    with pytest.raises(InputError) as error:
+        short_labels(["http://u:secret@h/v1#m"] * 2)
+    assert "secret" not in str(error.value)
+    for none in ("http://[x/v1#m", "http://h:99999999/v1#m"):
+        with pytest.raises(InputError, match="is none"):
+            load_all([none, "http://a/v1#m"])
